@@ -1,0 +1,42 @@
+#include "agent/call_stack.h"
+
+#include "agent/config.h"
+#include "agent/modules.h"
+#include "agent/stack_table.h"
+
+namespace perfagent::call_stack {
+
+namespace {
+
+bool unwinder_works;
+
+uint64_t Define(Stream* stream, size_t count, uint64_t epoch, bool truncated) {
+  for (size_t i = 0; i < count; ++i) modules::Note(stream, stream->pcs[i] - 1);
+  const uint64_t id = stack_table::NewId();
+  const StackRecord record = {id, epoch, truncated ? kStackTruncated : 0, count, stream->pcs, {}};
+  return stream->PutSized(record, MaxStackRecord(count)) ? id : 0;
+}
+
+}  // namespace
+
+void SetUnwinder(bool works) { unwinder_works = works; }
+
+uint64_t Take(Stream* stream, const whole_walk::Registers& registers) {
+  whole_walk::Walk walk = {0, true};
+  if (unwinder_works) {
+    walk = whole_walk::Run(registers, &stream->stack, stream->pcs, config.depth);
+  }
+  if (walk.count == 0) {
+    counters::Add(Loss::kNoStack);
+    return 0;
+  }
+  // After the walk: an object unloaded meanwhile cannot have been in it.
+  const uint64_t epoch = modules::Epoch();
+  const uint64_t hash = stack_table::Hash(stream->pcs, walk.count, epoch, walk.truncated);
+  if (const uint64_t known = stack_table::Find(hash)) return known;
+  const uint64_t id = Define(stream, walk.count, epoch, walk.truncated);
+  if (id != 0) stack_table::Insert(hash, id);
+  return id;
+}
+
+}  // namespace perfagent::call_stack

@@ -1,0 +1,276 @@
+#include "agent/dump_writer.h"
+
+#include <linux/fs.h>
+#include <sys/resource.h>
+#include <sys/statfs.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include <cstring>
+#include <string_view>
+
+#include "agent/config.h"
+#include "agent/process.h"
+#include "agent/text.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+namespace perfagent::dump_writer {
+
+namespace {
+
+constexpr size_t kPathBytes = 4096;
+constexpr uint64_t kSmallestFile = kHeaderBytes + kSegmentBytes;
+
+using PathText = Text<kPathBytes>;
+
+char path[kPathBytes];
+unsigned char* base;     // of the mapping; belongs to the process whose `own` is set
+uint32_t segment_limit;  // segments that fit
+dev_t file_device;
+ino_t file_inode;
+
+// One word in a page that fork wipes: is the mapping at `base` ours?
+std::atomic<uint32_t>* own;
+
+bool MapOwnershipWord() {
+  if (own != nullptr) return true;
+  void* page = sys::Reserve(4096);
+  if (page == nullptr) return false;
+  if (sys::Advise(page, 4096, MADV_WIPEONFORK) != 0) return false;
+  own = static_cast<std::atomic<uint32_t>*>(page);
+  return true;
+}
+
+// ---- name ----
+
+void Expand(std::string_view pattern, const process::Facts& facts, PathText* out) {
+  if (pattern.empty() || pattern[0] != '/') *out << facts.working_directory << "/";
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    if (pattern[i] != '%' || i + 1 == pattern.size()) {
+      *out << std::string_view(&pattern[i], 1);
+      continue;
+    }
+    switch (pattern[++i]) {
+      case 'e':
+        *out << facts.program;
+        break;
+      case 'p':
+        *out << uint64_t{facts.pid};
+        break;
+      case 'h':
+        *out << facts.host;
+        break;
+      case 't':
+        *out << facts.start_realtime_ns / 1000000000;
+        break;
+      case '%':
+        *out << "%";
+        break;
+      default:  // not ours: kept as it stands
+        *out << std::string_view(&pattern[i - 1], 2);
+    }
+  }
+}
+
+// Opens a file that did not exist: NAME, else NAME.1, NAME.2 ... Nothing is overwritten, no link is followed.
+int CreateFile(const PathText& name) {
+  constexpr int kMostTries = 10000;
+  constexpr int kExists = 17;
+  int fd = -kExists;
+  for (int suffix = 0; fd == -kExists && suffix < kMostTries; ++suffix) {
+    PathText candidate;
+    candidate << name.view();
+    if (suffix != 0) candidate << "." << static_cast<uint64_t>(suffix);
+    fd = sys::Open(candidate.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd >= 0) memcpy(path, candidate.c_str(), candidate.size() + 1);
+  }
+  return fd;
+}
+
+// ---- size ----
+
+uint64_t AddressSpaceLeft() {
+  rlimit limit;
+  if (sys::Call(SYS_prlimit64, 0, RLIMIT_AS, 0, sys::Word(&limit)) != 0 ||
+      limit.rlim_cur == RLIM_INFINITY) {
+    return ~uint64_t{0};
+  }
+  char text[128];
+  uint64_t pages = 0;
+  if (sys::ReadFile("/proc/self/statm", text, sizeof text) > 0) {
+    for (const char* c = text; *c >= '0' && *c <= '9'; ++c) {
+      pages = pages * 10 + static_cast<uint64_t>(*c - '0');
+    }
+  }
+  const uint64_t used = pages * 4096;
+  return limit.rlim_cur > used ? limit.rlim_cur - used : 0;
+}
+
+uint64_t FileSize() {
+  uint64_t size = config.max_size;
+  rlimit limit;
+  if (sys::Call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, sys::Word(&limit)) == 0 &&
+      limit.rlim_cur < size) {
+    size = limit.rlim_cur;
+  }
+  // A limited guest keeps three quarters of what it had left.
+  const uint64_t room = AddressSpaceLeft() / 4;
+  if (room < size) size = room;
+  if (size < kHeaderBytes) return 0;
+  return kHeaderBytes + (size - kHeaderBytes) / kSegmentBytes * kSegmentBytes;
+}
+
+// On btrfs, copy-on-write turns a populated page's write-back into a new allocation that can fail later; without it,
+// MADV_POPULATE_WRITE reports a full disk there too. Only possible while the file is empty.
+void DisableCopyOnWrite(int fd) {
+  constexpr long kBtrfsMagic = 0x9123683E;
+  struct statfs system;
+  if (sys::Call(SYS_fstatfs, fd, sys::Word(&system)) != 0 || system.f_type != kBtrfsMagic) return;
+  long flags = 0;
+  if (sys::Call(SYS_ioctl, fd, FS_IOC_GETFLAGS, sys::Word(&flags)) != 0) return;
+  flags |= FS_NOCOW_FL;
+  sys::Call(SYS_ioctl, fd, FS_IOC_SETFLAGS, sys::Word(&flags));
+}
+
+// ---- header ----
+
+template <size_t kSize>
+void CopyText(char (&out)[kSize], std::string_view text) {
+  const size_t count = text.size() < kSize - 1 ? text.size() : kSize - 1;
+  memcpy(out, text.data(), count);
+  out[count] = 0;
+}
+
+void FillHeader(const process::Facts& facts, uint64_t size, bool unwinder_works) {
+  HeaderPage* h = reinterpret_cast<HeaderPage*>(base);
+  const bool sampled = config.mode == RunMode::kSample;
+  h->version_major = kVersionMajor;
+  h->version_minor = kVersionMinor;
+  h->machine = kMachineX86_64;
+  h->header_bytes = kHeaderBytes;
+  h->segment_bytes = kSegmentBytes;
+  h->file_bytes = size;
+  h->start_monotonic_ns = facts.start_monotonic_ns;
+  h->start_realtime_ns = facts.start_realtime_ns;
+  h->process_start_ticks = facts.start_ticks;
+  h->interval_bytes = sampled ? config.interval_bytes : 0;
+  h->wait_interval_ns = sampled ? process::kWaitIntervalNs : 0;
+  h->acquire_interval = sampled ? process::kAcquireInterval : 0;
+  h->seed = facts.seed;
+  h->page_bytes = 4096;
+  h->pid = facts.pid;
+  h->parent_pid = facts.parent_pid;
+  h->mode = sampled ? Mode::kSample : Mode::kFull;
+  h->heap_enabled = config.heap;
+  h->locks_enabled = config.locks;
+  h->max_frames = static_cast<uint32_t>(config.depth);
+  h->unwinder = unwinder_works;
+  CopyText(h->host, facts.host);
+  CopyText(h->executable, facts.executable);
+  CopyText(h->command_line, facts.command_line);
+  h->paused.store(config.paused);
+  h->magic = kDumpMagic;
+  h->checksum = XXH3_64bits(h, offsetof(HeaderPage, checksum));
+}
+
+bool Refuse(int fd, std::string_view what, long error) {
+  if (fd >= 0) {
+    sys::Close(fd);
+    sys::Unlink(path);
+  }
+  Say("not recording: ", what, " (error ", static_cast<uint64_t>(-error), ")");
+  return false;
+}
+
+}  // namespace
+
+HeaderPage* Header() {
+  if (own == nullptr || own->load(std::memory_order_relaxed) == 0) return nullptr;
+  return reinterpret_cast<HeaderPage*>(base);
+}
+
+const char* Path() { return path; }
+
+bool Open(bool unwinder_works) {
+  const process::Facts& facts = process::Current();
+  if (!MapOwnershipWord()) return Refuse(-1, "no memory for the ownership word", 0);
+  const uint64_t size = FileSize();
+  if (size < kSmallestFile)
+    return Refuse(-1, "MAX_SIZE, RLIMIT_FSIZE or RLIMIT_AS leaves no room", 0);
+  PathText name;
+  Expand(config.output, facts, &name);
+  const int fd = CreateFile(name);
+  if (fd < 0) {
+    Say("not recording: cannot create ", name.view(), " (error ", static_cast<uint64_t>(-fd), ")");
+    return false;
+  }
+  DisableCopyOnWrite(fd);
+  if (const int error = sys::Truncate(fd, size); error != 0) {
+    return Refuse(fd, "cannot set the dump's size", error);
+  }
+  struct stat file;
+  if (const int error = sys::Stat(fd, &file); error != 0)
+    return Refuse(fd, "cannot stat the dump", error);
+  void* mapping = sys::Map(size, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
+  if (mapping == nullptr) return Refuse(fd, "the file system does not share mappings", 0);
+  sys::Advise(mapping, size, MADV_DONTFORK);
+  if (!MakePresent(mapping, static_cast<unsigned char*>(mapping) + kHeaderBytes)) {
+    sys::Unmap(mapping, size);
+    return Refuse(fd, "no room on disk for the dump's header", 0);
+  }
+  sys::Close(fd);
+  base = static_cast<unsigned char*>(mapping);
+  file_device = file.st_dev;
+  file_inode = file.st_ino;
+  segment_limit = static_cast<uint32_t>((size - kHeaderBytes) / kSegmentBytes);
+  FillHeader(facts, size, unwinder_works);
+  own->store(1, std::memory_order_release);
+  return true;
+}
+
+SegmentHeader* ClaimSegment(Loss* cause) {
+  std::atomic<uint32_t>& claimed = Header()->segments_claimed;
+  uint32_t next = claimed.load();
+  do {
+    if ((next & kSegmentsClosed) != 0) {
+      *cause = Loss::kAfterExit;
+      return nullptr;
+    }
+    if (next >= segment_limit) {
+      *cause = Loss::kFileFull;
+      return nullptr;
+    }
+  } while (!claimed.compare_exchange_weak(next, next + 1));
+  return reinterpret_cast<SegmentHeader*>(base + kHeaderBytes + size_t{next} * kSegmentBytes);
+}
+
+bool MakePresent(void* begin, void* end) {
+  const size_t size =
+      static_cast<size_t>(static_cast<unsigned char*>(end) - static_cast<unsigned char*>(begin));
+  return sys::Advise(begin, size, MADV_POPULATE_WRITE) == 0;
+}
+
+void Close(int exit_status, uint64_t end_time_ns) {
+  HeaderPage* header = Header();
+  // From here on no segment is claimed: what lies behind those that are can be cut off without a later SIGBUS.
+  const uint32_t claimed = header->segments_claimed.fetch_or(kSegmentsClosed);
+  if ((claimed & kSegmentsClosed) != 0) return;
+  header->exit_status.store(exit_status);
+  header->end_time_ns.store(end_time_ns);
+  header->end_state.store(EndState::kExited);
+  const int fd = sys::Open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return;
+  struct stat file;
+  if (sys::Stat(fd, &file) == 0 && file.st_dev == file_device && file.st_ino == file_inode) {
+    sys::Truncate(fd, kHeaderBytes + uint64_t{claimed} * kSegmentBytes);
+  }
+  sys::Close(fd);
+}
+
+}  // namespace perfagent::dump_writer

@@ -1,0 +1,38 @@
+// dump_writer.h: the mapped dump file: creation, segments, closing.
+//
+// The file has its final size from the start (sparse), is mapped shared and its descriptor closed at once: nothing the
+// guest does to its descriptors, directory or rights touches it. Growing it later could meet RLIMIT_FSIZE and kill the
+// guest with SIGXFSZ. Memory of a segment is made present with MADV_POPULATE_WRITE before it is written: a full disk is
+// then an error code and not a SIGBUS.
+//
+// Threads: ClaimSegment and MakePresent from any thread, without locks; Open and Close from one. Signals: as threads.
+// Fork:    the mapping is not inherited (MADV_DONTFORK), and Header() is null in the child until it opens its own.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "perfagent/dump_format.h"
+
+namespace perfagent::dump_writer {
+
+// Creates the dump that `config` asks for. False: nothing was left behind, and the reason went to stderr.
+bool Open(bool unwinder_works);
+
+// This process's header page; null when there is none (not opened, or inherited by fork).
+HeaderPage* Header();
+
+// The file's name, for messages.
+const char* Path();
+
+// The next free segment; its memory is not present yet. Null when there is none, with `*cause` saying why.
+SegmentHeader* ClaimSegment(Loss* cause);
+
+// Makes [begin, end) of a claimed segment writable without faults. False: disk full or file system error.
+bool MakePresent(void* begin, void* end);
+
+// At exit: records how the process ended and gives back the part of the file that no segment claimed.
+// Segments already claimed go on being recorded into.
+void Close(int exit_status, uint64_t end_time_ns);
+
+}  // namespace perfagent::dump_writer

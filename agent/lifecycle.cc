@@ -1,0 +1,191 @@
+#include "agent/lifecycle.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+
+#include "agent/agent_scope.h"
+#include "agent/call_stack.h"
+#include "agent/config.h"
+#include "agent/counters.h"
+#include "agent/dump_writer.h"
+#include "agent/live_filter.h"
+#include "agent/live_set.h"
+#include "agent/modules.h"
+#include "agent/new_hooks.h"
+#include "agent/process.h"
+#include "agent/real.h"
+#include "agent/sampler.h"
+#include "agent/stack_table.h"
+#include "agent/stream.h"
+#include "agent/text.h"
+
+namespace perfagent {
+
+constinit __thread ThreadState thread_state = {};
+
+namespace lifecycle {
+
+namespace {
+
+std::atomic<State> state{State::kIdle};
+std::atomic<uint64_t> threads_seeded;
+bool unwinder_works;
+
+constexpr unsigned kLog2StacksSampled = 16;
+constexpr unsigned kLog2StacksFull = 20;
+
+// Countdowns of a thread that has nothing to record.
+void Rest(ThreadState* t) {
+  t->bytes_left = kNever;
+  t->locks_left = kNever;
+}
+
+// A thread's first countdowns. In full mode they stay 0, so that every call takes the slow path; `random` then only says
+// that the thread was seen.
+void Seed(ThreadState* t) {
+  const uint64_t number = threads_seeded.fetch_add(1);
+  t->random = sampler::Scramble(process::Current().seed ^ sampler::Scramble(number)) | 1;
+  if (!FullMode()) {
+    t->bytes_left = sampler::DrawGap(&t->random, config.interval_bytes);
+    t->locks_left = sampler::DrawGap(&t->random, process::kAcquireInterval);
+    t->wait_left_ns = sampler::DrawGap(&t->random, process::kWaitIntervalNs);
+  }
+  if (!config.heap) t->bytes_left = kNever;
+  if (!config.locks) t->locks_left = kNever;
+}
+
+bool WantedHere() {
+  if (getauxval(AT_SECURE) != 0) return false;
+  if (config.mode == RunMode::kOff) return false;
+  if (!MatchesPrograms(config.programs, process::Current().program)) return false;
+  return !(config.ignore_children && process::ParentIsWatched());
+}
+
+bool MapTables() {
+  if (!modules::Start()) return false;
+  if (!stack_table::Start(FullMode() ? kLog2StacksFull : kLog2StacksSampled)) return false;
+  return FullMode() || live_set::Start();
+}
+
+void OpenFilter() {
+  if (!config.heap) return;
+  if (FullMode()) {
+    live_filter::UseAlways();
+  } else if (!live_filter::UseGranules()) {
+    // Without the filter frees would go unseen: better no heap recording than false leaks.
+    config.heap = false;
+  }
+}
+
+void ReportLosses() {
+  const uint64_t lost = counters::TotalEvents();
+  if (lost == 0) return;
+  Text<1024> causes;
+#define PERFAGENT_LOSS_TEXT(id, name, help)                             \
+  if (const uint64_t count = counters::Get(Loss::id); count != 0) {     \
+    causes << (causes.size() != 0 ? ", " : "") << count << " " << help; \
+  }
+  PERFAGENT_LOSSES(PERFAGENT_LOSS_TEXT)
+#undef PERFAGENT_LOSS_TEXT
+  Say("lost ", lost, " events in ", std::string_view(dump_writer::Path()), ": ", causes.view());
+}
+
+// Registered before the loader registers its own finalizer, so it runs after all destructors of the program and its
+// libraries, with the status given to exit.
+void Finish(int status, void*) {
+  AgentScope scope;
+  if (!IsOn() || dump_writer::Header() == nullptr) return;
+  if (scope) {
+    if (Stream* stream = thread_state.stream) stream->DescribeThread();
+  }
+  dump_writer::Close(status, process::NowNs());
+  ReportLosses();
+  if (config.verbose) Say("wrote ", std::string_view(dump_writer::Path()));
+}
+void FinishQuickly() { Finish(0, nullptr); }
+
+// What a child inherited names its parent's dump. Its tables were wiped by the kernel (MADV_WIPEONFORK); the rest is
+// forgotten here.
+bool RestartInChild() {
+  streams::Forget();
+  modules::Forget();
+  if (config.ignore_children) {
+    state.store(State::kOff);
+    return false;
+  }
+  process::Gather();
+  if (!dump_writer::Open(unwinder_works)) {
+    state.store(State::kOff);
+    return false;
+  }
+  return true;
+}
+
+void AfterForkInChild() {
+  AgentScope scope;
+  if (scope) Enter();
+}
+
+void Start(char** environment, uint64_t return_address) {
+  AgentScope scope;
+  real::Resolve();
+  new_hooks::Bind();
+  ReadConfig(environment);
+  process::Gather();
+  if (!WantedHere() || !MapTables()) {
+    state.store(State::kOff);
+    return;
+  }
+  unwinder_works = whole_walk::Start(return_address);
+  call_stack::SetUnwinder(unwinder_works);
+  if (!unwinder_works)
+    Say("libunwind-x86_64.so.8 is missing or unusable: recording without stacks");
+  if (!dump_writer::Open(unwinder_works)) {
+    state.store(State::kOff);
+    return;
+  }
+  streams::Start();
+  pthread_atfork(nullptr, nullptr, AfterForkInChild);
+  on_exit(Finish, nullptr);
+  at_quick_exit(FinishQuickly);
+  OpenFilter();
+  state.store(State::kOn);
+  if (config.verbose) Say("recording to ", std::string_view(dump_writer::Path()));
+}
+
+[[gnu::constructor]] void Constructor(int, char**, char** environment) {
+  Start(environment, reinterpret_cast<uint64_t>(__builtin_return_address(0)));
+}
+
+}  // namespace
+
+bool FullMode() { return config.mode == RunMode::kFull; }
+
+bool Enter() {
+  ThreadState& t = thread_state;
+  const State now = state.load(std::memory_order_acquire);
+  if (now == State::kIdle) return false;
+  if (now == State::kOff) {
+    Rest(&t);
+    return false;
+  }
+  if (dump_writer::Header() == nullptr && !RestartInChild()) {
+    Rest(&t);
+    return false;
+  }
+  if (t.random == 0) Seed(&t);
+  return true;
+}
+
+bool IsOn() { return state.load(std::memory_order_acquire) == State::kOn; }
+
+void Refused() {
+  if (IsOn() && thread_state.quiet == 0) counters::Add(Loss::kReentered);
+}
+
+bool Paused() { return dump_writer::Header()->paused.load(std::memory_order_relaxed) == 1; }
+
+}  // namespace lifecycle
+
+}  // namespace perfagent

@@ -1,0 +1,34 @@
+// lifecycle.h: start, thread start, fork, exit: the only place that orders them.
+//
+//   constructor ─► Start ─► recording ─► (fork ─► child: own dump) ─► exit: Finish
+//
+// Before Start, and for ever when it finds a reason not to record, every hook only forwards.
+//
+// Threads: Start runs once, from the library's constructor. Signals: Enter is safe under an AgentScope.
+#pragma once
+
+#include <cstdint>
+
+#include "agent/thread_state.h"
+
+namespace perfagent::lifecycle {
+
+enum class State : uint32_t { kIdle, kOn, kOff };
+
+// First act of every slow path, under an AgentScope: is this process recording, and is this thread ready to? In a forked
+// child the first call starts the child's own dump; on a thread's first call its countdowns are drawn. When the
+// process does not record, the thread's countdowns are set so that its hooks stay on their fast paths.
+bool Enter();
+
+// For what arrives while the thread is inside the agent: counts it as lost, unless it is part of the event being recorded.
+void Refused();
+
+// Has Start completed, with recording wanted?
+bool IsOn();
+
+// Has recording been paused through the dump's header page?
+bool Paused();
+
+bool FullMode();
+
+}  // namespace perfagent::lifecycle

@@ -1,0 +1,102 @@
+// real.h: the next definitions: what the guest would have called without the agent.
+//
+// Found once, by RTLD_NEXT, at the first call of any hook or at start-up, whichever comes first. Until then the pointers
+// are stubs that find them, so no hook tests for null. RTLD_NEXT and not glibc's own names: under a second preloaded or
+// linked allocator the next malloc is that allocator's, and mixing the two would corrupt both.
+//
+// Threads: the pointers change once, before any second thread can exist. Signals: plain loads.
+#pragma once
+
+#include <pthread.h>
+#include <time.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace perfagent::real {
+
+// name, result, parameters, arguments. The first four are what dlsym itself may call.
+#define PERFAGENT_REAL_BASICS(X)                               \
+  X(malloc, void*, (size_t size), (size))                      \
+  X(free, void, (void* block), (block))                        \
+  X(calloc, void*, (size_t count, size_t size), (count, size)) \
+  X(realloc, void*, (void* block, size_t size), (block, size))
+
+#define PERFAGENT_REAL_OTHERS(X)                                                              \
+  X(memalign, void*, (size_t alignment, size_t size), (alignment, size))                      \
+  X(aligned_alloc, void*, (size_t alignment, size_t size), (alignment, size))                 \
+  X(posix_memalign, int, (void** out, size_t alignment, size_t size), (out, alignment, size)) \
+  X(valloc, void*, (size_t size), (size))                                                     \
+  X(pvalloc, void*, (size_t size), (size))                                                    \
+  X(pthread_mutex_lock, int, (pthread_mutex_t * mutex), (mutex))                              \
+  X(pthread_mutex_trylock, int, (pthread_mutex_t * mutex), (mutex))                           \
+  X(pthread_mutex_timedlock, int, (pthread_mutex_t * mutex, const timespec* until),           \
+    (mutex, until))                                                                           \
+  X(pthread_mutex_clocklock, int,                                                             \
+    (pthread_mutex_t * mutex, clockid_t clock, const timespec* until), (mutex, clock, until)) \
+  X(pthread_mutex_unlock, int, (pthread_mutex_t * mutex), (mutex))                            \
+  X(dlclose, int, (void* handle), (handle))
+
+#define PERFAGENT_REAL_POINTER(name, result, parameters, arguments) extern result(*name) parameters;
+PERFAGENT_REAL_BASICS(PERFAGENT_REAL_POINTER)
+PERFAGENT_REAL_OTHERS(PERFAGENT_REAL_POINTER)
+#undef PERFAGENT_REAL_POINTER
+
+// C23: null when the next library has none (glibc before 2.43).
+extern void (*free_sized)(void* block, size_t size);
+extern void (*free_aligned_sized)(void* block, size_t alignment, size_t size);
+
+// The C++ allocation functions: mangled name, how it is reported. All arguments are integers or pointers, at most three,
+// so one signature passes any of them on.
+#define PERFAGENT_NEW_OPERATORS(X)            \
+  X(_Znwm, kNew)                              \
+  X(_ZnwmRKSt9nothrow_t, kNew)                \
+  X(_ZnwmSt11align_val_t, kNew)               \
+  X(_ZnwmSt11align_val_tRKSt9nothrow_t, kNew) \
+  X(_Znam, kNewArray)                         \
+  X(_ZnamRKSt9nothrow_t, kNewArray)           \
+  X(_ZnamSt11align_val_t, kNewArray)          \
+  X(_ZnamSt11align_val_tRKSt9nothrow_t, kNewArray)
+#define PERFAGENT_DELETE_OPERATORS(X)             \
+  X(_ZdlPv, kDelete)                              \
+  X(_ZdlPvm, kDelete)                             \
+  X(_ZdlPvRKSt9nothrow_t, kDelete)                \
+  X(_ZdlPvSt11align_val_t, kDelete)               \
+  X(_ZdlPvmSt11align_val_t, kDelete)              \
+  X(_ZdlPvSt11align_val_tRKSt9nothrow_t, kDelete) \
+  X(_ZdaPv, kDeleteArray)                         \
+  X(_ZdaPvm, kDeleteArray)                        \
+  X(_ZdaPvRKSt9nothrow_t, kDeleteArray)           \
+  X(_ZdaPvSt11align_val_t, kDeleteArray)          \
+  X(_ZdaPvmSt11align_val_t, kDeleteArray)         \
+  X(_ZdaPvSt11align_val_tRKSt9nothrow_t, kDeleteArray)
+
+enum NewOperator : unsigned {
+#define PERFAGENT_OPERATOR_INDEX(symbol, api) k##symbol,
+  PERFAGENT_NEW_OPERATORS(PERFAGENT_OPERATOR_INDEX) kNewOperatorCount
+};
+enum DeleteOperator : unsigned {
+  PERFAGENT_DELETE_OPERATORS(PERFAGENT_OPERATOR_INDEX) kDeleteOperatorCount
+#undef PERFAGENT_OPERATOR_INDEX
+};
+
+using NewFunction = void* (*)(size_t size, uintptr_t second, uintptr_t third);
+using DeleteFunction = void (*)(void* block, uintptr_t second, uintptr_t third);
+
+// The next operator in the guest's scope; null when no C++ runtime is loaded there (yet).
+NewFunction NextNew(NewOperator which);
+DeleteFunction NextDelete(DeleteOperator which);
+
+// The same for a call from code at `caller` after a C++ runtime was loaded privately (dlopen of a plugin into a C
+// program): looked up in the caller's own object, then in the usual runtimes. Null when there is none.
+// Takes the loader's lock; called once per operator.
+NewFunction LateNew(NewOperator which, void* caller);
+DeleteFunction LateDelete(DeleteOperator which, void* caller);
+
+// Finds all of the above; later calls do nothing.
+void Resolve();
+
+// Does `function` come from the same loaded object as the next malloc?
+bool BesideMalloc(const void* function);
+
+}  // namespace perfagent::real

@@ -1,0 +1,122 @@
+#include "agent/record_heap.h"
+
+#include "agent/agent_scope.h"
+#include "agent/call_stack.h"
+#include "agent/config.h"
+#include "agent/lifecycle.h"
+#include "agent/live_set.h"
+#include "agent/process.h"
+#include "agent/sampler.h"
+
+namespace perfagent::heap {
+
+namespace {
+
+uintptr_t Address(const void* block) { return reinterpret_cast<uintptr_t>(block); }
+
+// Charges the allocation to the thread's countdown. True: it is recorded.
+bool Charge(size_t size) {
+  ThreadState& t = thread_state;
+  if (t.Spend(size)) return false;
+  if (!lifecycle::FullMode()) t.bytes_left = sampler::DrawGap(&t.random, config.interval_bytes);
+  return !lifecycle::Paused();
+}
+
+// From now on the block's free is looked for. False: no room, the sample is dropped and counted.
+bool Track(const void* block, Stream* stream) {
+  if (lifecycle::FullMode()) return true;
+  if (!live_set::Insert(Address(block))) {
+    counters::Add(Loss::kLiveSetFull);
+    return false;
+  }
+  thread_state.last_sampled = Address(block);
+  stream->left_after_sample = thread_state.bytes_left;
+  return true;
+}
+
+bool Untrack(const void* block) {
+  return lifecycle::FullMode() || live_set::Remove(Address(block));
+}
+
+// The same where the thread could not enter the agent: possibly before it was started.
+bool UntrackOnly(const void* block) {
+  return lifecycle::IsOn() && !lifecycle::FullMode() && live_set::Remove(Address(block));
+}
+
+// No allocation of this thread since it sampled `block`: each would have changed the countdown.
+bool FreedAtOnce(const void* block, const Stream* stream) {
+  ThreadState& t = thread_state;
+  return !lifecycle::FullMode() && t.last_sampled == Address(block) &&
+         stream->left_after_sample == t.bytes_left;
+}
+
+}  // namespace
+
+void RecordAlloc(HeapApi api, const void* block, size_t size) {
+  AgentScope scope;
+  if (!scope) return lifecycle::Refused();
+  if (!lifecycle::Enter() || !Charge(size)) return;
+  Stream* stream = streams::Current();
+  if (stream == nullptr) return;
+  const uint64_t now = process::NowNs();
+  const uint64_t stack = call_stack::Take(stream, whole_walk::Capture());
+  if (!Track(block, stream)) return;
+  stream->Put(AllocRecord{api, now, Address(block), size, stack});
+}
+
+void RecordFree(HeapApi api, const void* block) {
+  AgentScope scope;
+  if (!scope) {
+    // The block's address may be another's in a moment: it must leave the set even when nothing can be written.
+    if (lifecycle::FullMode() || UntrackOnly(block)) lifecycle::Refused();
+    return;
+  }
+  if (!lifecycle::Enter() || !Untrack(block)) return;
+  Stream* stream = streams::Current();
+  if (stream == nullptr) return;
+  const uint64_t now = process::NowNs();
+  const uint64_t flags = FreedAtOnce(block, stream) ? kFreeTemporary : 0;
+  const uint64_t stack = call_stack::Take(stream, whole_walk::Capture());
+  stream->Put(FreeRecord{api, flags, now, Address(block), stack});
+}
+
+ReallocClaim ClaimForRealloc(const void* old_block) {
+  AgentScope scope;
+  if (!scope) return {0, old_block != nullptr && UntrackOnly(old_block)};
+  if (!lifecycle::Enter()) return {0, false};
+  return {process::NowNs(), old_block != nullptr && Untrack(old_block)};
+}
+
+void RestoreAfterRealloc(const ReallocClaim& claim, const void* old_block) {
+  AgentScope scope;
+  if (!claim.tracked || lifecycle::FullMode()) return;
+  if (!live_set::Insert(Address(old_block))) counters::Add(Loss::kLiveSetFull);
+}
+
+void RecordRealloc(HeapApi api, const ReallocClaim& claim, const void* old_block,
+                   const void* new_block, size_t size) {
+  AgentScope scope;
+  if (!scope) return lifecycle::Refused();
+  if (!lifecycle::Enter()) return;
+  const bool sampled = new_block != nullptr && Charge(size);
+  if (!sampled && !claim.tracked) return;
+  Stream* stream = streams::Current();
+  if (stream == nullptr) return;
+  const uint64_t now = process::NowNs();
+  const uint64_t stack = call_stack::Take(stream, whole_walk::Capture());
+  if (new_block == nullptr) {
+    stream->Put(FreeRecord{api, 0, claim.time_ns, Address(old_block), stack});
+    return;
+  }
+  const bool tracked = sampled && Track(new_block, stream);
+  if (old_block == nullptr) {
+    if (tracked) stream->Put(AllocRecord{api, now, Address(new_block), size, stack});
+    return;
+  }
+  const uint64_t begin = claim.time_ns != 0 ? claim.time_ns : now;
+  const uint64_t flags = (claim.tracked ? kReallocEndsOld : 0) | (tracked ? kReallocBeginsNew : 0);
+  stream->Put(ReallocRecord{api, flags, begin, now - begin, Address(old_block), Address(new_block),
+                            size, stack});
+}
+
+}  // namespace perfagent::heap

@@ -1,0 +1,35 @@
+// record_heap.h: the slow paths of the heap: what malloc_hooks hands over when a countdown ended or a filter matched.
+//
+// Order: a free is recorded before the real free and an allocation after the real allocation, so that the events of one
+// address alternate although another thread may get the block at once. realloc claims the old block before the real
+// call and gives it back if that fails.
+//
+// Threads: any. Signals: safe; each function enters the agent itself, and counts the event when it cannot. errno is kept.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "perfagent/dump_format.h"
+
+namespace perfagent::heap {
+
+// `block` of `size` requested bytes was returned by the real call, not null. Decides whether it is sampled.
+void RecordAlloc(HeapApi api, const void* block, size_t size);
+
+// `block` is about to be freed.
+void RecordFree(HeapApi api, const void* block);
+
+// A realloc in progress.
+struct ReallocClaim {
+  uint64_t time_ns;
+  bool tracked;  // the old block was, and now is not
+};
+ReallocClaim ClaimForRealloc(const void* old_block);
+// The real call returned null and the old block lives on.
+void RestoreAfterRealloc(const ReallocClaim& claim, const void* old_block);
+// `old_block` (may be null) became `new_block`; a null new_block means that it was freed.
+void RecordRealloc(HeapApi api, const ReallocClaim& claim, const void* old_block,
+                   const void* new_block, size_t size);
+
+}  // namespace perfagent::heap

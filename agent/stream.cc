@@ -1,0 +1,227 @@
+#include "agent/stream.h"
+
+#include <pthread.h>
+#include <sys/prctl.h>
+
+#include <cstring>
+#include <new>
+
+#include "agent/agent_scope.h"
+#include "agent/config.h"
+#include "agent/dump_writer.h"
+#include "agent/process.h"
+#include "agent/sys.h"
+#include "agent/thread_state.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+namespace perfagent {
+
+namespace {
+
+std::atomic<Stream*> all_streams;
+std::atomic<uint32_t> stream_count;
+pthread_key_t ending_key;
+bool has_ending_key;
+
+uint8_t* PayloadOf(SegmentHeader* segment) { return reinterpret_cast<uint8_t*>(segment + 1); }
+
+// Sampled mode makes a segment present in steps, so that a process with one event stays small on disk; full mode fills
+// segments anyway, and one call is cheaper than four.
+constexpr uint32_t kPresentStep = 8192;
+
+uint32_t PresentStep() {
+  return config.mode == RunMode::kFull ? static_cast<uint32_t>(kSegmentPayload) : kPresentStep;
+}
+
+// Linux thread ids are reused: our own id means that the former owner is gone.
+bool ThreadIsGone(int32_t tid, int32_t self) {
+  constexpr long kNoSuchProcess = -3;
+  return tid == self || sys::Call(SYS_tgkill, sys::Pid(), tid, 0) == kNoSuchProcess;
+}
+
+Stream* TakeOverEnded(int32_t self) {
+  for (Stream* stream = all_streams.load(); stream != nullptr; stream = stream->next) {
+    int32_t owner = stream->owner.load();
+    if (stream->ending.load() == 0 && owner != self) continue;
+    if (!ThreadIsGone(owner, self)) continue;
+    if (stream->owner.compare_exchange_strong(owner, self)) {
+      stream->ending.store(0);
+      stream->name[0] = 0;
+      stream->stack.Reset();
+      return stream;
+    }
+  }
+  return nullptr;
+}
+
+Stream* Make(int32_t self) {
+  void* memory = sys::Reserve(sizeof(Stream));
+  if (memory == nullptr) return nullptr;
+  Stream* stream = new (memory) Stream();
+  stream->number = stream_count.fetch_add(1);
+  stream->owner.store(self);
+  stream->next = all_streams.load();
+  while (!all_streams.compare_exchange_weak(stream->next, stream)) {
+  }
+  return stream;
+}
+
+void MarkEnding(void* value) {
+  // Only this process's streams: a forked child runs the destructor with its parent's value.
+  auto* stream = static_cast<Stream*>(value);
+  if (thread_state.stream != stream || dump_writer::Header() == nullptr) return;
+  AgentScope scope;
+  if (!scope) return;
+  stream->DescribeThread();
+  stream->Put(ThreadEndRecord{process::NowNs()});
+  stream->ending.store(1);
+}
+
+}  // namespace
+
+SegmentHeader* Stream::ClaimFor(SegmentKind kind) {
+  Loss cause;
+  SegmentHeader* fresh = dump_writer::ClaimSegment(&cause);
+  if (fresh == nullptr) {
+    counters::Add(cause);
+    return nullptr;
+  }
+  const uint32_t bytes = kind == SegmentKind::kEvents ? PresentStep() : kSegmentPayload;
+  if (!dump_writer::MakePresent(fresh, PayloadOf(fresh) + bytes)) {
+    counters::Add(Loss::kDiskFull);
+    return nullptr;
+  }
+  fresh->kind = kind;
+  fresh->stream = number;
+  return fresh;
+}
+
+void Stream::SealSegment() {
+  segment->checksum = XXH3_64bits(PayloadOf(segment), committed);
+  segment->sealed.store(1, std::memory_order_release);
+}
+
+bool Stream::BeginSegment() {
+  SegmentHeader* fresh = ClaimFor(SegmentKind::kEvents);
+  if (fresh == nullptr) return false;
+  if (segment != nullptr) SealSegment();
+  fresh->sequence = sequence++;
+  fresh->magic.store(kSegmentMagic, std::memory_order_release);
+  segment = fresh;
+  committed = 0;
+  present = PresentStep();
+  codec = CodecState();
+  // Every segment says whose it is: one that is lost to damage takes only its own events along.
+  name[0] = 0;
+  DescribeThread();
+  return true;
+}
+
+uint8_t* Stream::Reserve(size_t bytes) {
+  if (segment == nullptr || committed + bytes > kSegmentPayload) {
+    if (!BeginSegment()) return nullptr;
+  }
+  if (committed + bytes > present) {
+    uint8_t* payload = PayloadOf(segment);
+    const size_t wanted = committed + bytes + PresentStep();
+    const size_t until = wanted < kSegmentPayload ? wanted : kSegmentPayload;
+    if (!dump_writer::MakePresent(payload + present, payload + until)) {
+      counters::Add(Loss::kDiskFull);
+      return nullptr;
+    }
+    present = static_cast<uint32_t>(until);
+  }
+  return PayloadOf(segment) + committed;
+}
+
+void Stream::Commit(size_t bytes) {
+  committed += static_cast<uint32_t>(bytes);
+  segment->committed.store(committed, std::memory_order_release);
+}
+
+bool Stream::CountAcquisition() {
+  if (segment == nullptr && !BeginSegment()) return false;
+  segment->acquisitions.store(segment->acquisitions.load(std::memory_order_relaxed) + 1,
+                              std::memory_order_relaxed);
+  return true;
+}
+
+LockTableSlot* Stream::SlotFor(uint64_t lock, uint64_t caller) {
+  // Three quarters full, a fresh table: the reader adds up what several tables say of one lock.
+  constexpr uint32_t kMostUsed = kLockTableSlots / 4 * 3;
+  if (lock_table == nullptr || lock_slots_used >= kMostUsed) {
+    SegmentHeader* fresh = ClaimFor(SegmentKind::kLockTable);
+    if (fresh == nullptr) return nullptr;
+    fresh->magic.store(kSegmentMagic, std::memory_order_release);
+    lock_table = fresh;
+    lock_slots_used = 0;
+  }
+  auto* slots = reinterpret_cast<LockTableSlot*>(PayloadOf(lock_table));
+  size_t at = (lock ^ caller) * 0x9e3779b97f4a7c15 >> 32;
+  while (true) {
+    LockTableSlot& slot = slots[at++ % kLockTableSlots];
+    const uint64_t found = slot.lock.load(std::memory_order_relaxed);
+    if (found == lock && slot.caller == caller) return &slot;
+    if (found == 0) {
+      slot.caller = caller;
+      slot.lock.store(lock, std::memory_order_release);
+      ++lock_slots_used;
+      return &slot;
+    }
+  }
+}
+
+void Stream::SumWait(uint64_t lock, uint64_t caller, uint64_t wait_ns) {
+  LockTableSlot* slot = SlotFor(lock, caller);
+  if (slot == nullptr) {
+    counters::Add(Loss::kLockTableFull);
+    return;
+  }
+  slot->wait_ns.store(slot->wait_ns.load(std::memory_order_relaxed) + wait_ns,
+                      std::memory_order_relaxed);
+  slot->contended.store(slot->contended.load(std::memory_order_relaxed) + 1,
+                        std::memory_order_release);
+}
+
+void Stream::DescribeThread() {
+  char now[16] = {};
+  sys::Call(SYS_prctl, PR_GET_NAME, sys::Word(now));
+  if (memcmp(now, name, sizeof now) == 0) return;
+  memcpy(name, now, sizeof now);
+  Put(ThreadRecord{process::NowNs(), static_cast<uint64_t>(owner.load()),
+                   std::string_view(now, strnlen(now, sizeof now))});
+}
+
+namespace streams {
+
+void Start() { has_ending_key = pthread_key_create(&ending_key, MarkEnding) == 0; }
+
+void Forget() {
+  all_streams.store(nullptr);
+  thread_state.stream = nullptr;
+}
+
+Stream* Current() {
+  ThreadState& t = thread_state;
+  if (t.stream != nullptr) return t.stream;
+  const int32_t self = sys::Tid();
+  Stream* stream = TakeOverEnded(self);
+  if (stream == nullptr) stream = Make(self);
+  if (stream == nullptr) {
+    counters::Add(Loss::kThreadSlots);
+    return nullptr;
+  }
+  t.stream = stream;
+  // Low keys live inside the thread's control block; a high one would make libc allocate.
+  constexpr pthread_key_t kKeysWithoutAllocation = 32;
+  if (has_ending_key && ending_key < kKeysWithoutAllocation)
+    pthread_setspecific(ending_key, stream);
+  stream->DescribeThread();
+  return stream;
+}
+
+}  // namespace streams
+
+}  // namespace perfagent

@@ -1,0 +1,86 @@
+// stream.h: one thread's place in the dump: its current segment, and the records it appends there.
+//
+// A stream has one writer at a time. When its thread is gone for the kernel too (threads still free blocks after their
+// last destructor), the next new thread goes on with it, so that a hundred thousand short threads do not cost a segment
+// each. Streams are made once and never unmapped.
+//
+// Threads:  a Stream belongs to its owner; Current() hands it out. No locks.
+// Signals:  only under an AgentScope, which keeps handlers of the same thread out.
+// Order:    a record is visible to readers from Commit's store on; a process killed before it leaves nothing of it.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "agent/counters.h"
+#include "agent/unwind/stack_bounds.h"
+#include "perfagent/event_codec.h"
+
+namespace perfagent {
+
+struct Stream {
+  // Room for `bytes` of records in the current or a fresh segment; null when there is none, counted.
+  uint8_t* Reserve(size_t bytes);
+  void Commit(size_t bytes);
+
+  // Appends one record of at most kMaxPlainRecord bytes. False: lost, counted.
+  template <typename Record>
+  bool Put(const Record& record) {
+    return PutSized(record, kMaxPlainRecord);
+  }
+  template <typename Record>
+  bool PutSized(const Record& record, size_t most_bytes) {
+    uint8_t* room = Reserve(most_bytes);
+    if (room == nullptr) return false;
+    Encoder encoder(room, &codec);
+    encoder.Put(record);
+    Commit(encoder.size());
+    return true;
+  }
+
+  // Full mode: one more lock acquisition in the current segment. False: no segment, counted.
+  bool CountAcquisition();
+  // Adds one contended wait to this stream's lock table.
+  void SumWait(uint64_t lock, uint64_t caller, uint64_t wait_ns);
+  // Writes who the thread is when that has changed since it was last written.
+  void DescribeThread();
+
+  bool BeginSegment();
+  void SealSegment();
+  SegmentHeader* ClaimFor(SegmentKind kind);
+  LockTableSlot* SlotFor(uint64_t lock, uint64_t caller);
+
+  Stream* next;                // in the list of all streams
+  std::atomic<int32_t> owner;  // thread id
+  std::atomic<uint32_t>
+      ending;  // the owner's destructors have run: ask the kernel whether it is gone
+  uint32_t number;
+  uint32_t sequence;  // of the next event segment
+  SegmentHeader* segment;
+  uint32_t committed;
+  uint32_t present;  // bytes of the payload that are present in memory
+  CodecState codec;
+  SegmentHeader* lock_table;
+  uint32_t lock_slots_used;
+  char name[16];  // as last written
+  StackBounds stack;
+  uint64_t left_after_sample;  // ThreadState::bytes_left when last_sampled was taken
+  uint64_t pcs[kMaxFrames];    // of the walk in progress; too large for small guest stacks
+};
+
+namespace streams {
+
+// The calling thread's stream, begun if need be. Null when there is no memory, counted.
+// REQUIRES: an AgentScope.
+Stream* Current();
+
+// Thread-specific key whose destructor marks the thread's stream as ending. Once per process.
+void Start();
+
+// In a forked child: the parent's streams are not ours.
+void Forget();
+
+}  // namespace streams
+
+}  // namespace perfagent

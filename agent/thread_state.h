@@ -1,0 +1,49 @@
+// thread_state.h: what the hooks touch on every call: one cache line per thread.
+//
+// Constant-initialised and initial-exec: reading it allocates nothing and calls nothing, at any moment of a thread's
+// life, before constructors and after destructors. All zero means "not started": the first call takes the slow path.
+//
+// Threads: owned by its thread. Signals: a handler on the same thread may see any intermediate state; AgentScope decides.
+#pragma once
+
+#include <cstdint>
+
+namespace perfagent {
+
+struct Stream;
+
+// A countdown that never ends in practice: hooks that have nothing to record.
+inline constexpr uint64_t kNever = uint64_t{1} << 63;
+
+struct alignas(64) ThreadState {
+  uint64_t
+      bytes_left;  // bytes until the next sampled allocation; 0 = every one (full mode, or not started)
+  uint64_t locks_left;    // acquisitions until the next sampled one; 0 alike
+  uint64_t wait_left_ns;  // contended wait until the next one kept (sampled mode)
+  uint64_t random;        // generator state; 0 = not seeded
+  uintptr_t guard;        // frame of the AgentScope in force, 0 if none
+  uint32_t quiet;         // the scope in force expects nested events: they are not losses
+  uint32_t reserved;
+  Stream* stream;          // this thread's writer; null until its first record
+  uintptr_t last_sampled;  // the last sampled block, while no other was sampled since
+
+  // Charges an allocation of `size` bytes. False: it is to be recorded, and nothing was charged.
+  // Unsigned, and one more than the size: neither a failing malloc(2^63) nor malloc(0) can stall the countdown.
+  bool Spend(uint64_t size) {
+    if (bytes_left <= size) [[unlikely]]
+      return false;
+    bytes_left -= size + 1;
+    return true;
+  }
+  bool SpendLock() {
+    if (locks_left == 0) [[unlikely]]
+      return false;
+    --locks_left;
+    return true;
+  }
+};
+static_assert(sizeof(ThreadState) == 64);
+
+extern __thread ThreadState thread_state;
+
+}  // namespace perfagent

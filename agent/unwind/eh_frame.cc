@@ -1,0 +1,230 @@
+#include "agent/unwind/eh_frame.h"
+
+#include <dlfcn.h>
+
+#include <cstring>
+
+namespace perfagent::eh_frame {
+
+namespace {
+
+// DWARF pointer encodings (LSB Core 5.0, 10.5.1): the low four bits say how it is stored, the next three what it is
+// relative to.
+constexpr uint8_t kOmit = 0xff;
+constexpr uint8_t kFormatMask = 0x0f;
+constexpr uint8_t kAbsolute = 0x00, kUleb128 = 0x01, kUdata2 = 0x02, kUdata4 = 0x03, kUdata8 = 0x04;
+constexpr uint8_t kSleb128 = 0x09, kSdata2 = 0x0a, kSdata4 = 0x0b, kSdata8 = 0x0c;
+constexpr uint8_t kRelativeMask = 0x70;
+constexpr uint8_t kPcRelative = 0x10, kDataRelative = 0x30;
+
+// Reads forward through mapped memory, never past `end`; after a bad read ok() is false and reads give 0.
+class Reader {
+ public:
+  Reader(uint64_t at, uint64_t end) : at_(at), end_(end) {}
+
+  bool ok() const { return ok_; }
+  uint64_t at() const { return at_; }
+  void Skip(uint64_t count) { Take(count); }
+
+  template <typename T>
+  T Get() {
+    T value{};
+    const uint64_t from = at_;
+    if (Take(sizeof value)) memcpy(&value, reinterpret_cast<const void*>(from), sizeof value);
+    return value;
+  }
+  uint64_t Uleb() {
+    uint64_t value = 0;
+    for (unsigned shift = 0; ok_; shift += 7) {
+      const uint8_t byte = Get<uint8_t>();
+      if (shift < 64) value |= static_cast<uint64_t>(byte & 0x7f) << shift;
+      if (byte < 0x80) break;
+    }
+    return value;
+  }
+  int64_t Sleb() {
+    uint64_t value = 0;
+    unsigned shift = 0;
+    uint8_t byte = 0x80;
+    while (ok_ && byte >= 0x80) {
+      byte = Get<uint8_t>();
+      if (shift < 64) value |= static_cast<uint64_t>(byte & 0x7f) << shift;
+      shift += 7;
+    }
+    if (shift < 64 && (byte & 0x40) != 0) value |= ~uint64_t{0} << shift;
+    return static_cast<int64_t>(value);
+  }
+  // An encoded pointer; `data` is what data-relative ones count from.
+  uint64_t Pointer(uint8_t encoding, uint64_t data) {
+    const uint64_t here = at_;
+    const uint64_t value = Stored(encoding);
+    switch (encoding & kRelativeMask) {
+      case 0:
+        return value;
+      case kPcRelative:
+        return here + value;
+      case kDataRelative:
+        return data + value;
+      default:
+        ok_ = false;
+        return 0;
+    }
+  }
+
+ private:
+  bool Take(uint64_t count) {
+    if (!ok_ || count > end_ - at_) {
+      ok_ = false;
+      return false;
+    }
+    at_ += count;
+    return true;
+  }
+  uint64_t Stored(uint8_t encoding) {
+    switch (encoding & kFormatMask) {
+      case kAbsolute:
+      case kUdata8:
+      case kSdata8:
+        return Get<uint64_t>();
+      case kUdata2:
+        return Get<uint16_t>();
+      case kUdata4:
+        return Get<uint32_t>();
+      case kSdata2:
+        return static_cast<uint64_t>(static_cast<int64_t>(Get<int16_t>()));
+      case kSdata4:
+        return static_cast<uint64_t>(static_cast<int64_t>(Get<int32_t>()));
+      case kUleb128:
+        return Uleb();
+      case kSleb128:
+        return static_cast<uint64_t>(Sleb());
+      default:
+        ok_ = false;
+        return 0;
+    }
+  }
+
+  uint64_t at_;
+  uint64_t end_;
+  bool ok_ = true;
+};
+
+// One row of .eh_frame_hdr's sorted table, relative to the header.
+struct Row {
+  int32_t code;
+  int32_t fde;
+};
+
+// The address of the FDE whose row is the last at or below pc; 0 when there is none.
+uint64_t SearchTable(uint64_t header, uint64_t pc, uint64_t end) {
+  Reader reader(header, end);
+  const uint8_t version = reader.Get<uint8_t>();
+  const uint8_t frame_encoding = reader.Get<uint8_t>();
+  const uint8_t count_encoding = reader.Get<uint8_t>();
+  const uint8_t table_encoding = reader.Get<uint8_t>();
+  if (!reader.ok() || version != 1 || frame_encoding == kOmit || count_encoding == kOmit ||
+      table_encoding != (kDataRelative | kSdata4)) {
+    return 0;
+  }
+  reader.Pointer(frame_encoding, header);
+  const uint64_t count = reader.Pointer(count_encoding, header);
+  if (!reader.ok() || count == 0 || count > (end - reader.at()) / sizeof(Row)) return 0;
+  const auto* rows = reinterpret_cast<const Row*>(reader.at());
+  const auto target = static_cast<int64_t>(pc - header);
+  if (target < rows[0].code) return 0;
+  uint64_t low = 0, high = count;  // rows[low].code <= target < rows[high].code
+  while (high - low > 1) {
+    const uint64_t middle = low + (high - low) / 2;
+    (rows[middle].code <= target ? low : high) = middle;
+  }
+  return header + static_cast<uint64_t>(static_cast<int64_t>(rows[low].fde));
+}
+
+// Length-prefixed entry at `address`: where its content begins and ends.
+bool OpenEntry(uint64_t address, uint64_t limit, uint64_t* content, uint64_t* content_end) {
+  Reader reader(address, limit);
+  uint64_t length = reader.Get<uint32_t>();
+  if (length == 0xffffffff) length = reader.Get<uint64_t>();
+  if (!reader.ok() || length == 0 || length > limit - reader.at()) return false;
+  *content = reader.at();
+  *content_end = reader.at() + length;
+  return true;
+}
+
+bool ReadCie(uint64_t address, uint64_t limit, bool* has_augmentation, Function* out) {
+  uint64_t content, end;
+  if (!OpenEntry(address, limit, &content, &end)) return false;
+  Reader reader(content, end);
+  if (reader.Get<uint32_t>() != 0) return false;  // not a CIE
+  const uint8_t version = reader.Get<uint8_t>();
+  if (version != 1 && version != 3) return false;
+  const char* augmentation = reinterpret_cast<const char*>(reader.at());
+  while (reader.Get<uint8_t>() != 0) {
+  }
+  out->code_align = reader.Uleb();
+  out->data_align = reader.Sleb();
+  out->return_column = version == 1 ? reader.Get<uint8_t>() : reader.Uleb();
+  out->pointer_encoding = kAbsolute;
+  out->signal_frame = false;
+  *has_augmentation = augmentation[0] == 'z';
+  if (*has_augmentation) {
+    const uint64_t size = reader.Uleb();
+    const uint64_t program = reader.at() + size;
+    for (const char* letter = augmentation + 1; reader.ok() && *letter != 0; ++letter) {
+      if (*letter == 'R') {
+        out->pointer_encoding = reader.Get<uint8_t>();
+      } else if (*letter == 'P') {
+        const uint8_t encoding = reader.Get<uint8_t>();
+        reader.Pointer(encoding & kFormatMask,
+                       0);  // the personality routine: its place is all that matters
+      } else if (*letter == 'L') {
+        reader.Skip(1);
+      } else if (*letter == 'S') {
+        out->signal_frame = true;
+      } else {
+        break;  // unknown letters: their data is skipped by the augmentation's size
+      }
+    }
+    out->cie_program = program;
+  } else if (augmentation[0] == 0) {
+    out->cie_program = reader.at();
+  } else {
+    return false;
+  }
+  out->cie_program_end = end;
+  return reader.ok() && out->cie_program <= end;
+}
+
+bool ReadFde(uint64_t address, uint64_t start, uint64_t limit, Function* out) {
+  uint64_t content, end;
+  if (!OpenEntry(address, limit, &content, &end)) return false;
+  Reader reader(content, end);
+  const uint64_t cie = content - reader.Get<uint32_t>();
+  bool has_augmentation = false;
+  if (cie < start || cie >= limit || !ReadCie(cie, limit, &has_augmentation, out)) return false;
+  out->start = reader.Pointer(out->pointer_encoding, 0);
+  out->end = out->start + reader.Pointer(out->pointer_encoding & kFormatMask, 0);
+  if (has_augmentation) reader.Skip(reader.Uleb());
+  out->fde_program = reader.at();
+  out->fde_program_end = end;
+  return reader.ok();
+}
+
+}  // namespace
+
+bool Find(uint64_t pc, Function* out) {
+  dl_find_object object;
+  if (_dl_find_object(reinterpret_cast<void*>(pc), &object) != 0 ||
+      object.dlfo_eh_frame == nullptr) {
+    return false;
+  }
+  out->object_start = reinterpret_cast<uint64_t>(object.dlfo_map_start);
+  out->object_end = reinterpret_cast<uint64_t>(object.dlfo_map_end);
+  const uint64_t fde =
+      SearchTable(reinterpret_cast<uint64_t>(object.dlfo_eh_frame), pc, out->object_end);
+  if (fde < out->object_start || fde >= out->object_end) return false;
+  if (!ReadFde(fde, out->object_start, out->object_end, out)) return false;
+  return pc >= out->start && pc < out->end;
+}
+
+}  // namespace perfagent::eh_frame

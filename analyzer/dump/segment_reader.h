@@ -1,0 +1,100 @@
+// segment_reader.h: the segments of a dump, checked, and the records in them.
+//
+// A dump is read twice. IndexSegments reads every segment once, verifies it, decodes it to its end
+// or to the damage, and remembers how far it can be trusted. A StreamCursor later decodes the
+// trusted bytes of one stream again, one segment at a time, so that memory does not grow with the
+// file. A live file may have grown meanwhile; what was not indexed is not read.
+//
+// What can be trusted: a sealed segment whose checksum holds; of an unsealed one, or of one that
+// the end of the file cuts, the records before the first that cannot be decoded.
+//
+// Threads: a cursor belongs to one thread; cursors of one file may run in several.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "analyzer/dump/damage.h"
+#include "analyzer/dump/dump_file.h"
+#include "analyzer/model/ids.h"
+#include "perfagent/dump_format.h"
+#include "perfagent/event_codec.h"
+
+namespace perfagent {
+
+struct Segment {
+  uint64_t offset = 0;  // of the SegmentHeader in the file
+  SegmentKind kind = SegmentKind::kEvents;
+  uint32_t stream = 0;
+  uint32_t sequence = 0;
+  uint32_t bytes = 0;  // of whole records that can be trusted
+  bool sealed = false;
+  uint64_t acquisitions = 0;
+  uint64_t first_time_ns = 0;  // of the first record that has a time
+};
+
+// Event segments of one stream in the order in which they were written.
+struct Stream {
+  uint32_t number = 0;  // in the dump
+  std::vector<Segment> segments;
+};
+
+struct SegmentIndex {
+  std::vector<Stream> streams;  // indexed by StreamId
+  std::vector<Segment> lock_tables;
+  uint64_t event_segments = 0;
+  uint64_t claimed_segments = 0;
+  uint64_t empty_segments = 0;  // claimed, never made present
+  uint64_t event_bytes = 0;     // of records
+};
+
+// A record, where it stands, and how many bytes it takes. Views in the record are valid during the
+// call only.
+struct IndexedRecord {
+  const Segment& segment;
+  const Record& record;
+  size_t bytes;
+};
+using RecordHandler = absl::FunctionRef<void(const IndexedRecord&)>;
+using ProgressHandler = absl::FunctionRef<void(uint64_t bytes_done)>;
+
+// Calls `handle` for every record that can be trusted, in file order, and `damaged` for everything
+// that cannot.
+SegmentIndex IndexSegments(const DumpFile& file, RecordHandler handle, DamageHandler damaged,
+                           ProgressHandler progress);
+
+// The slots of a lock table that are in use. Empty when the file has lost them since.
+struct LockTableEntry {
+  uint64_t lock;
+  uint64_t caller;  // return address into the function that called the lock function
+  uint64_t contended;
+  uint64_t wait_ns;
+};
+std::vector<LockTableEntry> ReadLockTable(const DumpFile& file, const Segment& segment);
+
+// The records of one stream in order. Holds one segment in memory from the first Next to the last.
+class StreamCursor {
+ public:
+  StreamCursor(const DumpFile& file, const Stream& stream) : file_(&file), stream_(&stream) {}
+
+  // False at the end of the stream. `record` is valid until the next call.
+  bool Next(Record* record);
+
+ private:
+  bool LoadSegment();
+
+  const DumpFile* file_;
+  const Stream* stream_;
+  size_t next_segment_ = 0;
+  std::unique_ptr<uint8_t[]> buffer_;
+  std::optional<Decoder> decoder_;
+};
+
+// The record's time in nanoseconds since the recording began; nullopt for records that have none.
+std::optional<uint64_t> TimeOf(const Record& record);
+
+}  // namespace perfagent

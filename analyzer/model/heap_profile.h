@@ -1,0 +1,94 @@
+// heap_profile.h: what the heap's events add up to.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "analyzer/model/estimate.h"
+#include "analyzer/model/ids.h"
+#include "perfagent/dump_format.h"
+
+namespace perfagent {
+
+// How long blocks lived, of those that ended while recorded: weighted counts by power of two.
+class Lifetimes {
+ public:
+  void Add(uint64_t lifetime_ns, Weight weight);
+  void Merge(const Lifetimes& other);
+
+  bool IsEmpty() const { return count_.seen() == 0; }
+  uint64_t max_ns() const { return max_ns_; }
+  // Mean in ns. The interval is that of a ratio of two estimated totals (linearized): the variance
+  // of sum(w (t - mean)) over the squared number of blocks.
+  Estimate Mean() const;
+  // Median in ns, interpolated in its power of two; the interval covers that power of two and the
+  // sampling error of the rank (0.5 +- 1.96 sqrt(variance of the count / 4) / count).
+  Estimate Median() const;
+
+ private:
+  struct Range {
+    double low, value, high;
+  };
+  Range Quantile(double fraction) const;
+  size_t BucketOf(uint64_t lifetime_ns) const;
+
+  Tally count_;
+  double sum_ns_ = 0;            // of w t
+  double spread_time_ = 0;       // of (1 - p) / p^2 t
+  double spread_time_squared_ = 0;
+  uint64_t max_ns_ = 0;
+  // [i] counts 2^(i + kFirstPower) <= t < 2^(i + 1 + kFirstPower) ns; the first one also what is
+  // shorter (two readings of the clock), the last one also what is longer (19 hours).
+  static constexpr int kFirstPower = 6;
+  std::array<double, 40> counts_ = {};
+};
+
+// What is counted of a site and of the whole heap. Blocks that realloc ended count neither as freed
+// nor as temporary.
+struct HeapMetrics {
+  Tally allocations;  // successful calls, realloc included
+  Tally bytes;        // asked for by them
+  Tally frees;
+  Tally temporary;           // freed by the same thread with no other allocation between
+  Tally cross_thread_frees;  // freed by another thread
+  Tally reallocations;       // blocks that realloc ended
+  Tally live_bytes;          // at the end
+  Tally live_blocks;
+  Tally leaked_bytes;  // live at the end and not suppressed
+  Tally leaked_blocks;
+  Tally peak_bytes;  // live when the whole heap was largest
+
+  void Merge(const HeapMetrics& other);
+};
+
+// A stack and a kind of call.
+struct HeapSite {
+  StackId stack;
+  HeapApi api = HeapApi::kMalloc;
+  HeapMetrics metrics;
+  Lifetimes lifetimes;
+  const char* suppressed_by = nullptr;  // why what is live here is no leak
+};
+
+struct HeapProfile {
+  std::vector<HeapSite> sites;  // indexed by SiteId
+  HeapMetrics total;
+  uint64_t peak_time_ns = 0;
+  // Ends of blocks whose beginning was not recorded: from before the recording, or a parent's.
+  uint64_t unpaired_frees = 0;
+  uint64_t unpaired_reallocs = 0;
+  // Blocks that began where one was still live: an end that was not recorded, or came late.
+  uint64_t overlaps = 0;
+  // Events whose stack the dump does not define.
+  uint64_t undefined_stacks = 0;
+
+  // Adds up the sites; frees include unpaired ones, which are calls too.
+  void SumSites();
+};
+
+const char* Name(HeapApi api);
+const char* Name(LockApi api);
+
+}  // namespace perfagent

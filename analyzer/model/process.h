@@ -1,0 +1,161 @@
+// process.h: what a dump says about its process: its header, threads, modules and stacks.
+//
+// Stacks are interned by content: the agent may define one list of frames under several ids, and
+// the same code in a module that was unloaded and loaded again at its old place is the same code.
+// Two stacks are one when their pcs, the modules of these pcs and the flags are equal.
+//
+// Threads: built by one thread, then only read.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "analyzer/dump/segment_reader.h"
+#include "analyzer/model/ids.h"
+#include "analyzer/symbols/symbolizer.h"
+#include "perfagent/dump_format.h"
+#include "perfagent/event_codec.h"
+
+namespace perfagent {
+
+enum class Ended { kExited, kKilled, kRunning };
+
+struct LossCount {
+  std::string cause;
+  std::string text;
+  uint64_t count = 0;
+};
+
+struct ProcessFacts {
+  std::string executable;
+  std::string command_line;
+  std::string host;
+  uint32_t pid = 0;
+  uint32_t parent_pid = 0;
+  Mode mode = Mode::kFull;
+  Ended ended = Ended::kKilled;
+  int32_t exit_status = 0;  // valid when it exited
+  uint64_t start_realtime_ns = 0;
+  uint64_t duration_ns = 0;
+  uint64_t interval_bytes = 0;
+  uint64_t wait_interval_ns = 0;
+  uint64_t acquire_interval = 0;
+  uint64_t seed = 0;
+  uint64_t max_size_bytes = 0;
+  uint32_t max_frames = 0;
+  bool heap_enabled = false;
+  bool locks_enabled = false;
+  bool has_unwinder = false;
+  bool paused = false;
+  std::vector<LossCount> losses;  // those that happened
+
+  uint64_t TotalLost() const;
+};
+
+// The header's facts. `duration_ns` is known only of a process that exited.
+ProcessFacts FactsOf(const HeaderPage& header);
+
+struct Thread {
+  uint32_t stream = 0;
+  uint64_t tid = 0;
+  std::string name;
+  uint64_t begin_ns = 0;
+};
+
+// A frame's code: an address in the process as recorded (a return address), and its module.
+struct Frame {
+  uint64_t pc = 0;
+  std::optional<ModuleId> module;
+  friend bool operator==(const Frame&, const Frame&) = default;
+};
+
+class Process {
+ public:
+  ProcessFacts facts;
+
+  const std::vector<Thread>& threads() const { return threads_; }
+  const std::vector<ModuleImage>& modules() const { return modules_; }
+  size_t stack_count() const { return stacks_.size(); }
+
+  // Leaf first. Empty for kNoStack.
+  std::span<const Frame> Frames(StackId stack) const;
+  bool IsTruncated(StackId stack) const { return stacks_[stack.value()].truncated; }
+  // The stack of an id in the dump; nullopt when the dump does not define it.
+  std::optional<StackId> FindStack(uint64_t dump_id) const;
+  // The module at an address in the last epoch that has one there.
+  std::optional<ModuleId> ModuleAt(uint64_t address) const;
+
+ private:
+  friend class ProcessBuilder;
+  struct Stack {
+    uint64_t first_frame = 0;
+    uint32_t frame_count = 0;
+    bool truncated = false;
+  };
+  static constexpr uint64_t kNoUnload = std::numeric_limits<uint64_t>::max();
+  // A module's stay at one place: load_epoch <= epoch < unload_epoch.
+  struct Mapping {
+    uint64_t start = 0;
+    uint64_t end = 0;
+    uint64_t load_epoch = 0;
+    uint64_t unload_epoch = kNoUnload;
+    uint64_t furthest_end = 0;  // the greatest `end` of this mapping and those before it
+    ModuleId module;
+  };
+
+  std::optional<ModuleId> ModuleAt(uint64_t address, uint64_t epoch) const;
+
+  std::vector<Thread> threads_;
+  std::vector<ModuleImage> modules_;
+  std::vector<Mapping> mappings_;  // by start, then by load epoch
+  std::vector<Frame> frames_;
+  std::vector<Stack> stacks_;
+  // Dump ids are handed out from 1 on, so most are indices here; hostile ones are in the map.
+  std::vector<uint32_t> stack_of_small_id_;  // 1 + StackId, or 0
+  absl::flat_hash_map<uint64_t, StackId> stack_of_large_id_;
+};
+
+// Collects a dump's records, then puts a Process together.
+class ProcessBuilder {
+ public:
+  void Add(const IndexedRecord& indexed);
+  // Time of the latest event seen, in ns since the recording began.
+  uint64_t last_time_ns() const { return last_time_ns_; }
+  Process Build(ProcessFacts facts);
+
+ private:
+  struct RawStack {
+    uint64_t id;
+    uint64_t epoch;
+    uint64_t first_pc;
+    uint32_t count;
+    bool truncated;
+  };
+  struct Load {
+    uint64_t epoch;
+    ModuleImage image;
+  };
+  struct Unload {
+    uint64_t epoch;
+    uint64_t start;
+  };
+
+  void AddStack(const StackRecord& record);
+  void BuildModules(Process* process);
+  void BuildStacks(Process* process);
+
+  std::vector<Thread> threads_;
+  std::vector<Load> loads_;
+  std::vector<Unload> unloads_;
+  std::vector<RawStack> stacks_;
+  std::vector<uint64_t> pcs_;
+  uint64_t last_time_ns_ = 0;
+};
+
+}  // namespace perfagent

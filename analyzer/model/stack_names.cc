@@ -1,0 +1,121 @@
+#include "analyzer/model/stack_names.h"
+
+#include <algorithm>
+#include <iterator>
+#include <memory>
+
+namespace perfagent {
+namespace {
+
+constexpr const char* kPlumbingPrefixes[] = {
+    "std::",       "__gnu_cxx::",   "operator new",  "operator delete", "__gthread_",
+    "absl::Mutex", "boost::mutex",  "tbb::",         "alloc::",         "core::",
+    "__rust_",     "__rdl_",        "hashbrown::",   "boost::container::",
+};
+constexpr const char* kPlumbingNames[] = {
+    "malloc",         "calloc",         "realloc",
+    "reallocarray",   "memalign",       "aligned_alloc",
+    "posix_memalign", "valloc",         "pvalloc",
+    "free",           "cfree",          "free_sized",
+    "strdup",         "__strdup",       "strndup",
+    "__strndup",      "pthread_mutex_lock",
+    "pthread_mutex_trylock",            "pthread_mutex_timedlock",
+    "pthread_mutex_clocklock",
+};
+
+const std::string kNoPath;
+
+bool IsAgent(const std::string& module) { return BaseName(module).rfind("libperfagent.so", 0) == 0; }
+
+}  // namespace
+
+std::string BaseName(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+std::string QualifiedName(const std::string& function) {
+  size_t begin = 0;
+  int depth = 0;
+  for (size_t i = 0; i < function.size(); ++i) {
+    const char c = function[i];
+    const bool is_operator = i >= 8 && function.compare(i - 8, 8, "operator") == 0;
+    if (is_operator && (c == '<' || c == '>' || c == '(' || c == '-')) {
+      while (i + 1 < function.size() && ispunct(static_cast<unsigned char>(function[i + 1])) &&
+             function[i + 1] != '(') {
+        ++i;
+      }
+      if (c == '(') ++i;  // operator()
+      continue;
+    }
+    if (c == '(' && depth == 0) {
+      if (function.compare(i, 21, "(anonymous namespace)") == 0) {
+        i += 20;
+        continue;
+      }
+      return function.substr(begin, i - begin);
+    }
+    if (c == '<' || c == '(') ++depth;
+    if ((c == '>' || c == ')') && depth > 0) --depth;
+    // A space outside of brackets ends a return type; "operator new" has one that does not.
+    if (c == ' ' && depth == 0 && !is_operator) begin = i + 1;
+  }
+  return function.substr(begin);
+}
+
+bool IsPlumbing(const std::string& function) {
+  const std::string name = QualifiedName(function);
+  return std::any_of(std::begin(kPlumbingNames), std::end(kPlumbingNames),
+                     [&](const char* plumbing) { return name == plumbing; }) ||
+         std::any_of(std::begin(kPlumbingPrefixes), std::end(kPlumbingPrefixes),
+                     [&](const char* prefix) { return name.rfind(prefix, 0) == 0; });
+}
+
+std::vector<const SourceFrame*> StackNames::Frames(StackId stack) {
+  std::vector<const SourceFrame*> frames;
+  for (const Frame& frame : process_.Frames(stack)) {
+    if (IsAgent(ModulePath(frame))) continue;
+    for (const SourceFrame& source : *FramesAt(frame)) frames.push_back(&source);
+  }
+  return frames;
+}
+
+const std::vector<SourceFrame>* StackNames::FramesAt(const Frame& frame) {
+  std::unique_ptr<std::vector<SourceFrame>>& slot = frames_[Key(frame.pc, frame.module)];
+  if (slot == nullptr) {
+    const ModuleImage* module =
+        frame.module ? &process_.modules()[frame.module->value()] : nullptr;
+    slot = std::make_unique<std::vector<SourceFrame>>(symbolizer_->Resolve(module, frame.pc - 1));
+  }
+  return slot.get();
+}
+
+const SourceFrame* StackNames::Headline(StackId stack) {
+  const SourceFrame* innermost = nullptr;
+  for (const Frame& frame : process_.Frames(stack)) {
+    if (IsAgent(ModulePath(frame))) continue;
+    for (const SourceFrame& source : *FramesAt(frame)) {
+      if (!IsPlumbing(source.function)) return &source;
+      if (innermost == nullptr) innermost = &source;
+    }
+  }
+  return innermost;
+}
+
+const SourceFrame* StackNames::Headline(uint64_t return_address) {
+  const std::vector<SourceFrame>& frames =
+      *FramesAt({return_address, process_.ModuleAt(return_address - 1)});
+  const auto found = std::find_if(frames.begin(), frames.end(), [](const SourceFrame& frame) {
+    return !IsPlumbing(frame.function);
+  });
+  return found == frames.end() ? &frames.front() : &*found;
+}
+
+std::string StackNames::DataName(uint64_t address) {
+  const std::optional<ModuleId> module = process_.ModuleAt(address);
+  if (!module) return "";
+  return symbolizer_->ResolveData(process_.modules()[module->value()], address);
+}
+
+const std::string& StackNames::ModulePath(const Frame& frame) const {
+  return frame.module ? process_.modules()[frame.module->value()].path : kNoPath;
+}
+
+}  // namespace perfagent

@@ -1,0 +1,61 @@
+// stack_names.h: the functions of a process's stacks, looked up when they are asked for.
+//
+// Threads: one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "analyzer/model/ids.h"
+#include "analyzer/model/process.h"
+#include "analyzer/symbols/symbolizer.h"
+
+namespace perfagent {
+
+class StackNames {
+ public:
+  // Both must outlive this.
+  StackNames(const Process& process, Symbolizer* symbolizer)
+      : process_(process), symbolizer_(symbolizer) {}
+
+  // Leaf first, inlined frames expanded, the agent's own frames left out. Names are as found: who
+  // prints them escapes them.
+  std::vector<const SourceFrame*> Frames(StackId stack);
+  // The frames of one return address, innermost first; never empty. The pointer is valid until
+  // this is destroyed.
+  const std::vector<SourceFrame>* FramesAt(const Frame& frame);
+  // The frame that a reader would call the place: the innermost one that is neither the entry nor
+  // the plumbing of an allocator or a lock; the innermost of all when there is no other. Null for a
+  // stack without frames.
+  const SourceFrame* Headline(StackId stack);
+  const SourceFrame* Headline(uint64_t return_address);
+  // "cache+0x40" for an address in static data; empty elsewhere.
+  std::string DataName(uint64_t address);
+  const std::string& ModulePath(const Frame& frame) const;
+
+ private:
+  using Key = std::pair<uint64_t, std::optional<ModuleId>>;
+
+  const Process& process_;
+  Symbolizer* symbolizer_;
+  // The vectors are on the heap, so that pointers to frames outlive growth of the table.
+  absl::flat_hash_map<Key, std::unique_ptr<std::vector<SourceFrame>>> frames_;
+};
+
+// "operator new(unsigned long)", "std::vector<...>::_M_realloc_insert<...>", "pthread_mutex_lock",
+// "std::lock_guard<std::mutex>::lock_guard": code between the program and the call that is
+// recorded.
+bool IsPlumbing(const std::string& function);
+
+// "std::vector<int>::push_back" of "void std::vector<int>::push_back(int const&)": without the
+// return type that templates have, and without parameters.
+std::string QualifiedName(const std::string& function);
+
+// The part after the last slash.
+std::string BaseName(const std::string& path);
+
+}  // namespace perfagent

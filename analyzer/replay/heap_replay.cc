@@ -1,0 +1,147 @@
+#include "analyzer/replay/heap_replay.h"
+
+#include <algorithm>
+
+namespace perfagent {
+
+HeapReplay::HeapReplay(const Process& process, size_t streams)
+    : process_(process), streams_(streams), hints_(process.stack_count()) {
+  for (StreamState& state : streams_) state.thread = threads_++;
+}
+
+void HeapReplay::OnThread(StreamId stream, const ThreadRecord& record) {
+  StreamState& state = streams_[stream.value()];
+  if (state.tid == record.tid) return;
+  state.tid = record.tid;
+  state.thread = threads_++;
+}
+
+void HeapReplay::OnAlloc(StreamId stream, const AllocRecord& record) {
+  Begin(stream, record.api, record.time_ns, record.address, record.size, record.stack);
+}
+
+void HeapReplay::OnFree(StreamId stream, const FreeRecord& record) {
+  const std::optional<Block> block = End(record.address, record.time_ns);
+  if (!block) {
+    ++profile_.unpaired_frees;
+    return;
+  }
+  const Weight weight = WeightOf(block->size);
+  HeapMetrics& metrics = profile_.sites[block->site.value()].metrics;
+  metrics.frees.Add(1, weight);
+  if (IsTemporary(stream, *block, record.flags)) metrics.temporary.Add(1, weight);
+  if (block->thread != streams_[stream.value()].thread) metrics.cross_thread_frees.Add(1, weight);
+}
+
+void HeapReplay::OnRealloc(const ReallocRecord& record) {
+  if ((record.flags & kReallocEndsOld) == 0 || record.old_address == 0) return;
+  const std::optional<Block> block = End(record.old_address, record.time_ns);
+  if (!block) {
+    ++profile_.unpaired_reallocs;
+    return;
+  }
+  profile_.sites[block->site.value()].metrics.reallocations.Add(1, WeightOf(block->size));
+}
+
+void HeapReplay::OnReallocReturn(StreamId stream, const ReallocRecord& record) {
+  if ((record.flags & kReallocBeginsNew) == 0 || record.new_address == 0) return;
+  Begin(stream, record.api, record.time_ns + record.duration_ns, record.new_address, record.size,
+        record.stack);
+}
+
+void HeapReplay::Begin(StreamId stream, HeapApi api, uint64_t time_ns, uint64_t address,
+                       uint64_t size, uint64_t dump_stack) {
+  const SiteId site = SiteOf(dump_stack, api);
+  const Weight weight = WeightOf(size);
+  StreamState& state = streams_[stream.value()];
+  const uint64_t number = ++state.allocations;
+  const double bytes = static_cast<double>(size);
+
+  const auto [slot, is_new] = live_.try_emplace(address);
+  if (!is_new) {
+    ++profile_.overlaps;
+    RemoveLive(slot->second);
+  }
+  slot->second = {size, time_ns, number, site, state.thread};
+
+  HeapMetrics& metrics = profile_.sites[site.value()].metrics;
+  metrics.allocations.Add(1, weight);
+  metrics.bytes.Add(bytes, weight);
+  Settle(site);
+  states_[site.value()].live_bytes.Add(bytes, weight);
+  live_bytes_.Add(bytes, weight);
+  if (live_bytes_.value() > peak_bytes_) {
+    peak_bytes_ = live_bytes_.value();
+    profile_.peak_time_ns = time_ns;
+    ++peak_stamp_;
+  }
+}
+
+std::optional<HeapReplay::Block> HeapReplay::End(uint64_t address, uint64_t time_ns) {
+  const auto found = live_.find(address);
+  if (found == live_.end()) return std::nullopt;
+  const Block block = found->second;
+  live_.erase(found);
+  RemoveLive(block);
+  // An inversion between threads makes no negative lifetime.
+  const uint64_t lifetime_ns = time_ns - std::min(time_ns, block.time_ns);
+  profile_.sites[block.site.value()].lifetimes.Add(lifetime_ns, WeightOf(block.size));
+  return block;
+}
+
+void HeapReplay::RemoveLive(const Block& block) {
+  const Weight weight = WeightOf(block.size);
+  const double bytes = static_cast<double>(block.size);
+  Settle(block.site);
+  states_[block.site.value()].live_bytes.Remove(bytes, weight);
+  live_bytes_.Remove(bytes, weight);
+}
+
+bool HeapReplay::IsTemporary(StreamId stream, const Block& block, uint64_t free_flags) const {
+  if (process_.facts.mode == Mode::kSample) return (free_flags & kFreeTemporary) != 0;
+  const StreamState& state = streams_[stream.value()];
+  return block.thread == state.thread && block.number == state.allocations;
+}
+
+void HeapReplay::Settle(SiteId site) {
+  SiteState& state = states_[site.value()];
+  if (state.stamp == peak_stamp_) return;
+  state.stamp = peak_stamp_;
+  profile_.sites[site.value()].metrics.peak_bytes = state.live_bytes;
+}
+
+SiteId HeapReplay::SiteOf(uint64_t dump_stack, HeapApi api) {
+  const std::optional<StackId> defined = process_.FindStack(dump_stack);
+  if (!defined) ++profile_.undefined_stacks;
+  const StackId stack = defined.value_or(kNoStack);
+  SiteHint& hint = hints_[stack.value()];
+  if (hint.api == api) return hint.site;
+
+  const uint64_t key = uint64_t{stack.value()} << 8 | static_cast<uint8_t>(api);
+  const auto [found, is_new] = site_of_.try_emplace(key, SiteId(profile_.sites.size()));
+  if (is_new) {
+    profile_.sites.push_back({.stack = stack, .api = api});
+    states_.emplace_back();
+  }
+  hint = {api, found->second};
+  return found->second;
+}
+
+HeapProfile HeapReplay::Finish() {
+  for (size_t i = 0; i < profile_.sites.size(); ++i) Settle(SiteId(i));
+  // Summed anew from what is live: running sums of estimates carry rounding errors.
+  for (const auto& [address, block] : live_) {
+    const Weight weight = WeightOf(block.size);
+    HeapMetrics& metrics = profile_.sites[block.site.value()].metrics;
+    metrics.live_bytes.Add(static_cast<double>(block.size), weight);
+    metrics.live_blocks.Add(1, weight);
+  }
+  for (HeapSite& site : profile_.sites) {
+    site.metrics.leaked_bytes = site.metrics.live_bytes;
+    site.metrics.leaked_blocks = site.metrics.live_blocks;
+  }
+  profile_.SumSites();
+  return std::move(profile_);
+}
+
+}  // namespace perfagent

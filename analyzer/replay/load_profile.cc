@@ -1,0 +1,115 @@
+#include "analyzer/replay/load_profile.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "analyzer/dump/liveness.h"
+#include "analyzer/replay/heap_replay.h"
+#include "analyzer/replay/lock_replay.h"
+#include "analyzer/replay/merge.h"
+
+namespace perfagent {
+namespace {
+
+// Gives each record to the replay that it concerns.
+class ProfileSink : public RecordSink {
+ public:
+  ProfileSink(HeapReplay* heap, LockReplay* locks) : heap_(heap), locks_(locks) {}
+
+  void OnRecord(StreamId stream, const Record& record) override {
+    if (const auto* alloc = std::get_if<AllocRecord>(&record)) {
+      heap_->OnAlloc(stream, *alloc);
+    } else if (const auto* free = std::get_if<FreeRecord>(&record)) {
+      heap_->OnFree(stream, *free);
+    } else if (const auto* realloc = std::get_if<ReallocRecord>(&record)) {
+      heap_->OnRealloc(*realloc);
+    } else if (const auto* wait = std::get_if<LockWaitRecord>(&record)) {
+      locks_->OnWait(*wait);
+    } else if (const auto* acquire = std::get_if<LockAcquireRecord>(&record)) {
+      locks_->OnAcquire(*acquire);
+    } else if (const auto* thread = std::get_if<ThreadRecord>(&record)) {
+      heap_->OnThread(stream, *thread);
+    }
+  }
+  void OnReallocReturn(StreamId stream, const ReallocRecord& record) override {
+    heap_->OnReallocReturn(stream, record);
+  }
+
+ private:
+  HeapReplay* heap_;
+  LockReplay* locks_;
+};
+
+// How the process ended and for how long it ran, as far as the header alone does not say.
+void SetEnd(const DumpFile& file, uint64_t last_time_ns, ProcessFacts* facts) {
+  if (facts->ended == Ended::kExited) return;
+  facts->duration_ns = last_time_ns;
+  if (!IsBeingWritten(file)) return;
+  facts->ended = Ended::kRunning;
+  const uint64_t start = file.header().start_monotonic_ns;
+  const uint64_t now = MonotonicNow();
+  facts->duration_ns = std::max(last_time_ns, now - std::min(now, start));
+}
+
+}  // namespace
+
+uint64_t LoadedDump::SkippedBytes() const {
+  uint64_t bytes = 0;
+  for (const Damage& place : damage) bytes += place.skipped_bytes;
+  return bytes;
+}
+
+std::optional<LoadedDump> LoadDump(const std::string& path, RecordObserver observe,
+                                   std::string* error) {
+  std::optional<DumpFile> file = DumpFile::Open(path, error);
+  if (!file) return std::nullopt;
+  std::vector<Damage> damage;
+  ProcessBuilder builder;
+  Progress progress("reading " + path, file->size_bytes());
+  SegmentIndex index = IndexSegments(
+      *file,
+      [&](const IndexedRecord& indexed) {
+        builder.Add(indexed);
+        observe(indexed);
+      },
+      [&](Damage place) { damage.push_back(std::move(place)); },
+      [&](uint64_t bytes) { progress.Update(bytes); });
+  ProcessFacts facts = FactsOf(file->header());
+  SetEnd(*file, builder.last_time_ns(), &facts);
+  Process process = builder.Build(std::move(facts));
+  return LoadedDump{path, *std::move(file), std::move(index), std::move(process),
+                    std::move(damage)};
+}
+
+std::optional<Profile> LoadProfile(const std::string& path, std::string* error) {
+  uint64_t records = 0;
+  std::optional<LoadedDump> dump =
+      LoadDump(path, [&records](const IndexedRecord&) { ++records; }, error);
+  if (!dump) return std::nullopt;
+
+  HeapReplay heap(dump->process, dump->index.streams.size());
+  LockReplay locks(dump->process);
+  for (const Segment& table : dump->index.lock_tables) {
+    locks.OnTable(ReadLockTable(dump->file, table));
+  }
+  const bool full = dump->process.facts.mode == Mode::kFull;
+  for (const Stream& stream : dump->index.streams) {
+    for (const Segment& segment : stream.segments) {
+      if (full) locks.OnAcquisitions(segment.acquisitions);
+    }
+  }
+  ProfileSink sink(&heap, &locks);
+  Progress progress("replaying " + path, records);
+  ReplayInTimeOrder(dump->file, dump->index, &sink,
+                    [&](uint64_t steps) { progress.Update(steps); });
+
+  Profile profile{*std::move(dump), heap.Finish(), locks.Finish()};
+  const uint64_t undefined = profile.heap.undefined_stacks + profile.locks.undefined_stacks;
+  if (undefined > 0) {
+    profile.dump.damage.push_back(
+        {path, 0, absl::StrCat(undefined, " events name stacks that the file does not define"), 0});
+  }
+  return profile;
+}
+
+}  // namespace perfagent

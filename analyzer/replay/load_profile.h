@@ -1,0 +1,44 @@
+// load_profile.h: a dump becomes a profile.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analyzer/dump/dump_file.h"
+#include "analyzer/dump/segment_reader.h"
+#include "analyzer/model/heap_profile.h"
+#include "analyzer/model/lock_profile.h"
+#include "analyzer/model/process.h"
+#include "analyzer/report/progress.h"
+
+namespace perfagent {
+
+// A dump whose segments were read once: what it defines, and where its events are.
+struct LoadedDump {
+  std::string path;
+  DumpFile file;
+  SegmentIndex index;
+  Process process;
+  std::vector<Damage> damage;
+
+  uint64_t SkippedBytes() const;
+};
+
+// Sees every record while the dump is read the first time.
+using RecordObserver = absl::FunctionRef<void(const IndexedRecord&)>;
+
+// Nullopt when the file cannot be used; *error then says why, in one line.
+std::optional<LoadedDump> LoadDump(const std::string& path, RecordObserver observe,
+                                   std::string* error);
+
+struct Profile {
+  LoadedDump dump;
+  HeapProfile heap;
+  LockProfile locks;
+};
+
+// Reads the dump twice: see segment_reader.h.
+std::optional<Profile> LoadProfile(const std::string& path, std::string* error);
+
+}  // namespace perfagent

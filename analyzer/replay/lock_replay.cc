@@ -1,0 +1,87 @@
+#include "analyzer/replay/lock_replay.h"
+
+#include <algorithm>
+
+namespace perfagent {
+
+void LockReplay::OnTable(std::span<const LockTableEntry> entries) {
+  for (const LockTableEntry& entry : entries) {
+    const LockId id = LockAt(entry.lock);
+    Lock& lock = profile_.locks[id.value()];
+    const auto [found, is_new] =
+        caller_at_.try_emplace({id, entry.caller}, lock.callers.size());
+    if (is_new) lock.callers.push_back({.pc = entry.caller});
+    LockCaller& caller = lock.callers[found->second];
+    caller.contended += entry.contended;
+    caller.wait_ns += entry.wait_ns;
+    lock.contended += entry.contended;
+    lock.wait_ns += entry.wait_ns;
+  }
+}
+
+void LockReplay::OnAcquisitions(uint64_t acquisitions) {
+  profile_.acquisitions.Add(static_cast<double>(acquisitions), Weight());
+}
+
+void LockReplay::OnWait(const LockWaitRecord& record) {
+  const LockId id = LockAt(record.lock);
+  const StackId stack = StackOf(record.stack);
+  Lock& lock = profile_.locks[id.value()];
+  const auto [found, is_new] = waits_at_.try_emplace({id, stack}, lock.waits.size());
+  if (is_new) lock.waits.push_back({.stack = stack});
+  LockWaits& waits = lock.waits[found->second];
+  const double wait_ns = static_cast<double>(record.wait_ns);
+  const Weight weight = Weight::OfAmount(wait_ns, process_.facts.wait_interval_ns);
+  waits.waits.Add(1, weight);
+  waits.wait_ns.Add(wait_ns, weight);
+  lock.longest_wait_ns = std::max(lock.longest_wait_ns, record.wait_ns);
+  const auto [first, is_first] = first_wait_ns_.try_emplace(id, record.time_ns);
+  if (is_first || record.time_ns < first->second) {
+    first->second = record.time_ns;
+    lock.first_wait = stack;
+  }
+}
+
+void LockReplay::OnAcquire(const LockAcquireRecord& record) {
+  const Weight weight = Weight::OfEvery(process_.facts.acquire_interval);
+  profile_.locks[LockAt(record.lock).value()].sampled_acquisitions.Add(1, weight);
+  profile_.acquisitions.Add(1, weight);
+}
+
+LockProfile LockReplay::Finish() {
+  for (Lock& lock : profile_.locks) {
+    // A wait may be kept that no table had room for; what was seen happened.
+    double waits = 0;
+    double wait_ns = 0;
+    for (const LockWaits& kept : lock.waits) {
+      waits += kept.waits.seen();
+      wait_ns += kept.wait_ns.seen();
+    }
+    lock.contended = std::max(lock.contended, static_cast<uint64_t>(waits));
+    lock.wait_ns = std::max(lock.wait_ns, static_cast<uint64_t>(std::min(wait_ns, 1e19)));
+    std::stable_sort(lock.waits.begin(), lock.waits.end(),
+                     [](const LockWaits& a, const LockWaits& b) {
+                       return a.wait_ns.value() > b.wait_ns.value();
+                     });
+    std::stable_sort(
+        lock.callers.begin(), lock.callers.end(),
+        [](const LockCaller& a, const LockCaller& b) { return a.wait_ns > b.wait_ns; });
+    profile_.contended += lock.contended;
+    profile_.wait_ns += lock.wait_ns;
+  }
+  return std::move(profile_);
+}
+
+LockId LockReplay::LockAt(uint64_t address) {
+  const auto [found, is_new] = lock_at_.try_emplace(address, LockId(profile_.locks.size()));
+  if (is_new) profile_.locks.push_back({.address = address});
+  return found->second;
+}
+
+StackId LockReplay::StackOf(uint64_t dump_stack) {
+  const std::optional<StackId> stack = process_.FindStack(dump_stack);
+  if (!stack) ++profile_.undefined_stacks;
+  return stack.value_or(kNoStack);
+}
+
+}  // namespace perfagent

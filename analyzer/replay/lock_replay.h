@@ -1,0 +1,49 @@
+// lock_replay.h: lock tables and lock events become locks with their waiters.
+//
+// Counts and wait times per lock are the tables', exact in both modes. Stacks are those of the kept
+// waits: all of them in full mode, scaled up in sampled mode.
+//
+// Threads: one.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "analyzer/dump/segment_reader.h"
+#include "analyzer/model/lock_profile.h"
+#include "analyzer/model/process.h"
+#include "perfagent/event_codec.h"
+
+namespace perfagent {
+
+class LockReplay {
+ public:
+  // `process` must outlive the replay.
+  explicit LockReplay(const Process& process) : process_(process) {}
+
+  void OnTable(std::span<const LockTableEntry> entries);
+  // Exact acquisitions of a segment, full mode.
+  void OnAcquisitions(uint64_t acquisitions);
+  void OnWait(const LockWaitRecord& record);
+  void OnAcquire(const LockAcquireRecord& record);
+
+  LockProfile Finish();
+
+ private:
+  LockId LockAt(uint64_t address);
+  StackId StackOf(uint64_t dump_stack);
+
+  const Process& process_;
+  LockProfile profile_;
+  absl::flat_hash_map<uint64_t, LockId> lock_at_;
+  // Index in Lock::callers or Lock::waits, by lock and caller or stack.
+  absl::flat_hash_map<std::pair<LockId, uint64_t>, size_t> caller_at_;
+  absl::flat_hash_map<std::pair<LockId, StackId>, size_t> waits_at_;
+  absl::flat_hash_map<LockId, uint64_t> first_wait_ns_;
+};
+
+}  // namespace perfagent

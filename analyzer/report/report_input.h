@@ -1,0 +1,49 @@
+// report_input.h: what every form of the report is made from.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analyzer/model/stack_names.h"
+#include "analyzer/replay/load_profile.h"
+
+namespace perfagent {
+
+struct Sections {
+  bool churn = true;
+  bool leaks = true;
+  bool contention = true;
+};
+
+// A dump's profile and the names of its stacks.
+struct NamedProfile {
+  const Profile& profile;
+  StackNames& names;
+};
+
+// A file that was asked for and could not be used.
+struct UnusableInput {
+  std::string path;
+  std::string error;
+};
+
+struct ReportInput {
+  std::vector<NamedProfile> profiles;
+  std::vector<UnusableInput> unusable;
+  std::vector<std::string> symbol_problems;
+  Sections sections;
+  std::optional<uint64_t> limit;  // of sites or locks in a list
+};
+
+const char* Name(Ended ended);
+const char* Name(Mode mode);
+
+// The lock's name: its static object's, or its address and the function that waited for it first.
+std::string LockName(const Lock& lock, StackNames* names);
+
+// Locks that were waited for, by wait time, greatest first.
+std::vector<const Lock*> ContendedLocks(const LockProfile& locks);
+
+}  // namespace perfagent

@@ -1,0 +1,207 @@
+#include "analyzer/symbols/module_symbols.h"
+
+#include <elfutils/libdwelf.h>
+#include <gelf.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "analyzer/symbols/demangle.h"
+#include "analyzer/symbols/file_search.h"
+
+namespace perfagent {
+namespace {
+
+int FindNoElf(Dwfl_Module*, void**, const char*, Dwarf_Addr, char**, Elf**) { return -1; }
+
+std::string BaseName(const std::string& path) {
+  return path.empty() ? "[unnamed]" : path.substr(path.rfind('/') + 1);
+}
+
+std::vector<CodeRange> ExecutableSegments(Elf* elf) {
+  std::vector<CodeRange> code;
+  size_t count = 0;
+  if (elf == nullptr || elf_getphdrnum(elf, &count) != 0) return code;
+  for (size_t i = 0; i < count; ++i) {
+    GElf_Phdr header;
+    if (gelf_getphdr(elf, static_cast<int>(i), &header) == nullptr) break;
+    if (header.p_type == PT_LOAD && (header.p_flags & PF_X) != 0) {
+      code.push_back({header.p_vaddr, header.p_vaddr + header.p_memsz});
+    }
+  }
+  return code;
+}
+
+// "memcpy@@GLIBC_2.14" in a .symtab is memcpy.
+std::string FromLinkerName(const char* name) {
+  const char* version = strstr(name, "@");
+  if (version != nullptr && version != name) return Demangle(std::string(name, version));
+  return Demangle(name);
+}
+
+bool IsMangled(const char* name) {
+  return strncmp(name, "_Z", 2) == 0 || strncmp(name, "_R", 2) == 0;
+}
+
+}  // namespace
+
+std::string HexAddress(uint64_t address) {
+  char text[32];
+  snprintf(text, sizeof(text), "0x%llx", static_cast<unsigned long long>(address));
+  return text;
+}
+
+struct ModuleSymbols::ElfFile {
+  explicit ElfFile(int descriptor)
+      : fd(descriptor),
+        elf(elf_begin(fd, ELF_C_READ, nullptr)),
+        dwarf(dwarf_begin_elf(elf, DWARF_C_READ, nullptr)) {}
+  ~ElfFile() {
+    dwarf_end(dwarf);
+    elf_end(elf);
+    close(fd);
+  }
+  ElfFile(const ElfFile&) = delete;
+  ElfFile& operator=(const ElfFile&) = delete;
+
+  int fd;
+  Elf* elf;
+  Dwarf* dwarf;  // null when there is no debug information
+};
+
+ModuleSymbols::ModuleSymbols(const std::string& path, const std::string& build_id,
+                             const std::vector<std::string>& debug_paths)
+    : path_(path), debug_paths_(debug_paths) {
+  Open(build_id);
+}
+
+ModuleSymbols::~ModuleSymbols() = default;
+
+std::string ModuleSymbols::ShownName() const { return path_.empty() ? BaseName(path_) : path_; }
+
+void ModuleSymbols::Open(const std::string& build_id) {
+  FoundFile file = FindModuleFile(path_, build_id, debug_paths_);
+  file_ = file.path;
+  build_id_ = file.build_id;
+  if (file.fd < 0) {
+    problem_ = ShownName() + ": " + file.problem;
+  } else if (!Report(file.fd)) {
+    problem_ = ShownName() + ": damaged: " + dwfl_errmsg(-1);
+    dwfl_.reset();
+  } else {
+    ReadTables();
+    if (problem_.empty() && !symbols_->HasFunctions() && !dwarf_) {
+      problem_ =
+          ShownName() + ": no symbols; install its debug package, or keep the unstripped file";
+    }
+  }
+}
+
+// The file at the addresses written in it. Takes over the descriptor.
+bool ModuleSymbols::Report(int fd) {
+  static const Dwfl_Callbacks kCallbacks = {FindNoElf, FindDebugInfo, dwfl_offline_section_address,
+                                            nullptr};
+  dwfl_.reset(dwfl_begin(&kCallbacks));
+  if (dwfl_ != nullptr) {
+    dwfl_report_begin(dwfl_.get());
+    module_ = dwfl_report_elf(dwfl_.get(), "module", file_.c_str(), fd, /*base=*/0,
+                              /*add_p_vaddr=*/true);
+  }
+  if (module_ == nullptr) {
+    close(fd);
+    return false;
+  }
+  void** userdata = nullptr;
+  dwfl_module_info(module_, &userdata, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr);
+  *userdata = this;
+  return dwfl_report_end(dwfl_.get(), nullptr, nullptr) == 0;
+}
+
+void ModuleSymbols::ReadTables() {
+  symbols_.emplace(module_);
+  Dwarf_Addr bias = 0;
+  Dwarf* dwarf = dwfl_module_getdwarf(module_, &bias);
+  if (dwarf == nullptr || !OpenSharedDebugFile(dwarf)) return;
+  dwarf_bias_ = bias;
+  // Of the file that the debug information is in: its segments have the addresses of its entries.
+  dwarf_.emplace(dwarf, ExecutableSegments(dwarf_getelf(dwarf)));
+}
+
+// False if the debug information refers to another file that is not there. libdw would open
+// whatever lies at that path as soon as it meets a reference, so it must meet none.
+bool ModuleSymbols::OpenSharedDebugFile(Dwarf* dwarf) {
+  const char* link = nullptr;
+  const void* id = nullptr;
+  ssize_t id_size = dwelf_dwarf_gnu_debugaltlink(dwarf, &link, &id);
+  if (id_size <= 0) return true;
+  std::string build_id(static_cast<const char*>(id), id_size);
+  const std::string& from = debug_file_.empty() ? file_ : debug_file_;
+  FoundFile file = FindSharedDebugFile(link, build_id, from, debug_paths_);
+  if (file.fd >= 0) shared_debug_ = std::make_unique<ElfFile>(file.fd);
+  if (shared_debug_ == nullptr || shared_debug_->dwarf == nullptr) {
+    problem_ = ShownName() + ": no lines: its debug information needs " + link + ", not found";
+    return false;
+  }
+  dwarf_setalt(dwarf, shared_debug_->dwarf);
+  return true;
+}
+
+int ModuleSymbols::FindDebugInfo(Dwfl_Module*, void** userdata, const char*, Dwarf_Addr,
+                                 const char*, const char* link, GElf_Word link_crc,
+                                 char** debug_file) {
+  return static_cast<ModuleSymbols*>(*userdata)->OpenDebugFile(link, link_crc, debug_file);
+}
+
+int ModuleSymbols::OpenDebugFile(const char* link, uint32_t link_crc, char** debug_file) {
+  // A name without checksum is how libdwfl asks for the shared file: see OpenSharedDebugFile.
+  if (link != nullptr && link_crc == 0) return -1;
+  DebugFileQuery query{file_, build_id_, link == nullptr ? "" : link, link_crc};
+  FoundFile file = FindDebugFile(query, debug_paths_);
+  if (file.fd < 0) return -1;
+  debug_file_ = file.path;
+  *debug_file = strdup(file.path.c_str());
+  return file.fd;
+}
+
+std::string ModuleSymbols::NameWithoutDebugInfo(uint64_t address) const {
+  const char* symbol = symbols_ ? symbols_->Function(address) : nullptr;
+  if (symbol != nullptr) return FromLinkerName(symbol);
+  return BaseName(path_) + "+" + HexAddress(address);
+}
+
+std::vector<SourceFrame> ModuleSymbols::FindFrames(uint64_t address) {
+  std::vector<DwarfIndex::Frame> found;
+  if (dwarf_) found = dwarf_->Find(address - dwarf_bias_);
+  if (found.empty()) found.emplace_back();
+  // What was called, rather than inlined, has a linker name too. It is better than a name without
+  // parameters, if it has them; the debug information of a static function often has no more.
+  DwarfIndex::Frame& outermost = found.back();
+  const char* symbol = symbols_ ? symbols_->Function(address) : nullptr;
+  if (!outermost.has_parameters && symbol != nullptr && IsMangled(symbol)) {
+    outermost.function = FromLinkerName(symbol);
+  }
+  std::vector<SourceFrame> frames;
+  for (DwarfIndex::Frame& frame : found) {
+    if (frame.function.empty()) frame.function = NameWithoutDebugInfo(address);
+    frames.push_back(
+        {std::move(frame.function), std::move(frame.file), frame.line, path_, frame.inlined});
+  }
+  return frames;
+}
+
+const std::vector<SourceFrame>& ModuleSymbols::Resolve(uint64_t address) {
+  auto found = cache_.find(address);
+  if (found == cache_.end()) found = cache_.emplace(address, FindFrames(address)).first;
+  return found->second;
+}
+
+std::string ModuleSymbols::ResolveData(uint64_t address) const {
+  uint64_t offset = 0;
+  const char* symbol = symbols_ ? symbols_->Object(address, &offset) : nullptr;
+  if (symbol == nullptr) return "";
+  return offset == 0 ? FromLinkerName(symbol) : FromLinkerName(symbol) + "+" + HexAddress(offset);
+}
+
+}  // namespace perfagent

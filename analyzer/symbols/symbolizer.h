@@ -1,0 +1,76 @@
+// symbolizer.h: addresses of a recorded process become functions, files, lines and inlined frames.
+//
+// Input is hostile: module paths come out of a dump, and what lies at such a path may be anything.
+// Only regular files are opened, only the file whose build id was recorded is believed, and nothing
+// here contacts a network (see file_search.h). What could not be symbolized well is in Problems().
+//
+// A file is opened once, however many processes mapped it and wherever, and each of its addresses
+// is looked up once. Names come out of these files unchanged but for demangling: who prints them
+// escapes them.
+//
+// Threads: one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace perfagent {
+
+// A loaded object. `bias` is an address in the process minus the same address in the file's symbol
+// table (link_map's l_addr). `build_id` is raw bytes; when it is empty, the file at `path` is
+// believed as it is.
+struct ModuleImage {
+  uint64_t start = 0;
+  uint64_t end = 0;
+  uint64_t bias = 0;
+  std::string build_id;
+  std::string path;
+};
+
+// `function` is never empty: "libx.so+0x1234" (an address for addr2line) or "0x7f0012345678" where
+// no name is known. `file` is empty and `line` 0 when unknown; a file with line 0 is code that the
+// compiler made up. `module` is the recorded path, empty outside every module.
+struct SourceFrame {
+  std::string function;
+  std::string file;
+  int line = 0;
+  std::string module;
+  bool inlined = false;
+};
+
+// Directories searched besides /usr/lib/debug, as gdb's debug-file-directory: DIR/.build-id/xx/...,
+// DIR/usr/bin/prog.debug by debug link, and DIR/prog if its build id is the recorded one.
+struct SymbolizerOptions {
+  std::vector<std::string> debug_paths;
+};
+
+class ModuleSymbols;
+
+class Symbolizer {
+ public:
+  explicit Symbolizer(SymbolizerOptions options);
+  ~Symbolizer();
+  Symbolizer(const Symbolizer&) = delete;
+  Symbolizer& operator=(const Symbolizer&) = delete;
+
+  // The frames of one code address, innermost inlined frame first; never empty. The caller has
+  // already turned a return address into an address of the call (minus one). `module` may be null.
+  std::vector<SourceFrame> Resolve(const ModuleImage* module, uint64_t address);
+
+  // The name of a static object: "global_mutex", or "cache+0x40"; empty when no data symbol of the
+  // module covers the address.
+  std::string ResolveData(const ModuleImage& module, uint64_t address);
+
+  // One line for each module seen so far that could not be symbolized well, and why.
+  std::vector<std::string> Problems() const;
+
+ private:
+  struct State;
+  ModuleSymbols& SymbolsOf(const ModuleImage& module);
+
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace perfagent

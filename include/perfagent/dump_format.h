@@ -1,0 +1,249 @@
+// dump_format.h: every byte of a dump file. This prologue is the specification.
+//
+// A dump is the memory of one process's recording, mapped shared into that process while it runs.
+// All integers are little-endian; the machine is x86-64. The file is
+//
+//   offset 0            HeaderPage     kHeaderBytes
+//   kHeaderBytes        segment 0      kSegmentBytes
+//   + kSegmentBytes     segment 1      ...
+//
+// The file is sparse and has its final size from the start; a normal exit trims it to the segments
+// that were claimed. Segments are claimed in order by compare-and-swap on
+// HeaderPage::segments_claimed; kSegmentsClosed set in it means that no more will be. A segment that
+// was claimed and whose header is all zero was never made present (disk full, or the process died at
+// that instant): it holds nothing.
+//
+// Every segment belongs to one stream. A stream has one writer at a time: a thread, and after that
+// thread is gone for the kernel too, another one, which writes a kThread record first.
+// SegmentHeader::sequence numbers a stream's event segments from 0. A kEvents segment is a
+// SegmentHeader and a run of records:
+//
+//   SegmentHeader | record | record | ... | (free)
+//                 '-------- committed -------'
+//
+// A record is published by the store (release) of SegmentHeader::committed that follows its bytes, so
+// the committed prefix always consists of whole records, at whatever instant the process dies. A full
+// segment is sealed: `checksum` is XXH3-64 of its committed bytes, then `sealed` becomes 1. Prediction
+// state (event_codec.h) starts from zero in each segment, so each one is readable by itself, given the
+// stacks and modules that other segments define.
+//
+// A kLockTable segment is a SegmentHeader and an array of LockTableSlot, updated in place by its
+// stream's thread; it has no committed length and no checksum. A slot whose `lock` is zero is free.
+//
+// A record is one tag byte and the fields below, each an LEB128 varint unless said otherwise; text is
+// a length and bytes:
+//
+//   kThread        time, tid, name        from here on the stream's events are this thread's
+//   kThreadEnd     time                   the thread is ending; its last frees may still follow
+//   kModuleLoad    time, epoch, start, end, bias, build id, path
+//   kModuleUnload  time, epoch, start
+//   kStack         id, epoch, flags, count, count pcs     leaf first; each pc is the difference to
+//                                                         the one before
+//   kAlloc         api, time, address, size, stack        after the real call
+//   kFree          api, flags, time, address, stack       before the real call
+//   kRealloc       api, flags, time, duration, old, new, size, stack
+//                                         old ended at `time`, new began `duration` later
+//   kLockWait      api, result, time, wait_ns, lock, stack     time is when the wait began
+//   kLockAcquire   api, time, lock, stack                      a sampled acquisition
+//
+// Times are nanoseconds of CLOCK_MONOTONIC since HeaderPage::start_monotonic_ns. A stack id is defined
+// by a kStack record that was published, in this or another stream, before any record that uses it; id
+// 0 means no stack was taken. Two ids may define the same frames. A pc is one past the last byte of its
+// call instruction (the return address), or one past the interrupted address where a signal came in;
+// the reader subtracts one before it looks a pc up. `epoch` counts unloads: a pc of a stack of epoch e
+// belongs to the module that contains it with load epoch <= e < unload epoch.
+//
+// When to raise kVersionMajor: with every change after which an old reader would misread. Readers
+// refuse other majors, naming both. kVersionMinor: with additions that an old reader can ignore.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+namespace perfagent {
+
+inline constexpr uint64_t kDumpMagic = 0x31504d5544414650;  // "PFADUMP1" in the file
+inline constexpr uint16_t kVersionMajor = 1;
+inline constexpr uint16_t kVersionMinor = 0;
+inline constexpr uint16_t kMachineX86_64 = 62;  // EM_X86_64
+
+inline constexpr size_t kHeaderBytes = 8192;
+inline constexpr size_t kSegmentBytes = 32768;
+inline constexpr uint32_t kSegmentMagic = 0x4d474553;  // "SEGM" in the file
+
+// Frames per stack at most; DEPTH is capped by it so that a kStack record fits any fresh segment.
+inline constexpr uint32_t kMaxFrames = 1024;
+
+enum class Mode : uint32_t { kSample = 1, kFull = 2 };
+
+// How a recording ended. kOpen: the process is still running, was killed, or replaced itself by
+// exec.
+enum class EndState : uint32_t { kOpen = 0, kExited = 1 };
+
+// Every way of losing data, one counter per cause: identifier, name in reports, what it means.
+#define PERFAGENT_LOSSES(X)                                                                       \
+  X(kReentered, "reentered", "event inside the agent itself (signal handler during a slow path)") \
+  X(kDiskFull, "disk_full", "segment unavailable: disk full or file system error")                \
+  X(kFileFull, "file_full", "segment unavailable: MAX_SIZE reached")                              \
+  X(kAfterExit, "after_exit", "segment unavailable: recording already closed by exit")            \
+  X(kThreadSlots, "thread_slots", "thread not recorded: no room for its state")                   \
+  X(kLiveSetFull, "live_set_full", "sampled block dropped: table of live blocks full")            \
+  X(kLockTableFull, "lock_table_full", "contended wait not summed: lock table unavailable")       \
+  X(kNoStack, "no_stack", "event recorded without its stack")                                     \
+  X(kModuleTableFull, "module_table_full", "loaded object not recorded: module table full")
+
+enum class Loss : uint32_t {
+#define PERFAGENT_LOSS_ENUM(id, name, help) id,
+  PERFAGENT_LOSSES(PERFAGENT_LOSS_ENUM)
+#undef PERFAGENT_LOSS_ENUM
+      kCount
+};
+inline constexpr size_t kLossCount = static_cast<size_t>(Loss::kCount);
+inline constexpr size_t kLossSlots = 32;
+
+// In HeaderPage::segments_claimed: the file was closed by exit and trimmed to the segments claimed
+// by then.
+inline constexpr uint32_t kSegmentsClosed = uint32_t{1} << 31;
+
+enum class SegmentKind : uint16_t { kEvents = 1, kLockTable = 2 };
+
+enum class Tag : uint8_t {
+  kThread = 1,
+  kThreadEnd = 2,
+  kModuleLoad = 3,
+  kModuleUnload = 4,
+  kStack = 5,
+  kAlloc = 6,
+  kFree = 7,
+  kRealloc = 8,
+  kLockWait = 9,
+  kLockAcquire = 10,
+};
+
+// The call that made an event: identifier, name as the program wrote it.
+#define PERFAGENT_HEAP_APIS(X)               \
+  X(kMalloc, "malloc")                       \
+  X(kCalloc, "calloc")                       \
+  X(kRealloc, "realloc")                     \
+  X(kReallocArray, "reallocarray")           \
+  X(kMemalign, "memalign")                   \
+  X(kAlignedAlloc, "aligned_alloc")          \
+  X(kPosixMemalign, "posix_memalign")        \
+  X(kValloc, "valloc")                       \
+  X(kPvalloc, "pvalloc")                     \
+  X(kNew, "operator new")                    \
+  X(kNewArray, "operator new[]")             \
+  X(kFree, "free")                           \
+  X(kFreeSized, "free_sized")                \
+  X(kFreeAlignedSized, "free_aligned_sized") \
+  X(kDelete, "operator delete")              \
+  X(kDeleteArray, "operator delete[]")
+
+enum class HeapApi : uint8_t {
+#define PERFAGENT_API_ENUM(id, name) id,
+  PERFAGENT_HEAP_APIS(PERFAGENT_API_ENUM) kCount
+};
+
+#define PERFAGENT_LOCK_APIS(X)                  \
+  X(kMutexLock, "pthread_mutex_lock")           \
+  X(kMutexTrylock, "pthread_mutex_trylock")     \
+  X(kMutexTimedlock, "pthread_mutex_timedlock") \
+  X(kMutexClocklock, "pthread_mutex_clocklock")
+
+enum class LockApi : uint8_t {
+  PERFAGENT_LOCK_APIS(PERFAGENT_API_ENUM) kCount
+#undef PERFAGENT_API_ENUM
+};
+
+// kStack flags.
+inline constexpr uint64_t kStackTruncated =
+    1;  // ends where unwind information or DEPTH ended, not at the thread's start
+// kFree flags.
+inline constexpr uint64_t kFreeTemporary =
+    1;  // sampled mode: same thread, no allocation in between (full mode: replay)
+// kRealloc flags.
+inline constexpr uint64_t kReallocEndsOld = 1;    // the old block was being tracked
+inline constexpr uint64_t kReallocBeginsNew = 2;  // the new block is tracked from here
+
+// One per process, at offset 0. Fields up to `checksum` never change after start; those after it
+// are live.
+struct HeaderPage {
+  uint64_t magic;
+  uint16_t version_major;
+  uint16_t version_minor;
+  uint16_t machine;
+  uint16_t reserved0;
+  uint32_t header_bytes;
+  uint32_t segment_bytes;
+  uint64_t file_bytes;           // size at creation
+  uint64_t start_monotonic_ns;   // CLOCK_MONOTONIC at start: zero of all times
+  uint64_t start_realtime_ns;    // CLOCK_REALTIME at the same instant
+  uint64_t process_start_ticks;  // field 22 of /proc/PID/stat: tells this process from a later one
+                                 // with its pid
+  uint64_t interval_bytes;       // sampled mode: mean bytes between samples (R); full mode: 0
+  uint64_t
+      wait_interval_ns;  // sampled mode: mean wait between kept kLockWait records; full mode: 0
+  uint64_t acquire_interval;  // sampled mode: mean acquisitions between kLockAcquire records; full
+                              // mode: 0
+  uint64_t seed;
+  uint64_t page_bytes;
+  uint32_t pid;
+  uint32_t parent_pid;
+  Mode mode;
+  uint32_t heap_enabled;
+  uint32_t locks_enabled;
+  uint32_t max_frames;
+  uint32_t unwinder;  // 1: libunwind was found and works; 0: stacks are missing
+  uint32_t reserved1;
+  char host[64];  // text fields end with a zero byte
+  char executable[1024];
+  char command_line[2048];  // arguments separated by one space
+  uint64_t checksum;        // XXH3-64 of the bytes before it
+
+  alignas(
+      64) std::atomic<uint32_t> segments_claimed;  // may exceed what fits: the excess found no room
+  std::atomic<EndState> end_state;
+  std::atomic<int32_t> exit_status;   // argument of exit(); valid when end_state is kExited
+  std::atomic<uint32_t> paused;       // control word: 1 stops recording, 0 resumes
+  std::atomic<uint64_t> end_time_ns;  // since start; valid when end_state is kExited
+  alignas(64) std::atomic<uint64_t> losses[kLossSlots];  // indexed by Loss
+};
+
+struct SegmentHeader {
+  std::atomic<uint32_t> magic;  // kSegmentMagic; stored last when the segment is begun
+  SegmentKind kind;
+  uint16_t reserved0;
+  uint32_t stream;
+  uint32_t sequence;
+  std::atomic<uint32_t> committed;  // bytes of whole records after this header
+  std::atomic<uint32_t> sealed;
+  uint64_t checksum;  // XXH3-64 of the committed bytes, when sealed
+  std::atomic<uint64_t>
+      acquisitions;  // full mode: lock acquisitions while this segment was current, exact
+  uint64_t reserved1[11];
+};
+
+// Contended waits of one stream on one lock from one caller, exact in both modes.
+struct LockTableSlot {
+  std::atomic<uint64_t> lock;  // address; 0 = free slot
+  uint64_t caller;             // return address into the function that called the lock function
+  std::atomic<uint64_t> contended;  // waits ended
+  std::atomic<uint64_t> wait_ns;    // their sum
+};
+
+inline constexpr size_t kSegmentPayload = kSegmentBytes - sizeof(SegmentHeader);
+inline constexpr size_t kLockTableSlots = kSegmentPayload / sizeof(LockTableSlot);
+
+static_assert(sizeof(HeaderPage) <= kHeaderBytes);
+static_assert(offsetof(HeaderPage, host) == 128);
+static_assert(offsetof(HeaderPage, checksum) == 3264);
+static_assert(offsetof(HeaderPage, segments_claimed) == 3328);
+static_assert(offsetof(HeaderPage, losses) == 3392);
+static_assert(sizeof(HeaderPage) == 3648);
+static_assert(sizeof(SegmentHeader) == 128);
+static_assert(sizeof(LockTableSlot) == 32);
+static_assert(kLossCount <= kLossSlots);
+static_assert(std::atomic<uint64_t>::is_always_lock_free);
+
+}  // namespace perfagent
