@@ -68,7 +68,8 @@ $(BUILD)/analyzer: $(BUILD)/analyzer.d/main.o $(ANALYZER_LIB_OBJ)
 # ---- samples --------------------------------------------------------------------------------------------------------
 # -O1 and no inlining across the functions that the truth line names: the names are part of the truth.
 SAMPLE_SRC := $(wildcard samples/*.cc)
-SAMPLES := $(SAMPLE_SRC:samples/%.cc=$(BUILD)/samples/%) $(BUILD)/samples/libplugin.so
+SAMPLES := $(SAMPLE_SRC:samples/%.cc=$(BUILD)/samples/%) \
+  $(patsubst samples/plugin/%.cc,$(BUILD)/samples/lib%.so,$(wildcard samples/plugin/*.cc))
 RUSTC := $(shell command -v rustc 2>/dev/null)
 ifneq ($(RUSTC),)
 SAMPLES += $(BUILD)/samples/rust_leak
@@ -80,13 +81,133 @@ $(BUILD)/samples/%: samples/%.cc
 	@mkdir -p $(@D)
 	$(CXX) $(STD) -O1 -g $(WARN) $(DEP) $< -o $@ -pthread -ldl
 
-$(BUILD)/samples/libplugin.so: samples/plugin/plugin.cc
+$(BUILD)/samples/lib%.so: samples/plugin/%.cc
 	@mkdir -p $(@D)
 	$(CXX) $(STD) -O1 -g $(WARN) -shared -fPIC $(DEP) $< -o $@
 
 $(BUILD)/samples/rust_leak: samples/rust_leak.rs
 	@mkdir -p $(@D)
 	$(RUSTC) -g -O $< -o $@
+
+# ---- tests ----------------------------------------------------------------------------------------------------------
+# One binary per room; the rooms that can be sanitized are built a second time with ASan and UBSan, the agent's lock-free
+# parts a third time with TSan. Hooks cannot be linked into a test: they would interpose the test itself.
+TEST_CXXFLAGS := $(STD) -O1 -g $(WARN) $(INC) -I.
+GTEST := -lgtest -lgtest_main -pthread
+ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+TSAN := -fsanitize=thread
+SUPPORT_SRC := $(wildcard tests/support/*.cc)
+AGENT_PART_SRC := agent/config.cc agent/live_filter.cc agent/live_set.cc agent/stack_table.cc \
+  $(wildcard agent/unwind/*.cc)
+
+# $(call object_rule,directory,flags): sources of any room to $(BUILD)/directory.
+define object_rule
+$(BUILD)/$(1)/%.o: %.cc
+	@mkdir -p $$(@D)
+	$$(CXX) $$(TEST_CXXFLAGS) $(2) $$(DEP) -c $$< -o $$@
+endef
+$(eval $(call object_rule,plain))
+$(eval $(call object_rule,asan,$(ASAN)))
+$(eval $(call object_rule,tsan,$(TSAN)))
+
+# $(call objects,directory,sources)
+objects = $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(2))
+
+INCLUDE_TEST_SRC := $(wildcard tests/include/*_test.cc)
+AGENT_TEST_SRC := $(wildcard tests/agent/*_test.cc) $(AGENT_PART_SRC)
+AGENT_RACE_TEST_SRC := tests/agent/sampler_test.cc tests/agent/live_set_test.cc tests/agent/stack_table_test.cc \
+  agent/live_filter.cc agent/live_set.cc agent/stack_table.cc
+ANALYZER_TEST_SRC := $(wildcard tests/analyzer/*_test.cc) $(SUPPORT_SRC)
+E2E_TEST_SRC := $(wildcard tests/e2e/*_test.cc) $(SUPPORT_SRC)
+
+$(BUILD)/tests/include_test: $(call objects,asan,$(INCLUDE_TEST_SRC))
+	@mkdir -p $(@D)
+	$(CXX) $(ASAN) $^ $(GTEST) -o $@
+$(BUILD)/tests/agent_test: $(call objects,asan,$(AGENT_TEST_SRC))
+	@mkdir -p $(@D)
+	$(CXX) $(ASAN) $^ $(GTEST) -o $@
+$(BUILD)/tests/agent_race_test: $(call objects,tsan,$(AGENT_RACE_TEST_SRC))
+	@mkdir -p $(@D)
+	$(CXX) $(TSAN) $^ $(GTEST) -o $@
+$(BUILD)/tests/analyzer_test: $(call objects,asan,$(ANALYZER_TEST_SRC) $(ANALYZER_LIB_SRC))
+	@mkdir -p $(@D)
+	$(CXX) $(ASAN) $^ $(GTEST) $(ANALYZER_LIBS) -o $@
+$(BUILD)/tests/e2e_test: $(call objects,plain,$(E2E_TEST_SRC))
+	@mkdir -p $(@D)
+	$(CXX) $^ $(GTEST) -o $@
+
+# The reader's fuzzer: libFuzzer where clang has it.
+FUZZ_CXX ?= clang++
+FUZZ_FLAGS := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+$(BUILD)/fuzz/%.o: %.cc
+	@mkdir -p $(@D)
+	$(FUZZ_CXX) $(TEST_CXXFLAGS) -DPERFAGENT_LIBFUZZER $(FUZZ_FLAGS) $(DEP) -c $< -o $@
+$(BUILD)/tests/reader_fuzz: $(call objects,fuzz,tests/fuzz/reader_fuzz.cc $(ANALYZER_LIB_SRC))
+	@mkdir -p $(@D)
+	$(FUZZ_CXX) $(FUZZ_FLAGS) $^ $(ANALYZER_LIBS) -o $@
+
+# Programs that the end-to-end tests run under the agent.
+TEST_PROGRAMS := $(patsubst tests/e2e/programs/%.cc,$(BUILD)/tests/programs/%,$(wildcard tests/e2e/programs/*.cc))
+$(BUILD)/tests/programs/%: tests/e2e/programs/%.cc
+	@mkdir -p $(@D)
+	$(CXX) $(STD) -O1 -g $(WARN) -fno-builtin $(DEP) $< -o $@ -pthread -ldl
+
+TESTS := $(addprefix $(BUILD)/tests/,include_test agent_test agent_race_test analyzer_test e2e_test)
+FUZZ_SECONDS ?= 20
+
+tests: all samples $(TESTS) $(TEST_PROGRAMS) $(BUILD)/tests/reader_fuzz
+
+test: tests
+	PERFAGENT_BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run.sh $(TESTS)
+
+# ---- lint -----------------------------------------------------------------------------------------------------------
+SOURCES := $(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc tests/*/*.cc tests/e2e/programs/*.cc \
+  samples/*.cc samples/plugin/*.cc)
+HEADERS := $(wildcard include/perfagent/*.h agent/*.h agent/*/*.h analyzer/*.h analyzer/*/*.h tests/*/*.h samples/*.h)
+SCRIPTS := scripts/perfagent scripts/demo scripts/deps tests/run.sh .ci/run $(wildcard tests/scripts/*.sh)
+CLANG_OBJ := $(patsubst %.cc,$(BUILD)/clang/%.o,$(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc))
+TIDY_OK := $(patsubst %.cc,$(BUILD)/tidy/%.ok,$(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc))
+
+# Both compilers must find nothing: the agent's flags are a superset of the analyzer's.
+$(BUILD)/clang/agent/%.o: agent/%.cc
+	@mkdir -p $(@D)
+	clang++ $(AGENT_CXXFLAGS) $(DEP) -c $< -o $@
+$(BUILD)/clang/analyzer/%.o: analyzer/%.cc
+	@mkdir -p $(@D)
+	clang++ $(ANALYZER_CXXFLAGS) $(DEP) -c $< -o $@
+$(BUILD)/tidy/%.ok: %.cc .clang-tidy
+	@mkdir -p $(@D)
+	clang-tidy --quiet $< -- $(STD) $(INC) -I. 2>/dev/null
+	@touch $@
+
+lint: $(CLANG_OBJ) $(TIDY_OK)
+	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
+	cppcheck --quiet --std=c++20 --language=c++ --enable=warning,performance,portability --error-exitcode=1 \
+	  --inline-suppr --suppressions-list=.cppcheck-suppressions $(INC) -I. agent analyzer samples
+	shellcheck $(SCRIPTS)
+
+format:
+	clang-format -i $(SOURCES) $(HEADERS)
+
+# ---- the rest -------------------------------------------------------------------------------------------------------
+SET ?= build
+deps:
+	scripts/deps $(SET)
+
+demo:
+	scripts/deps build
+	$(MAKE) all
+	PERFAGENT_BUILD=$(BUILD) scripts/demo
+
+bench: all samples
+	PERFAGENT_BUILD=$(BUILD) tests/bench/bench.sh
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include/perfagent
+	install -m 755 $(BUILD)/analyzer scripts/perfagent $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BUILD)/libperfagent.so $(DESTDIR)$(PREFIX)/lib
+	install -m 644 include/perfagent/dump_format.h include/perfagent/event_codec.h \
+	  $(DESTDIR)$(PREFIX)/include/perfagent
 
 -include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)
 

@@ -3,12 +3,23 @@
 #include "agent/config.h"
 #include "agent/modules.h"
 #include "agent/stack_table.h"
+#include "agent/unwind/rule_walk.h"
 
 namespace perfagent::call_stack {
 
 namespace {
 
 bool unwinder_works;
+
+whole_walk::Walk WalkStack(Stream* stream, const whole_walk::Registers& registers) {
+  whole_walk::Walk walk = {0, true};
+  if (rule_walk::Run(registers, modules::Epoch(), &stream->stack, stream->pcs, config.depth,
+                     &walk)) {
+    return walk;
+  }
+  if (unwinder_works) walk = whole_walk::Run(registers, &stream->stack, stream->pcs, config.depth);
+  return walk;
+}
 
 uint64_t Define(Stream* stream, size_t count, uint64_t epoch, bool truncated) {
   for (size_t i = 0; i < count; ++i) modules::Note(stream, stream->pcs[i] - 1);
@@ -22,10 +33,7 @@ uint64_t Define(Stream* stream, size_t count, uint64_t epoch, bool truncated) {
 void SetUnwinder(bool works) { unwinder_works = works; }
 
 uint64_t Take(Stream* stream, const whole_walk::Registers& registers) {
-  whole_walk::Walk walk = {0, true};
-  if (unwinder_works) {
-    walk = whole_walk::Run(registers, &stream->stack, stream->pcs, config.depth);
-  }
+  const whole_walk::Walk walk = WalkStack(stream, registers);
   if (walk.count == 0) {
     counters::Add(Loss::kNoStack);
     return 0;

@@ -19,6 +19,7 @@
 #include "agent/stack_table.h"
 #include "agent/stream.h"
 #include "agent/text.h"
+#include "agent/unwind/rule_table.h"
 
 namespace perfagent {
 
@@ -63,7 +64,7 @@ bool WantedHere() {
 }
 
 bool MapTables() {
-  if (!modules::Start()) return false;
+  if (!modules::Start() || !rule_table::Start()) return false;
   if (!stack_table::Start(FullMode() ? kLog2StacksFull : kLog2StacksSampled)) return false;
   return FullMode() || live_set::Start();
 }
@@ -140,7 +141,8 @@ void Start(char** environment, uint64_t return_address) {
   unwinder_works = whole_walk::Start(return_address);
   call_stack::SetUnwinder(unwinder_works);
   if (!unwinder_works)
-    Say("libunwind-x86_64.so.8 is missing or unusable: recording without stacks");
+    Say("libunwind-x86_64.so.8 is missing or unusable: stacks through signal frames will be "
+        "missing");
   if (!dump_writer::Open(unwinder_works)) {
     state.store(State::kOff);
     return;
@@ -148,7 +150,7 @@ void Start(char** environment, uint64_t return_address) {
   streams::Start();
   pthread_atfork(nullptr, nullptr, AfterForkInChild);
   on_exit(Finish, nullptr);
-  at_quick_exit(FinishQuickly);
+  static_cast<void>(at_quick_exit(FinishQuickly));  // without it the dump is whole, but not trimmed
   OpenFilter();
   state.store(State::kOn);
   if (config.verbose) Say("recording to ", std::string_view(dump_writer::Path()));

@@ -1,6 +1,7 @@
 #include "agent/live_set.h"
 
 #include <atomic>
+#include <utility>
 
 #include "agent/live_filter.h"
 #include "agent/sampler.h"
@@ -25,6 +26,13 @@ struct Choice {
 Choice BucketsOf(uintptr_t block) {
   const uint64_t hash = sampler::Scramble(block);
   return {&buckets[hash % kBuckets], &buckets[(hash >> 32) % kBuckets]};
+}
+
+size_t Used(const Bucket& bucket) {
+  size_t used = 0;
+  for (const std::atomic<uintptr_t>& slot : bucket.slots)
+    used += slot.load(std::memory_order_relaxed) != 0;
+  return used;
 }
 
 // Replaces one slot's value by another. False when no slot has it.
@@ -52,7 +60,9 @@ bool Start() {
 bool Insert(uintptr_t block) {
   // The filter first: a block that is in the set and not in the filter would be freed unseen.
   live_filter::Add(block);
-  const Choice choice = BucketsOf(block);
+  Choice choice = BucketsOf(block);
+  // Into the emptier one (Azar et al. 1994): buckets then overflow only when the table is nearly full.
+  if (Used(*choice.second) < Used(*choice.first)) std::swap(choice.first, choice.second);
   if (Swap(choice.first, 0, block) || Swap(choice.second, 0, block)) return true;
   live_filter::Remove(block);
   return false;

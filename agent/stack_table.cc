@@ -32,8 +32,13 @@ bool Start(unsigned log2_slots) {
 }
 
 uint64_t Hash(const uint64_t* pcs, size_t count, uint64_t epoch, bool truncated) {
-  uint64_t hash = sampler::Scramble(epoch * 2 + truncated);
-  for (size_t i = 0; i < count; ++i) hash = sampler::Scramble(hash ^ pcs[i]);
+  // One multiplication per frame: the chain is as long as the stack is deep. The end is scrambled once.
+  uint64_t hash = epoch * 2 + truncated;
+  for (size_t i = 0; i < count; ++i) {
+    hash = (hash ^ pcs[i]) * 0x9e3779b97f4a7c15;
+    hash ^= hash >> 32;
+  }
+  hash = sampler::Scramble(hash ^ count);
   return hash | (hash == 0);
 }
 

@@ -3,7 +3,7 @@
 //
 //   dlopen_loop [DIRECTORY [ROUNDS [BLOCKS [SIZE]]]]
 //
-// DIRECTORY holds libplugin.so and libother.so; without it they are looked for beside the program.
+// DIRECTORY holds libplugin.so and libother.so; without it (or if empty) they are looked for beside the program.
 #include <dlfcn.h>
 #include <limits.h>
 #include <unistd.h>
@@ -46,7 +46,7 @@ NAMED void* LoadAndUse(const std::string& directory, Library& library, size_t bl
 
 int main(int argc, char** argv) {
   std::string directory;
-  if (argc > 1) {
+  if (argc > 1 && argv[1][0] != 0) {
     directory = argv[1];
   } else {
     char self[PATH_MAX] = {};

@@ -49,10 +49,11 @@ void StackBounds::Enter(uintptr_t sp) {
 
 bool StackBounds::AllowsElsewhere(uintptr_t address) {
   const uintptr_t page = PageOf(address);
+  if (page == 0) return false;  // also the mark of an unused entry
   for (uintptr_t known : elsewhere_) {
     if (known == page) return true;
   }
-  if (page == 0 || !sys::Readable(page)) return false;
+  if (!sys::Readable(page)) return false;
   elsewhere_[elsewhere_next_++ % kElsewhere] = page;
   return true;
 }

@@ -26,7 +26,6 @@ struct PlainHeader {
   uint32_t sequence;
   uint32_t committed;
   uint32_t sealed;
-  uint32_t padding;
   uint64_t checksum;
   uint64_t acquisitions;
 };
@@ -97,8 +96,8 @@ class Indexer {
       problem = absl::StrCat("segment magic ", absl::Hex(header.magic), ", expected ",
                              absl::Hex(kSegmentMagic));
     } else if (header.committed > kSegmentPayload) {
-      problem = absl::StrCat(header.committed, " bytes committed, a segment holds ",
-                             kSegmentPayload);
+      problem =
+          absl::StrCat(header.committed, " bytes committed, a segment holds ", kSegmentPayload);
     }
     if (!problem.empty()) return Skip(offset, header, problem);
     AddSegment(offset, header, bytes.subspan(sizeof(SegmentHeader)));
@@ -160,8 +159,8 @@ class Indexer {
     const uint64_t expected = SegmentOffset(index_.claimed_segments);
     const uint64_t found = file_.size_bytes();
     if (found >= expected) return;
-    damaged_({file_.path(), found,
-              absl::StrCat("file ends here, expected ", expected, " bytes"), expected - found});
+    damaged_({file_.path(), found, absl::StrCat("file ends here, expected ", expected, " bytes"),
+              expected - found});
   }
 
   void CollectStreams() {
@@ -169,9 +168,8 @@ class Indexer {
     for (const Segment& segment : segments_) by_stream[segment.stream].push_back(segment);
     index_.event_segments = segments_.size();
     for (auto& [number, segments] : by_stream) {
-      std::stable_sort(segments.begin(), segments.end(), [](const Segment& a, const Segment& b) {
-        return a.sequence < b.sequence;
-      });
+      std::stable_sort(segments.begin(), segments.end(),
+                       [](const Segment& a, const Segment& b) { return a.sequence < b.sequence; });
       CheckSequence(number, segments);
       index_.streams.push_back({number, std::move(segments)});
     }
@@ -182,10 +180,9 @@ class Indexer {
     const std::vector<uint32_t>& skipped = skipped_[stream];
     uint64_t expected = 0;
     for (const Segment& segment : segments) {
-      const uint64_t missing_reported =
-          std::count_if(skipped.begin(), skipped.end(), [&](uint32_t sequence) {
-            return sequence >= expected && sequence < segment.sequence;
-          });
+      const uint64_t missing_reported = std::count_if(
+          skipped.begin(), skipped.end(),
+          [&](uint32_t sequence) { return sequence >= expected && sequence < segment.sequence; });
       if (segment.sequence < expected) {
         damaged_({file_.path(), segment.offset,
                   absl::StrCat("stream ", stream, " has segment ", segment.sequence, " twice"), 0});
@@ -220,8 +217,7 @@ std::vector<LockTableEntry> ReadLockTable(const DumpFile& file, const Segment& s
   std::vector<LockTableEntry> slots(kLockTableSlots);
   const std::span<uint8_t> bytes(reinterpret_cast<uint8_t*>(slots.data()),
                                  slots.size() * sizeof(LockTableEntry));
-  slots.resize(file.ReadAt(segment.offset + sizeof(SegmentHeader), bytes) /
-               sizeof(LockTableEntry));
+  slots.resize(file.ReadAt(segment.offset + sizeof(SegmentHeader), bytes) / sizeof(LockTableEntry));
   std::erase_if(slots, [](const LockTableEntry& slot) { return slot.lock == 0; });
   return slots;
 }
@@ -246,8 +242,8 @@ bool StreamCursor::LoadSegment() {
   }
   if (buffer_ == nullptr) buffer_ = std::make_unique<uint8_t[]>(kSegmentPayload);
   const Segment& segment = stream_->segments[next_segment_++];
-  const size_t size = file_->ReadAt(segment.offset + sizeof(SegmentHeader),
-                                    {buffer_.get(), segment.bytes});
+  const size_t size =
+      file_->ReadAt(segment.offset + sizeof(SegmentHeader), {buffer_.get(), segment.bytes});
   decoder_.emplace(std::span<const uint8_t>(buffer_.get(), size));
   return true;
 }

@@ -35,8 +35,8 @@ class Lifetimes {
   size_t BucketOf(uint64_t lifetime_ns) const;
 
   Tally count_;
-  double sum_ns_ = 0;            // of w t
-  double spread_time_ = 0;       // of (1 - p) / p^2 t
+  double sum_ns_ = 0;       // of w t
+  double spread_time_ = 0;  // of (1 - p) / p^2 t
   double spread_time_squared_ = 0;
   uint64_t max_ns_ = 0;
   // [i] counts 2^(i + kFirstPower) <= t < 2^(i + 1 + kFirstPower) ns; the first one also what is
@@ -67,8 +67,8 @@ struct HeapMetrics {
 struct HeapSite {
   StackId stack;
   HeapApi api = HeapApi::kMalloc;
-  HeapMetrics metrics;
-  Lifetimes lifetimes;
+  HeapMetrics metrics = {};
+  Lifetimes lifetimes = {};
   const char* suppressed_by = nullptr;  // why what is live here is no leak
 };
 

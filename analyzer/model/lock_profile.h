@@ -19,19 +19,19 @@ struct LockCaller {
 // Kept waits of one lock with one stack.
 struct LockWaits {
   StackId stack;
-  Tally waits;
-  Tally wait_ns;
+  Tally waits = {};
+  Tally wait_ns = {};
 };
 
 struct Lock {
   uint64_t address = 0;
   uint64_t contended = 0;  // waits that ended
   uint64_t wait_ns = 0;
-  uint64_t longest_wait_ns = 0;     // among the kept ones
-  Tally sampled_acquisitions;       // sampled mode only
-  std::vector<LockCaller> callers;  // by wait time, greatest first
-  std::vector<LockWaits> waits;     // by wait time, greatest first
-  StackId first_wait;               // kNoStack when none was kept
+  uint64_t longest_wait_ns = 0;          // among the kept ones
+  Tally sampled_acquisitions = {};       // sampled mode only
+  std::vector<LockCaller> callers = {};  // by wait time, greatest first
+  std::vector<LockWaits> waits = {};     // by wait time, greatest first
+  StackId first_wait = {};               // kNoStack when none was kept
 };
 
 struct LockProfile {

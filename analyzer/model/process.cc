@@ -1,8 +1,7 @@
 #include "analyzer/model/process.h"
 
-#include <cstring>
-
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <tuple>
 
@@ -55,7 +54,7 @@ struct StackKey {
   }
   template <typename H>
   friend H AbslHashValue(H hash, const StackKey& key) {
-    for (const Frame& frame : key.frames) hash = H::combine(std::move(hash), frame.pc);
+    for (const Frame& frame : key.frames) hash = H::combine(std::move(hash), frame);
     return H::combine(std::move(hash), key.frames.size(), key.truncated);
   }
 };
@@ -176,10 +175,8 @@ void ProcessBuilder::BuildModules(Process* process) {
     const auto [found, is_new] =
         known.try_emplace({image.start, image.end, image.bias, image.build_id, image.path},
                           ModuleId(process->modules_.size()));
-    Process::Mapping mapping{.start = image.start,
-                             .end = image.end,
-                             .load_epoch = load.epoch,
-                             .module = found->second};
+    Process::Mapping mapping{
+        .start = image.start, .end = image.end, .load_epoch = load.epoch, .module = found->second};
     if (const auto unloads = unload_epochs.find(image.start); unloads != unload_epochs.end()) {
       const std::vector<uint64_t>& epochs = unloads->second;
       const auto next = std::upper_bound(epochs.begin(), epochs.end(), load.epoch);

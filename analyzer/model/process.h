@@ -73,6 +73,10 @@ struct Frame {
   uint64_t pc = 0;
   std::optional<ModuleId> module;
   friend bool operator==(const Frame&, const Frame&) = default;
+  template <typename H>
+  friend H AbslHashValue(H hash, const Frame& frame) {
+    return H::combine(std::move(hash), frame.pc, frame.module ? frame.module->value() + 1 : 0);
+  }
 };
 
 class Process {

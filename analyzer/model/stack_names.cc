@@ -8,24 +8,42 @@ namespace perfagent {
 namespace {
 
 constexpr const char* kPlumbingPrefixes[] = {
-    "std::",       "__gnu_cxx::",   "operator new",  "operator delete", "__gthread_",
-    "absl::Mutex", "boost::mutex",  "tbb::",         "alloc::",         "core::",
-    "__rust_",     "__rdl_",        "hashbrown::",   "boost::container::",
+    "std::",        "__gnu_cxx::",
+    "operator new", "operator delete",
+    "__gthread_",   "absl::Mutex",
+    "boost::mutex", "tbb::",
+    "alloc::",      "core::",
+    "__rust_",      "__rdl_",
+    "hashbrown::",  "boost::container::",
 };
 constexpr const char* kPlumbingNames[] = {
-    "malloc",         "calloc",         "realloc",
-    "reallocarray",   "memalign",       "aligned_alloc",
-    "posix_memalign", "valloc",         "pvalloc",
-    "free",           "cfree",          "free_sized",
-    "strdup",         "__strdup",       "strndup",
-    "__strndup",      "pthread_mutex_lock",
-    "pthread_mutex_trylock",            "pthread_mutex_timedlock",
+    "malloc",
+    "calloc",
+    "realloc",
+    "reallocarray",
+    "memalign",
+    "aligned_alloc",
+    "posix_memalign",
+    "valloc",
+    "pvalloc",
+    "free",
+    "cfree",
+    "free_sized",
+    "strdup",
+    "__strdup",
+    "strndup",
+    "__strndup",
+    "pthread_mutex_lock",
+    "pthread_mutex_trylock",
+    "pthread_mutex_timedlock",
     "pthread_mutex_clocklock",
 };
 
 const std::string kNoPath;
 
-bool IsAgent(const std::string& module) { return BaseName(module).rfind("libperfagent.so", 0) == 0; }
+bool IsAgent(const std::string& module) {
+  return BaseName(module).rfind("libperfagent.so", 0) == 0;
+}
 
 }  // namespace
 
@@ -78,10 +96,9 @@ std::vector<const SourceFrame*> StackNames::Frames(StackId stack) {
 }
 
 const std::vector<SourceFrame>* StackNames::FramesAt(const Frame& frame) {
-  std::unique_ptr<std::vector<SourceFrame>>& slot = frames_[Key(frame.pc, frame.module)];
+  std::unique_ptr<std::vector<SourceFrame>>& slot = frames_[frame];
   if (slot == nullptr) {
-    const ModuleImage* module =
-        frame.module ? &process_.modules()[frame.module->value()] : nullptr;
+    const ModuleImage* module = frame.module ? &process_.modules()[frame.module->value()] : nullptr;
     slot = std::make_unique<std::vector<SourceFrame>>(symbolizer_->Resolve(module, frame.pc - 1));
   }
   return slot.get();

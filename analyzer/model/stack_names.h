@@ -4,9 +4,8 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -38,12 +37,10 @@ class StackNames {
   const std::string& ModulePath(const Frame& frame) const;
 
  private:
-  using Key = std::pair<uint64_t, std::optional<ModuleId>>;
-
   const Process& process_;
   Symbolizer* symbolizer_;
   // The vectors are on the heap, so that pointers to frames outlive growth of the table.
-  absl::flat_hash_map<Key, std::unique_ptr<std::vector<SourceFrame>>> frames_;
+  absl::flat_hash_map<Frame, std::unique_ptr<std::vector<SourceFrame>>> frames_;
 };
 
 // "operator new(unsigned long)", "std::vector<...>::_M_realloc_insert<...>", "pthread_mutex_lock",

@@ -47,8 +47,7 @@ bool BeginsWith(const std::string& text, const char* prefix) { return text.rfind
 bool IsRuntime(const std::string& path) {
   const std::string name = BaseName(path);
   return BeginsWith(name, "libc.so") || BeginsWith(name, "ld-linux") ||
-         BeginsWith(name, "libstdc++.so") || BeginsWith(name, "libc-") ||
-         BeginsWith(name, "ld-2.");
+         BeginsWith(name, "libstdc++.so") || BeginsWith(name, "libc-") || BeginsWith(name, "ld-2.");
 }
 
 const char* MatchName(const SourceFrame& frame) {

@@ -83,8 +83,8 @@ std::optional<LoadedDump> LoadDump(const std::string& path, RecordObserver obser
 
 std::optional<Profile> LoadProfile(const std::string& path, std::string* error) {
   uint64_t records = 0;
-  std::optional<LoadedDump> dump =
-      LoadDump(path, [&records](const IndexedRecord&) { ++records; }, error);
+  std::optional<LoadedDump> dump = LoadDump(
+      path, [&records](const IndexedRecord&) { ++records; }, error);
   if (!dump) return std::nullopt;
 
   HeapReplay heap(dump->process, dump->index.streams.size());

@@ -8,8 +8,7 @@ void LockReplay::OnTable(std::span<const LockTableEntry> entries) {
   for (const LockTableEntry& entry : entries) {
     const LockId id = LockAt(entry.lock);
     Lock& lock = profile_.locks[id.value()];
-    const auto [found, is_new] =
-        caller_at_.try_emplace({id, entry.caller}, lock.callers.size());
+    const auto [found, is_new] = caller_at_.try_emplace({id, entry.caller}, lock.callers.size());
     if (is_new) lock.callers.push_back({.pc = entry.caller});
     LockCaller& caller = lock.callers[found->second];
     caller.contended += entry.contended;

@@ -314,8 +314,8 @@ class Writer {
     WriteFindings();
   }
 
-  // Of several processes: what can be added up. Peaks were at different times, so their sum is no
-  // peak and is left out.
+  // Of several processes: what can be added up. Their peaks were at different times: the sum is an
+  // upper bound of what they had live at once.
   void WriteSums() {
     HeapMetrics heap;
     Tally acquisitions;
@@ -358,7 +358,7 @@ class Writer {
     }
     json_.EndArray();
     json_.Key("symbol_problems").BeginArray();
-    for (const std::string& problem : input_.symbol_problems()) json_.String(problem);
+    for (const std::string& problem : input_.symbolizer->Problems()) json_.String(problem);
     json_.EndArray();
   }
 

@@ -22,7 +22,8 @@ uint32_t CodePoint(std::string_view character) {
   const uint8_t first = static_cast<uint8_t>(character[0]);
   if (character.size() == 1) return first;
   uint32_t code = first & (0xffu >> (character.size() + 1));
-  for (const char byte : character.substr(1)) code = code << 6 | (static_cast<uint8_t>(byte) & 0x3f);
+  for (const char byte : character.substr(1))
+    code = code << 6 | (static_cast<uint8_t>(byte) & 0x3f);
   return code;
 }
 

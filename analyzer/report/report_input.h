@@ -32,7 +32,7 @@ struct UnusableInput {
 struct ReportInput {
   std::vector<NamedProfile> profiles;
   std::vector<UnusableInput> unusable;
-  std::vector<std::string> symbol_problems;
+  const Symbolizer* symbolizer = nullptr;  // for its Problems(), complete after all was printed
   Sections sections;
   std::optional<uint64_t> limit;  // of sites or locks in a list
 };

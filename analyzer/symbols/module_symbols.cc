@@ -35,10 +35,9 @@ std::vector<CodeRange> ExecutableSegments(Elf* elf) {
 }
 
 // "memcpy@@GLIBC_2.14" in a .symtab is memcpy.
-std::string FromLinkerName(const char* name) {
-  const char* version = strstr(name, "@");
-  if (version != nullptr && version != name) return Demangle(std::string(name, version));
-  return Demangle(name);
+std::string FromLinkerName(const std::string& name) {
+  size_t version = name.find('@', 1);
+  return Demangle(name.substr(0, version));
 }
 
 bool IsMangled(const char* name) {
@@ -175,12 +174,13 @@ std::vector<SourceFrame> ModuleSymbols::FindFrames(uint64_t address) {
   std::vector<DwarfIndex::Frame> found;
   if (dwarf_) found = dwarf_->Find(address - dwarf_bias_);
   if (found.empty()) found.emplace_back();
-  // What was called, rather than inlined, has a linker name too. It is better than a name without
-  // parameters, if it has them; the debug information of a static function often has no more.
+  // What was called, rather than inlined, has a linker name too. The debug information of a static
+  // function has no other with parameters. Its clones ("f.isra.0", "f.cold") are f to the reader.
   DwarfIndex::Frame& outermost = found.back();
   const char* symbol = symbols_ ? symbols_->Function(address) : nullptr;
   if (!outermost.has_parameters && symbol != nullptr && IsMangled(symbol)) {
-    outermost.function = FromLinkerName(symbol);
+    size_t size = outermost.function.empty() ? strlen(symbol) : strcspn(symbol, ".");
+    outermost.function = FromLinkerName(std::string(symbol, size));
   }
   std::vector<SourceFrame> frames;
   for (DwarfIndex::Frame& frame : found) {

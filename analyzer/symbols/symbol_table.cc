@@ -40,6 +40,7 @@ SymbolTable::SymbolTable(Dwfl_Module* module) {
   for (int i = 1; i < count; ++i) Add(module, i);  // symbol 0 is the null symbol
   functions_.Sort(IsBetterName);
   objects_.Sort(IsBetterName);
+  if (!has_local_symbols_) unsized_functions_ = {};
   EndSizelessAtNextSymbol(&unsized_functions_);
 }
 
@@ -66,6 +67,7 @@ void SymbolTable::Add(Dwfl_Module* module, int index) {
     return;
   }
   int type = GELF_ST_TYPE(symbol.st_info);
+  if (GELF_ST_BIND(symbol.st_info) == STB_LOCAL && type != STT_SECTION) has_local_symbols_ = true;
   uint64_t end = address + symbol.st_size;
   Symbol value{name, BindingRank(symbol)};
   if (type == STT_OBJECT || type == STT_COMMON) {

@@ -19,7 +19,8 @@ class SymbolTable {
   explicit SymbolTable(Dwfl_Module* module);
 
   // The linker name of the function that contains the address in the file; null when none does. A
-  // symbol without a size (hand-written assembly) reaches to the next symbol of its section.
+  // symbol without a size (hand-written assembly) reaches to the next symbol of its section, unless
+  // the file is stripped: what follows may then be any function whose symbol was removed.
   const char* Function(uint64_t address) const;
 
   // The same for a static object, and how far into it the address is.
@@ -38,6 +39,7 @@ class SymbolTable {
   void Add(Dwfl_Module* module, int index);
   static void EndSizelessAtNextSymbol(Table* table);
 
+  bool has_local_symbols_ = false;  // as in .symtab, other than in .dynsym
   Table functions_;
   Table unsized_functions_;  // consulted only where no sized symbol contains the address
   Table objects_;

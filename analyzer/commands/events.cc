@@ -1,0 +1,22 @@
+#include "analyzer/commands/events.h"
+
+#include <unistd.h>
+
+#include "analyzer/commands/inputs.h"
+#include "analyzer/report/event_lines.h"
+
+namespace perfagent {
+
+ExitCode RunEvents(const EventsOptions& options) {
+  FileOutput output(STDOUT_FILENO);
+  Symbolizer symbolizer({options.debug_paths});
+  const ExitCode inputs = ForEachDump(
+      options.inputs, [](const IndexedRecord&) {},
+      [&](const LoadedDump& dump) {
+        StackNames names(dump.process, &symbolizer);
+        WriteEvents(dump, options.stacks ? &names : nullptr, &output);
+      });
+  return FinishOutput(&output, "stdout", inputs);
+}
+
+}  // namespace perfagent

@@ -1,0 +1,19 @@
+// events.h: `analyzer events`: every record, readable (the lines: report/event_lines.h).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "analyzer/commands/exit_code.h"
+
+namespace perfagent {
+
+struct EventsOptions {
+  std::vector<std::string> inputs;
+  bool stacks = false;  // the frames of each event's stack below it
+  std::vector<std::string> debug_paths;
+};
+
+ExitCode RunEvents(const EventsOptions& options);
+
+}  // namespace perfagent

@@ -1,0 +1,14 @@
+// exit_code.h: what the analyzer's exit status says.
+#pragma once
+
+namespace perfagent {
+
+enum class ExitCode {
+  kFine = 0,
+  kUsage = 2,
+  kPartial = 3,  // some input damaged or missing; the result says which and how much
+  kUnusable = 4,
+  kInternal = 5,
+};
+
+}  // namespace perfagent

@@ -1,0 +1,100 @@
+#include "analyzer/commands/inputs.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <system_error>
+
+#include "absl/strings/str_cat.h"
+#include "analyzer/dump/dump_file.h"
+#include "analyzer/report/format.h"
+
+namespace perfagent {
+namespace {
+
+void ExpandDirectory(const std::string& directory, Inputs* inputs) {
+  std::vector<std::string> dumps;
+  size_t others = 0;
+  std::error_code error;
+  for (std::filesystem::directory_iterator at(directory, error), end; !error && at != end;
+       at.increment(error)) {
+    if (DumpFile::LooksLikeDump(at->path())) {
+      dumps.push_back(at->path());
+    } else {
+      ++others;
+    }
+  }
+  if (error) {
+    inputs->unusable.push_back({directory, absl::StrCat(directory, ": ", error.message())});
+    return;
+  }
+  if (others > 0) {
+    PrintError(absl::StrCat(directory, ": passed over ", others,
+                            others == 1 ? " entry that is no dump" : " entries that are no dumps"));
+  }
+  if (dumps.empty()) {
+    inputs->unusable.push_back({directory, absl::StrCat(directory, ": no dump in this directory")});
+  }
+  std::sort(dumps.begin(), dumps.end());
+  inputs->dumps.insert(inputs->dumps.end(), dumps.begin(), dumps.end());
+}
+
+}  // namespace
+
+Inputs ExpandInputs(const std::vector<std::string>& words) {
+  Inputs inputs;
+  for (const std::string& word : words) {
+    std::error_code error;
+    if (std::filesystem::is_directory(word, error)) {
+      ExpandDirectory(word, &inputs);
+    } else {
+      inputs.dumps.push_back(word);
+    }
+  }
+  return inputs;
+}
+
+ExitCode ForEachDump(const std::vector<std::string>& words, RecordObserver observe,
+                     absl::FunctionRef<void(const LoadedDump&)> handle) {
+  const Inputs inputs = ExpandInputs(words);
+  for (const UnusableInput& unusable : inputs.unusable) PrintError(unusable.error);
+  bool is_partial = !inputs.unusable.empty();
+  bool is_any_usable = false;
+  for (const std::string& path : inputs.dumps) {
+    std::string error;
+    const std::optional<LoadedDump> dump = LoadDump(path, observe, &error);
+    if (dump) {
+      WarnOfDamage(*dump);
+      handle(*dump);
+      is_any_usable = true;
+    } else {
+      PrintError(error);
+    }
+    is_partial = is_partial || !dump || !dump->damage.empty();
+  }
+  if (!is_any_usable) return ExitCode::kUnusable;
+  return is_partial ? ExitCode::kPartial : ExitCode::kFine;
+}
+
+void PrintError(const std::string& line) {
+  fprintf(stderr, "analyzer: %s\n", EscapeForTerminal(line).c_str());
+}
+
+void WarnOfDamage(const LoadedDump& dump) {
+  if (dump.damage.empty()) return;
+  PrintError(absl::StrCat(dump.path, ": damaged in ", dump.damage.size(),
+                          dump.damage.size() == 1 ? " place, " : " places, ", dump.SkippedBytes(),
+                          " bytes skipped"));
+}
+
+ExitCode FinishOutput(FileOutput* output, const std::string& name, ExitCode inputs) {
+  output->Flush();
+  if (output->error() != 0) {
+    PrintError(absl::StrCat(name, ": ", strerror(output->error())));
+    return ExitCode::kInternal;
+  }
+  return output->closed() ? ExitCode::kFine : inputs;
+}
+
+}  // namespace perfagent

@@ -1,0 +1,28 @@
+// report.h: `analyzer report`: what churns, what leaks, who waits.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analyzer/commands/exit_code.h"
+
+namespace perfagent {
+
+enum class ReportFormat { kText, kJson, kHtml };
+
+struct ReportOptions {
+  std::vector<std::string> inputs;  // dumps and directories of dumps
+  bool churn = false;               // none of the three: all of them
+  bool leaks = false;
+  bool contention = false;
+  ReportFormat format = ReportFormat::kText;
+  std::optional<uint64_t> limit;
+  std::string output;  // empty: stdout
+  std::vector<std::string> debug_paths;
+};
+
+ExitCode RunReport(const ReportOptions& options);
+
+}  // namespace perfagent

@@ -1,0 +1,104 @@
+// main.cc: the analyzer's command line.
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <map>
+#include <string>
+
+#include "analyzer/commands/events.h"
+#include "analyzer/commands/info.h"
+#include "analyzer/commands/inputs.h"
+#include "analyzer/commands/report.h"
+#include "perfagent/dump_format.h"
+
+namespace perfagent {
+namespace {
+
+constexpr const char* kFooter =
+    "DIR stands for every dump directly in it. Exit status: 0 fine, 2 usage, 3 partial (some "
+    "input\ndamaged or missing, the result says which), 4 nothing usable, 5 internal error.";
+
+void AddInputs(CLI::App* command, std::vector<std::string>* inputs) {
+  command->add_option("DUMP|DIR", *inputs, "Dumps, or directories of dumps")
+      ->required()
+      ->type_name("");
+}
+
+void AddDebugPaths(CLI::App* command, std::vector<std::string>* paths) {
+  command
+      ->add_option("--debug-path", *paths,
+                   "Directory with separate debug information, besides /usr/lib/debug; repeatable")
+      ->type_name("DIR")
+      ->expected(1)
+      ->take_all();
+}
+
+CLI::App* AddReport(CLI::App* app, ReportOptions* options) {
+  CLI::App* command = app->add_subcommand("report", "What churns, what leaks, who waits");
+  command->add_flag("--churn", options->churn, "Sites by calls, bytes and temporary allocations");
+  command->add_flag("--leaks", options->leaks, "Sites by bytes never freed, and the peak");
+  command->add_flag("--contention", options->contention, "Locks by wait time");
+  static const std::map<std::string, ReportFormat> kFormats = {
+      {"text", ReportFormat::kText}, {"json", ReportFormat::kJson}, {"html", ReportFormat::kHtml}};
+  command->add_option("--format", options->format, "text, json or html")
+      ->transform(CLI::Transformer(kFormats).description(""))
+      ->type_name("FORMAT");
+  command->add_option("-n", options->limit, "Sites or locks in a list (text: 10, json: all)")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber.description(""));
+  command->add_option("-o,--output", options->output, "File for the result")->type_name("FILE");
+  AddDebugPaths(command, &options->debug_paths);
+  AddInputs(command, &options->inputs);
+  return command;
+}
+
+CLI::App* AddInfo(CLI::App* app, InfoOptions* options) {
+  CLI::App* command = app->add_subcommand("info", "What is in a dump: header, threads, records");
+  AddInputs(command, &options->inputs);
+  return command;
+}
+
+CLI::App* AddEvents(CLI::App* app, EventsOptions* options) {
+  CLI::App* command = app->add_subcommand("events", "Every record, one line each, in time order");
+  command->add_flag("--stacks", options->stacks, "Print the frames of each event's stack");
+  AddDebugPaths(command, &options->debug_paths);
+  AddInputs(command, &options->inputs);
+  return command;
+}
+
+ExitCode Run(int argc, char** argv) {
+  CLI::App app("Reads perfagent's dumps and says what to fix.", "analyzer");
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  app.set_version_flag("--version", "analyzer, dump format " + std::to_string(kVersionMajor) + "." +
+                                        std::to_string(kVersionMinor));
+  ReportOptions report;
+  InfoOptions info;
+  EventsOptions events;
+  const CLI::App* report_command = AddReport(&app, &report);
+  const CLI::App* info_command = AddInfo(&app, &info);
+  AddEvents(&app, &events);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? ExitCode::kFine : ExitCode::kUsage;
+  }
+  if (report_command->parsed()) return RunReport(report);
+  if (info_command->parsed()) return RunInfo(info);
+  return RunEvents(events);
+}
+
+}  // namespace
+}  // namespace perfagent
+
+int main(int argc, char** argv) {
+  // A reader that goes away (`| head`) is an error of write(2), which Output handles.
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    return static_cast<int>(perfagent::Run(argc, argv));
+  } catch (const std::exception& error) {
+    perfagent::PrintError(std::string("internal error: ") + error.what());
+    return static_cast<int>(perfagent::ExitCode::kInternal);
+  }
+}

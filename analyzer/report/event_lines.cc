@@ -1,0 +1,161 @@
+#include "analyzer/report/event_lines.h"
+
+#include <charconv>
+#include <variant>
+
+#include "analyzer/replay/merge.h"
+#include "analyzer/report/format.h"
+
+namespace perfagent {
+namespace {
+
+// One line, put together by hand: millions are printed.
+class LineBuilder {
+ public:
+  LineBuilder& Decimal(uint64_t value) { return Digits(value, 10); }
+  LineBuilder& Hex(uint64_t value) {
+    line_ += "0x";
+    return Digits(value, 16);
+  }
+  LineBuilder& Text(std::string_view text) {
+    line_ += text;
+    return *this;
+  }
+  LineBuilder& Stack(uint64_t dump_id) {
+    line_ += " s";
+    return Digits(dump_id, 10);
+  }
+  // The line; the next one begins.
+  const std::string& Finish() {
+    line_ += '\n';
+    finished_.swap(line_);
+    line_.clear();
+    return finished_;
+  }
+
+ private:
+  LineBuilder& Digits(uint64_t value, int base) {
+    char digits[24];
+    const std::to_chars_result end = std::to_chars(digits, digits + sizeof digits, value, base);
+    line_.append(digits, end.ptr);
+    return *this;
+  }
+
+  std::string line_;
+  std::string finished_;
+};
+
+class EventPrinter : public RecordSink {
+ public:
+  EventPrinter(const Process& process, size_t streams, StackNames* names, Output* output)
+      : process_(process), names_(names), output_(output), tids_(streams) {}
+
+  void OnRecord(StreamId stream, const Record& record) override {
+    stream_ = stream;
+    std::visit([this](const auto& r) { Print(r); }, record);
+  }
+  void OnReallocReturn(StreamId, const ReallocRecord&) override {}
+  bool WantsMore() override { return !output_->closed(); }
+
+ private:
+  void Print(const ThreadRecord& r) {
+    tids_[stream_.value()] = r.tid;
+    line_.Text("# ");
+    Begin(r.time_ns, "thread ").Text(EscapeForTerminal(r.name));
+    Finish();
+  }
+  void Print(const ThreadEndRecord& r) {
+    line_.Text("# ");
+    Begin(r.time_ns, "thread_end");
+    Finish();
+  }
+  void Print(const ModuleLoadRecord& r) {
+    line_.Text("# ");
+    Begin(r.time_ns, "module_load ").Hex(r.start).Text("-").Hex(r.end);
+    line_.Text(" epoch=").Decimal(r.epoch).Text(" ").Text(EscapeForTerminal(r.path));
+    Finish();
+  }
+  void Print(const ModuleUnloadRecord& r) {
+    line_.Text("# ");
+    Begin(r.time_ns, "module_unload ").Hex(r.start).Text(" epoch=").Decimal(r.epoch);
+    Finish();
+  }
+  void Print(const StackRecord& r) {
+    line_.Text("# stack").Stack(r.id).Text(" frames=").Decimal(r.count);
+    line_.Text(" epoch=").Decimal(r.epoch);
+    if ((r.flags & kStackTruncated) != 0) line_.Text(" truncated");
+    Finish();
+  }
+  void Print(const AllocRecord& r) {
+    Begin(r.time_ns, Name(r.api)).Text(" ").Hex(r.address).Text(" ").Decimal(r.size);
+    FinishEvent(r.stack);
+  }
+  void Print(const FreeRecord& r) {
+    Begin(r.time_ns, Name(r.api)).Text(" ").Hex(r.address);
+    FinishEvent(r.stack, (r.flags & kFreeTemporary) != 0 ? " temporary" : "");
+  }
+  void Print(const ReallocRecord& r) {
+    Begin(r.time_ns, Name(r.api)).Text(" old=").Hex(r.old_address);
+    line_.Text(" new=").Hex(r.new_address).Text(" ").Decimal(r.size);
+    FinishEvent(r.stack, ReallocFlags(r));
+  }
+  void Print(const LockWaitRecord& r) {
+    Begin(r.time_ns, Name(r.api)).Text(" ").Hex(r.lock);
+    line_.Text(" wait=").Decimal(r.wait_ns).Text(" result=").Decimal(r.result);
+    FinishEvent(r.stack);
+  }
+  void Print(const LockAcquireRecord& r) {
+    Begin(r.time_ns, Name(r.api)).Text(" ").Hex(r.lock).Text(" acquired");
+    FinishEvent(r.stack);
+  }
+
+  // In full mode the flags follow from the addresses.
+  std::string_view ReallocFlags(const ReallocRecord& r) const {
+    if (process_.facts.mode == Mode::kFull) return "";
+    switch (r.flags & (kReallocEndsOld | kReallocBeginsNew)) {
+      case kReallocEndsOld:
+        return " ends_old";
+      case kReallocBeginsNew:
+        return " begins_new";
+      case 0:
+        return "";
+      default:
+        return " ends_old begins_new";
+    }
+  }
+
+  LineBuilder& Begin(uint64_t time_ns, std::string_view name) {
+    return line_.Decimal(time_ns).Text(" ").Decimal(tids_[stream_.value()]).Text(" ").Text(name);
+  }
+  void Finish() { output_->Write(line_.Finish()); }
+  void FinishEvent(uint64_t dump_stack, std::string_view flags = "") {
+    line_.Stack(dump_stack).Text(flags);
+    Finish();
+    if (names_ == nullptr) return;
+    for (const SourceFrame* frame :
+         names_->Frames(process_.FindStack(dump_stack).value_or(kNoStack))) {
+      line_.Text("#   ").Text(EscapeForTerminal(frame->function));
+      if (!frame->file.empty()) {
+        line_.Text(" ").Text(EscapeForTerminal(frame->file)).Text(":");
+        line_.Decimal(static_cast<uint64_t>(frame->line));
+      }
+      Finish();
+    }
+  }
+
+  const Process& process_;
+  StackNames* names_;
+  Output* output_;
+  std::vector<uint64_t> tids_;  // by StreamId
+  StreamId stream_;
+  LineBuilder line_;
+};
+
+}  // namespace
+
+void WriteEvents(const LoadedDump& dump, StackNames* names, Output* output) {
+  EventPrinter printer(dump.process, dump.index.streams.size(), names, output);
+  ReplayInTimeOrder(dump.file, dump.index, &printer, [](uint64_t) {});
+}
+
+}  // namespace perfagent

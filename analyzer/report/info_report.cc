@@ -1,0 +1,149 @@
+#include "analyzer/report/info_report.h"
+
+#include <iterator>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "analyzer/report/format.h"
+#include "analyzer/report/report_input.h"
+
+namespace perfagent {
+namespace {
+
+// In the order of the alternatives of Record.
+constexpr const char* kRecordNames[] = {"thread",    "thread_end",  "module_load", "module_unload",
+                                        "stack",     "alloc",       "free",        "realloc",
+                                        "lock_wait", "lock_acquire"};
+static_assert(std::size(kRecordNames) == std::variant_size_v<Record>);
+
+bool IsEvent(size_t kind) {
+  return kind >= 5;  // alloc and all that follow
+}
+
+class Writer {
+ public:
+  Writer(const LoadedDump& dump, const RecordCounts& counts, Output* output)
+      : dump_(dump), facts_(dump.process.facts), counts_(counts), output_(output) {}
+
+  void Write() {
+    WriteProcess();
+    WriteSettings();
+    WriteSegments();
+    WriteRecords();
+    WriteThreads();
+    WriteModules();
+    WriteLosses();
+  }
+
+ private:
+  template <typename... Parts>
+  void Line(const Parts&... parts) {
+    output_->Write(absl::StrCat(parts..., "\n"));
+  }
+  template <typename... Parts>
+  void Fact(const char* name, const Parts&... parts) {
+    Line(absl::StrFormat("  %-18s", name), parts...);
+  }
+
+  void WriteProcess() {
+    const HeaderPage& header = dump_.file.header();
+    Line(EscapeForTerminal(dump_.path));
+    Fact("format", header.version_major, ".", header.version_minor);
+    Fact("executable", EscapeForTerminal(facts_.executable));
+    Fact("command", EscapeForTerminal(facts_.command_line));
+    Fact("pid", facts_.pid, " (parent ", facts_.parent_pid, ")");
+    Fact("host", EscapeForTerminal(facts_.host));
+    Fact("started", FormatTime(facts_.start_realtime_ns));
+    Fact("duration", FormatDuration(static_cast<double>(facts_.duration_ns)));
+    Fact("ended", Name(facts_.ended));
+    if (facts_.ended == Ended::kExited) Fact("exit status", facts_.exit_status);
+  }
+
+  void WriteSettings() {
+    Line("settings");
+    Fact("mode", Name(facts_.mode));
+    Fact("heap", facts_.heap_enabled ? "on" : "off");
+    Fact("locks", facts_.locks_enabled ? "on" : "off");
+    Fact("paused", facts_.paused ? "yes" : "no");
+    Fact("interval_bytes", facts_.interval_bytes);
+    Fact("wait_interval_ns", facts_.wait_interval_ns);
+    Fact("acquire_interval", facts_.acquire_interval);
+    Fact("max_frames", facts_.max_frames);
+    Fact("max_size", FormatBytes(static_cast<double>(facts_.max_size_bytes)));
+    Fact("seed", facts_.seed);
+    Fact("unwinder", facts_.has_unwinder ? "libunwind" : "missing");
+  }
+
+  void WriteSegments() {
+    const SegmentIndex& index = dump_.index;
+    Line("segments");
+    Fact("claimed", index.claimed_segments);
+    Fact("of events", index.event_segments, " in ", index.streams.size(), " streams");
+    Fact("of lock tables", index.lock_tables.size());
+    Fact("never used", index.empty_segments);
+    Fact("file", FormatBytes(static_cast<double>(dump_.file.size_bytes())));
+  }
+
+  void WriteRecords() {
+    Line("records");
+    RecordCount events;
+    for (size_t kind = 0; kind < counts_.size(); ++kind) {
+      const RecordCount& count = counts_[kind];
+      if (IsEvent(kind)) events.records += count.records;
+      events.bytes += count.bytes;
+      if (count.records == 0) continue;
+      Fact(kRecordNames[kind], FormatCount(static_cast<double>(count.records)), " (",
+           BytesEach(count), " bytes each)");
+    }
+    Fact("events", FormatCount(static_cast<double>(events.records)), " (", BytesEach(events),
+         " bytes each, stacks and modules included)");
+  }
+
+  static std::string BytesEach(const RecordCount& count) {
+    if (count.records == 0) return "0";
+    return absl::StrFormat("%.2f",
+                           static_cast<double>(count.bytes) / static_cast<double>(count.records));
+  }
+
+  void WriteThreads() {
+    Line("threads");
+    for (const Thread& thread : dump_.process.threads()) {
+      Fact(absl::StrCat(thread.tid).c_str(), EscapeForTerminal(thread.name), ", stream ",
+           thread.stream, ", from ", FormatDuration(static_cast<double>(thread.begin_ns)));
+    }
+  }
+
+  void WriteModules() {
+    Line("modules");
+    for (const ModuleImage& module : dump_.process.modules()) {
+      Line("  0x", absl::Hex(module.start), "-0x", absl::Hex(module.end), " bias 0x",
+           absl::Hex(module.bias), " ", EscapeForTerminal(module.path), " build id ",
+           module.build_id.empty() ? "none" : std::string(absl::BytesToHexString(module.build_id)));
+    }
+  }
+
+  void WriteLosses() {
+    Line("lost");
+    if (facts_.losses.empty()) Line("  nothing");
+    for (const LossCount& loss : facts_.losses) {
+      Fact(loss.cause.c_str(), FormatCount(static_cast<double>(loss.count)), " (", loss.text, ")");
+    }
+    Line("damage");
+    if (dump_.damage.empty()) Line("  none");
+    for (const Damage& damage : dump_.damage) Line("  ", EscapeForTerminal(damage.ToString()));
+  }
+
+  const LoadedDump& dump_;
+  const ProcessFacts& facts_;
+  const RecordCounts& counts_;
+  Output* output_;
+};
+
+}  // namespace
+
+void WriteInfo(const LoadedDump& dump, const RecordCounts& counts, Output* output) {
+  Writer(dump, counts, output).Write();
+}
+
+}  // namespace perfagent

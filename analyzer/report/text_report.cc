@@ -1,0 +1,341 @@
+#include "analyzer/report/text_report.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "analyzer/report/format.h"
+
+namespace perfagent {
+namespace {
+
+constexpr uint64_t kDefaultLimit = 10;
+constexpr size_t kMaxDamageLines = 20;
+constexpr size_t kMaxCallers = 3;
+constexpr size_t kMaxWaitStacks = 3;
+
+using SiteKey = double (*)(const HeapSite&);
+
+double Calls(const HeapSite& site) { return site.metrics.allocations.value(); }
+double Bytes(const HeapSite& site) { return site.metrics.bytes.value(); }
+double Temporary(const HeapSite& site) { return site.metrics.temporary.value(); }
+double LeakedBytes(const HeapSite& site) { return site.metrics.leaked_bytes.value(); }
+double PeakBytes(const HeapSite& site) { return site.metrics.peak_bytes.value(); }
+
+std::vector<const HeapSite*> TopSites(const HeapProfile& heap, SiteKey key, uint64_t limit) {
+  std::vector<const HeapSite*> sites;
+  for (const HeapSite& site : heap.sites) {
+    if (key(site) > 0) sites.push_back(&site);
+  }
+  const size_t count = std::min<uint64_t>(limit, sites.size());
+  std::partial_sort(sites.begin(), sites.begin() + static_cast<std::ptrdiff_t>(count), sites.end(),
+                    [key](const HeapSite* a, const HeapSite* b) {
+                      return key(*a) != key(*b) ? key(*a) > key(*b) : a < b;
+                    });
+  sites.resize(count);
+  return sites;
+}
+
+std::string Count(const Tally& tally) { return FormatEstimate(tally.Interval(), FormatCount); }
+std::string Size(const Tally& tally) { return FormatEstimate(tally.Interval(), FormatBytes); }
+std::string Time(const Tally& tally) { return FormatEstimate(tally.Interval(), FormatDuration); }
+
+// "parse_line (app.cc:12)", "memcpy (libc.so.6)".
+std::string Place(const SourceFrame& frame) {
+  std::string place = EscapeForTerminal(frame.function);
+  if (!frame.file.empty()) {
+    absl::StrAppend(&place, " (", EscapeForTerminal(frame.file));
+    if (frame.line > 0) absl::StrAppend(&place, ":", frame.line);
+    place += ')';
+  } else if (!frame.module.empty()) {
+    absl::StrAppend(&place, " (", EscapeForTerminal(BaseName(frame.module)), ")");
+  }
+  return place;
+}
+
+// One dump's part of the report.
+class Writer {
+ public:
+  Writer(const ReportInput& input, const NamedProfile& named, Output* output)
+      : sections_(input.sections),
+        limit_(input.limit.value_or(kDefaultLimit)),
+        named_(named),
+        facts_(named.profile.dump.process.facts),
+        output_(output) {}
+
+  void Write() {
+    WriteProcess();
+    WriteLost();
+    WriteAccuracy();
+    if (facts_.heap_enabled && (sections_.churn || sections_.leaks)) {
+      WriteHeap();
+      if (sections_.churn) WriteChurn();
+      if (sections_.leaks) WriteLeaks();
+    }
+    if (facts_.locks_enabled && sections_.contention) WriteContention();
+    WriteNext();
+  }
+
+ private:
+  template <typename... Parts>
+  void Line(const Parts&... parts) {
+    output_->Write(absl::StrCat(parts..., "\n"));
+  }
+  // "  lost        nothing"
+  template <typename... Parts>
+  void Fact(const char* name, const Parts&... parts) {
+    Line(absl::StrFormat("  %-12s", name), parts...);
+  }
+  void Heading(const std::string& text) {
+    Line();
+    Line(text);
+  }
+
+  void WriteProcess() {
+    Line(EscapeForTerminal(named_.profile.dump.path));
+    Fact("program", EscapeForTerminal(facts_.executable), ", pid ", facts_.pid, " on ",
+         EscapeForTerminal(facts_.host));
+    Fact("command", EscapeForTerminal(facts_.command_line));
+    Fact("ran", FormatDuration(static_cast<double>(facts_.duration_ns)), " from ",
+         FormatTime(facts_.start_realtime_ns), ", ", HowItEnded());
+    Fact("mode", Name(facts_.mode), facts_.heap_enabled ? ", heap" : "",
+         facts_.locks_enabled ? ", locks" : "", facts_.paused ? ", paused" : "");
+  }
+
+  std::string HowItEnded() const {
+    switch (facts_.ended) {
+      case Ended::kExited:
+        return absl::StrCat("exited with status ", facts_.exit_status);
+      case Ended::kKilled:
+        return "killed (or replaced by exec); up to then the recording is whole";
+      case Ended::kRunning:
+        return "still running";
+    }
+    return "";
+  }
+
+  void WriteLost() {
+    const std::vector<Damage>& damage = named_.profile.dump.damage;
+    if (facts_.losses.empty() && damage.empty()) Fact("lost", "nothing");
+    for (const LossCount& loss : facts_.losses) {
+      Fact("lost", FormatCount(static_cast<double>(loss.count)), " events (", loss.text, ")");
+    }
+    const size_t shown = std::min(damage.size(), kMaxDamageLines);
+    for (size_t i = 0; i < shown; ++i) Fact("damaged", EscapeForTerminal(damage[i].ToString()));
+    if (shown < damage.size()) {
+      Fact("damaged", damage.size() - shown, " more places; `analyzer info` lists them");
+    }
+    if (!damage.empty()) {
+      Fact("damaged", FormatBytes(static_cast<double>(named_.profile.dump.SkippedBytes())),
+           " skipped in all: what follows is without them");
+    }
+    const HeapProfile& heap = named_.profile.heap;
+    WriteUnpaired(heap.unpaired_frees + heap.unpaired_reallocs,
+                  "frees of blocks from before the recording began (or from before fork)");
+    WriteUnpaired(heap.overlaps, "blocks began where one was live: an end was not recorded");
+    if (!facts_.has_unwinder) Fact("lost", "all stacks (libunwind was not found)");
+  }
+
+  void WriteUnpaired(uint64_t count, const char* text) {
+    if (count > 0) Fact("unpaired", FormatCount(static_cast<double>(count)), " ", text);
+  }
+
+  void WriteAccuracy() {
+    if (facts_.mode == Mode::kFull) {
+      Fact("exact", "everything: each event was recorded");
+      return;
+    }
+    Fact("exact", "number and time of contended waits");
+    Fact("estimated", "all else, marked ~, with 95 % intervals; mean ",
+         FormatBytes(static_cast<double>(facts_.interval_bytes)), " between samples");
+  }
+
+  void WriteHeap() {
+    const HeapProfile& heap = named_.profile.heap;
+    Heading("HEAP");
+    Fact("allocated", Size(heap.total.bytes), " in ", Count(heap.total.allocations), " calls");
+    Fact("temporary", Count(heap.total.temporary), " (",
+         FormatShare(heap.total.temporary.value(), heap.total.allocations.value()),
+         "): freed by the same thread with no other allocation between");
+    Fact("peak", Size(heap.total.peak_bytes), " at ",
+         FormatDuration(static_cast<double>(heap.peak_time_ns)));
+    Fact(LiveWord(), Size(heap.total.leaked_bytes), " in ", Count(heap.total.leaked_blocks),
+         " blocks");
+  }
+
+  // What is live in a running process may yet be freed.
+  const char* LiveWord() const { return facts_.ended == Ended::kRunning ? "live" : "leaked"; }
+
+  void WriteChurn() {
+    WriteSites("CHURN: sites by calls", Calls, &Writer::ChurnLine);
+    WriteSites("CHURN: sites by bytes", Bytes, &Writer::ChurnLine);
+    WriteSites("CHURN: sites by temporary allocations", Temporary, &Writer::ChurnLine);
+  }
+
+  void WriteLeaks() {
+    const bool running = facts_.ended == Ended::kRunning;
+    WriteSites(running ? "LIVE: sites by bytes live now" : "LEAKS: sites by bytes never freed",
+               LeakedBytes, &Writer::LeakLine);
+    WriteSites("PEAK: sites by bytes live at the heap's peak", PeakBytes, &Writer::PeakLine);
+    WriteSuppressed();
+  }
+
+  void WriteSites(const char* heading, SiteKey key,
+                  std::string (Writer::*describe)(const HeapSite&) const) {
+    const HeapProfile& heap = named_.profile.heap;
+    Heading(heading);
+    const std::vector<const HeapSite*> sites = TopSites(heap, key, limit_);
+    if (sites.empty()) Line("  none");
+    for (const HeapSite* site : sites) WriteSite(*site, (this->*describe)(*site));
+    const auto others = std::count_if(heap.sites.begin(), heap.sites.end(),
+                                      [key](const HeapSite& site) { return key(site) > 0; }) -
+                        static_cast<std::ptrdiff_t>(sites.size());
+    if (others > 0) Line("  and ", FormatCount(static_cast<double>(others)), " more sites");
+  }
+
+  void WriteSite(const HeapSite& site, const std::string& description) {
+    const auto [found, is_first] = numbers_.try_emplace(&site, numbers_.size() + 1);
+    const SourceFrame* place = named_.names.Headline(site.stack);
+    Line("  [S", found->second, "] ", place == nullptr ? "(no stack)" : Place(*place));
+    Line("       ", description);
+    if (!is_first) return;
+    Line("       ", Name(site.api), " called from");
+    WriteStack(site.stack, "         ");
+  }
+
+  void WriteStack(StackId stack, const char* indent) {
+    for (const SourceFrame* frame : named_.names.Frames(stack)) {
+      Line(indent, Place(*frame), frame->inlined ? " inlined" : "");
+    }
+    if (named_.profile.dump.process.IsTruncated(stack)) Line(indent, "... (stack truncated)");
+  }
+
+  std::string ChurnLine(const HeapSite& site) const {
+    const HeapMetrics& metrics = site.metrics;
+    std::string line =
+        absl::StrCat(Count(metrics.allocations), " calls (",
+                     FormatShare(Calls(site), named_.profile.heap.total.allocations.value()), "), ",
+                     Size(metrics.bytes), ", ", Count(metrics.temporary), " temporary (",
+                     FormatShare(Temporary(site), Calls(site)), ")");
+    if (!site.lifetimes.IsEmpty()) {
+      absl::StrAppend(&line, ", lived ", FormatDuration(site.lifetimes.Mean().value),
+                      " on average");
+      absl::StrAppend(&line, ", median ", FormatDuration(site.lifetimes.Median().value));
+    }
+    return line;
+  }
+
+  std::string LeakLine(const HeapSite& site) const {
+    const HeapMetrics& metrics = site.metrics;
+    return absl::StrCat(
+        Size(metrics.leaked_bytes), " in ", Count(metrics.leaked_blocks), " blocks (",
+        FormatShare(LeakedBytes(site), named_.profile.heap.total.leaked_bytes.value()), "), of ",
+        Count(metrics.allocations), " allocated");
+  }
+
+  std::string PeakLine(const HeapSite& site) const {
+    return absl::StrCat(Size(site.metrics.peak_bytes), " (",
+                        FormatShare(PeakBytes(site), named_.profile.heap.total.peak_bytes.value()),
+                        ")");
+  }
+
+  void WriteSuppressed() {
+    std::vector<std::pair<std::string, HeapMetrics>> reasons;
+    for (const HeapSite& site : named_.profile.heap.sites) {
+      if (site.suppressed_by == nullptr) continue;
+      auto found = std::find_if(reasons.begin(), reasons.end(), [&](const auto& reason) {
+        return reason.first == site.suppressed_by;
+      });
+      if (found == reasons.end()) {
+        found = reasons.insert(found, {site.suppressed_by, HeapMetrics()});
+      }
+      found->second.Merge(site.metrics);
+    }
+    if (reasons.empty()) return;
+    Heading("NOT COUNTED AS LEAKED");
+    for (const auto& [reason, metrics] : reasons) {
+      Line("  ", Size(metrics.live_bytes), " in ", Count(metrics.live_blocks), " blocks: ", reason);
+    }
+  }
+
+  void WriteContention() {
+    const LockProfile& locks = named_.profile.locks;
+    Heading("LOCKS");
+    Fact("acquired", Count(locks.acquisitions), " times");
+    Fact("contended", FormatCount(static_cast<double>(locks.contended)), " times, waited ",
+         FormatDuration(static_cast<double>(locks.wait_ns)), " in all");
+    if (locks.wait_ns > 0) {
+      Fact("unattributed", FormatDuration(static_cast<double>(locks.wait_ns)),
+           ": holders are not recorded yet");
+    }
+    Heading("CONTENTION: locks by wait time");
+    const std::vector<const Lock*> contended = ContendedLocks(locks);
+    if (contended.empty()) Line("  none");
+    const size_t shown = std::min<uint64_t>(limit_, contended.size());
+    for (size_t i = 0; i < shown; ++i) WriteLock(i + 1, *contended[i]);
+    if (shown < contended.size()) Line("  and ", contended.size() - shown, " more locks");
+  }
+
+  void WriteLock(size_t number, const Lock& lock) {
+    Line("  [L", number, "] ", EscapeForTerminal(LockName(lock, &named_.names)));
+    Line("       mutex at 0x", absl::Hex(lock.address), ": ",
+         FormatCount(static_cast<double>(lock.contended)), " waits, ",
+         FormatDuration(static_cast<double>(lock.wait_ns)), " (",
+         FormatShare(static_cast<double>(lock.wait_ns),
+                     static_cast<double>(named_.profile.locks.wait_ns)),
+         "), longest kept ", FormatDuration(static_cast<double>(lock.longest_wait_ns)));
+    const size_t callers = std::min(lock.callers.size(), kMaxCallers);
+    for (size_t i = 0; i < callers; ++i) {
+      const LockCaller& caller = lock.callers[i];
+      Line("       ", FormatDuration(static_cast<double>(caller.wait_ns)), " in ",
+           FormatCount(static_cast<double>(caller.contended)), " waits in ",
+           Place(*named_.names.Headline(caller.pc)));
+    }
+    if (callers < lock.callers.size()) {
+      Line("       and ", lock.callers.size() - callers, " more callers");
+    }
+    const size_t stacks = std::min(lock.waits.size(), kMaxWaitStacks);
+    for (size_t i = 0; i < stacks; ++i) {
+      const LockWaits& waits = lock.waits[i];
+      Line("       ", Time(waits.wait_ns), " in ", Count(waits.waits), " waits from");
+      WriteStack(waits.stack, "         ");
+    }
+    if (stacks < lock.waits.size()) {
+      Line("       and ", lock.waits.size() - stacks, " more stacks (--format json has all)");
+    }
+  }
+
+  void WriteNext() {
+    const std::string dump = EscapeForTerminal(ShellWord(named_.profile.dump.path));
+    Line();
+    Line("next: analyzer report --format json -o report.json ", dump);
+  }
+
+  const Sections& sections_;
+  const uint64_t limit_;
+  const NamedProfile& named_;
+  const ProcessFacts& facts_;
+  Output* output_;
+  absl::flat_hash_map<const HeapSite*, size_t> numbers_;
+};
+
+}  // namespace
+
+void WriteTextReport(const ReportInput& input, Output* output) {
+  bool is_first = true;
+  for (const NamedProfile& named : input.profiles) {
+    if (!is_first) output->Write("\n\n");
+    is_first = false;
+    Writer(input, named, output).Write();
+  }
+  for (const UnusableInput& unusable : input.unusable) {
+    output->Write(absl::StrCat("not used: ", EscapeForTerminal(unusable.error), "\n"));
+  }
+  for (const std::string& problem : input.symbolizer->Problems()) {
+    output->Write(absl::StrCat("symbols: ", EscapeForTerminal(problem), "\n"));
+  }
+}
+
+}  // namespace perfagent

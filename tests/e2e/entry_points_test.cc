@@ -1,0 +1,113 @@
+// Every function of the malloc family and every kind of mutex behaves under the agent as without
+// it, and is counted as what it is.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <string>
+
+#include "tests/support/report.h"
+
+namespace perfagent::test {
+namespace {
+
+class EntryPoints : public testing::TestWithParam<std::string> {};
+
+TEST_P(EntryPoints, OutputIsTheSameWithTheAgent) {
+  const ProcessResult bare = RunProcess({TestProgram("entry_points")});
+  ASSERT_TRUE(bare.Succeeded()) << bare.Describe();
+  const Recording recording = Record({TestProgram("entry_points")}, {{"MODE", GetParam()}});
+  EXPECT_EQ(recording.process.exit_code, 0) << recording.process.Describe();
+  EXPECT_EQ(recording.process.out, bare.out);
+  EXPECT_EQ(recording.process.err, bare.err);
+}
+
+// Many tables of the agent are used only when a sample is taken: take one of every call.
+TEST(EntryPointsSampledDensely, OutputIsTheSameWithTheAgent) {
+  const ProcessResult bare = RunProcess({TestProgram("entry_points")});
+  for (const char* interval : {"1", "64", "1024"}) {
+    const Recording recording =
+        Record({TestProgram("entry_points")}, {{"INTERVAL", interval}, {"SEED", "3"}});
+    EXPECT_EQ(recording.process.exit_code, 0) << recording.process.Describe();
+    EXPECT_EQ(recording.process.out, bare.out) << interval;
+    EXPECT_EQ(recording.process.err, bare.err) << interval;
+  }
+}
+
+TEST_P(EntryPoints, MutexesReturnTheSameWithTheAgent) {
+  ProcessOptions options;
+  options.timeout = std::chrono::seconds(30);
+  const ProcessResult bare = RunProcess({TestProgram("mutex_semantics")}, options);
+  ASSERT_TRUE(bare.Succeeded()) << bare.Describe();
+  const Recording recording =
+      Record({TestProgram("mutex_semantics")}, {{"MODE", GetParam()}}, options);
+  EXPECT_EQ(recording.process.exit_code, 0) << recording.process.Describe();
+  EXPECT_EQ(recording.process.err, bare.err);
+  const std::vector<std::string> expected = Lines(bare.out);
+  const std::vector<std::string> got = Lines(recording.process.out);
+  ASSERT_EQ(got.size(), expected.size());
+  for (size_t i = 0; i < got.size(); ++i) EXPECT_EQ(got[i], expected[i]) << "line " << i + 1;
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, EntryPoints, testing::Values("full", "sample", "off"),
+                         [](const auto& info) { return info.param; });
+
+TEST(EntryPointsInFullMode, EachCallIsCountedOnceAsItself) {
+  const std::map<std::string, std::string> apis = {
+      {"CallMalloc", "malloc"},
+      {"CallCalloc", "calloc"},
+      {"CallRealloc", "realloc"},
+      {"CallReallocArray", "reallocarray"},
+      {"CallMemalign", "memalign"},
+      {"CallAlignedAlloc", "aligned_alloc"},
+      {"CallPosixMemalign", "posix_memalign"},
+      {"CallValloc", "valloc"},
+      {"CallPvalloc", "pvalloc"},
+      {"CallUsableSize", "malloc"},
+      {"CallNew", "operator new"},
+      {"CallNewArray", "operator new[]"},
+  };
+  const Recording recording = Record({TestProgram("entry_points")}, {{"MODE", "full"}});
+  const nlohmann::json report = Report(recording.dump());
+  EXPECT_EQ(report.at("loss").at("total"), 0);
+  EXPECT_EQ(report.at("heap").at("overlaps"), 0);
+  EXPECT_EQ(report.at("heap").at("unpaired_frees"), 0);
+  const ProcessTruth truth = ParseTruth(recording.process.out).front();
+  ASSERT_EQ(truth.functions.size(), apis.size());
+  for (const FunctionTruth& function : truth.functions) {
+    const std::vector<nlohmann::json> sites = SitesBelow(report, function.function);
+    EXPECT_FALSE(sites.empty()) << function.function;
+    for (const nlohmann::json& site : sites) {
+      EXPECT_EQ(site.at("api"), apis.at(function.function)) << function.function;
+    }
+    for (const auto& [metric, expected] : function.metrics) {
+      EXPECT_EQ(Sum(sites, metric).value, expected) << function.function << " " << metric;
+    }
+  }
+}
+
+TEST(EntryPointsInFullMode, ValgrindCountsTheSame) {
+  REQUIRE_PROGRAM("valgrind", "valgrind");
+  const ProcessResult valgrind = RunProcess(
+      {"valgrind", "--run-libc-freeres=no", "--run-cxx-freeres=no", TestProgram("plain_heap")});
+  ASSERT_TRUE(valgrind.Succeeded()) << valgrind.Describe();
+  // ==1== total heap usage: 5,000 allocs, 4,936 frees, 7,466,146 bytes allocated
+  const std::string marker = "total heap usage: ";
+  const size_t at = valgrind.err.find(marker);
+  ASSERT_NE(at, std::string::npos) << valgrind.err;
+  std::string text;
+  for (const char c : valgrind.err.substr(at + marker.size(), 200)) {
+    if (c != ',') text += c;
+  }
+  unsigned long allocations = 0, frees = 0, bytes = 0;
+  ASSERT_EQ(
+      std::sscanf(text.c_str(), "%lu allocs %lu frees %lu bytes", &allocations, &frees, &bytes), 3)
+      << text;
+  const Recording recording = Record({TestProgram("plain_heap")}, {{"MODE", "full"}});
+  const nlohmann::json heap = Report(recording.dump()).at("heap");
+  EXPECT_EQ(ToEstimate(heap.at("allocations")).value, allocations);
+  EXPECT_EQ(ToEstimate(heap.at("bytes")).value, bytes);
+  EXPECT_EQ(ToEstimate(heap.at("frees")).value, frees);
+}
+
+}  // namespace
+}  // namespace perfagent::test

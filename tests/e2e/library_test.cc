@@ -1,0 +1,129 @@
+// What the agent's library needs and exports, and other allocators beside it.
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <regex>
+#include <set>
+#include <string>
+
+#include "tests/support/report.h"
+
+namespace perfagent::test {
+namespace {
+
+TEST(Library, NeedsLibcAlone) {
+  REQUIRE_PROGRAM("readelf", "binutils");
+  const ProcessResult result = RunProcess({"readelf", "-d", AgentLibrary()});
+  ASSERT_TRUE(result.Succeeded()) << result.Describe();
+  std::set<std::string> needed;
+  const std::regex line(R"(\(NEEDED\).*\[(.*)\])");
+  for (std::sregex_iterator it(result.out.begin(), result.out.end(), line), end; it != end; ++it) {
+    needed.insert((*it)[1]);
+  }
+  needed.erase("ld-linux-x86-64.so.2");
+  EXPECT_EQ(needed, std::set<std::string>{"libc.so.6"});
+}
+
+// The names between `global:` and `local:` of the linker's script.
+std::set<std::string> NamesInExportsMap() {
+  std::string text = ReadFile("agent/exports.map");
+  text = std::regex_replace(text, std::regex(R"(/\*[^]*?\*/|#[^\n]*)"), "");
+  const size_t begin = text.find("global:") + 7;
+  text = text.substr(begin, text.find("local:") - begin);
+  std::set<std::string> names;
+  const std::regex name(R"([^\s;]+)");
+  for (std::sregex_iterator it(text.begin(), text.end(), name), end; it != end; ++it) {
+    names.insert(it->str());
+  }
+  return names;
+}
+
+TEST(Library, ExportsExactlyWhatExportsMapNames) {
+  REQUIRE_PROGRAM("nm", "binutils");
+  const ProcessResult result = RunProcess({"nm", "-D", "--defined-only", AgentLibrary()});
+  ASSERT_TRUE(result.Succeeded()) << result.Describe();
+  std::set<std::string> exported;
+  for (const std::string& line : Lines(result.out)) {
+    const std::string symbol = line.substr(line.rfind(' ') + 1);
+    exported.insert(symbol.substr(0, symbol.find('@')));
+  }
+  EXPECT_GT(exported.size(), 20u);
+  EXPECT_EQ(exported, NamesInExportsMap());
+}
+
+struct Allocator {
+  const char* name;
+  const char* library;  // empty: libc's own
+  const char* debian_package;
+};
+
+class OtherAllocator : public testing::TestWithParam<Allocator> {
+ protected:
+  std::map<std::string, std::string> Settings() const {
+    std::map<std::string, std::string> settings = {{"MODE", "full"}};
+    if (*GetParam().library != '\0') settings["LD_PRELOAD"] = GetParam().library;
+    return settings;
+  }
+};
+
+#define REQUIRE_ALLOCATOR()                                                                     \
+  REQUIRE_INSTALLED(*GetParam().library == '\0' || std::filesystem::exists(GetParam().library), \
+                    GetParam().library, GetParam().debian_package)
+
+void ExpectTruth(const Recording& recording) {
+  ASSERT_TRUE(recording.process.Succeeded()) << recording.process.Describe();
+  const nlohmann::json report = Report(recording.dump());
+  EXPECT_EQ(report.at("loss").at("total"), 0) << report.at("loss").dump();
+  for (const FunctionTruth& function : ParseTruth(recording.process.out).front().functions) {
+    for (const auto& [metric, expected] : function.metrics) {
+      EXPECT_EQ(Sum(SitesBelow(report, function.function), metric).value, expected)
+          << function.function << " " << metric;
+    }
+  }
+}
+
+TEST_P(OtherAllocator, NewIsCountedOnce) {
+  REQUIRE_ALLOCATOR();
+  ExpectTruth(Record({TestProgram("new_once")}, Settings()));
+}
+
+TEST_P(OtherAllocator, MallocIsCountedOnce) {
+  REQUIRE_ALLOCATOR();
+  ExpectTruth(Record({TestProgram("plain_heap")}, Settings()));
+}
+
+TEST_P(OtherAllocator, VectorsAreCountedOnce) {
+  REQUIRE_ALLOCATOR();
+  ExpectTruth(Record({Sample("vector_growth")}, Settings()));
+}
+
+TEST_P(OtherAllocator, ManyThreadsAreCountedOnce) {
+  REQUIRE_ALLOCATOR();
+  ExpectTruth(Record({Sample("thread_storm"), "500"}, Settings()));
+}
+
+// The blocks come from the allocator that was asked for: it prints its statistics at exit.
+TEST(OtherAllocatorIsUsed, JemallocServesTheProgram) {
+  const char* library = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2";
+  REQUIRE_INSTALLED(std::filesystem::exists(library), library, "libjemalloc2");
+  ProcessOptions options;
+  options.env["MALLOC_CONF"] = "stats_print:true,stats_print_opts:gmdablxe";
+  const Recording recording =
+      Record({Sample("leak"), "5000", "100000"}, {{"LD_PRELOAD", library}}, options);
+  const std::string statistics = recording.process.err;
+  const size_t at = statistics.find("Allocated: ");
+  ASSERT_NE(at, std::string::npos) << recording.process.Describe();
+  EXPECT_GE(std::stod(statistics.substr(at + 11)), 5000.0 * 100000);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Allocators, OtherAllocator,
+    testing::Values(Allocator{"glibc", "", ""},
+                    Allocator{"jemalloc", "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2",
+                              "libjemalloc2"},
+                    Allocator{"tcmalloc", "/usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4",
+                              "libtcmalloc-minimal4"}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace perfagent::test

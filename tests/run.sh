@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Runs every test given (GoogleTest binaries), the reader's fuzzer and the wrapper's tests, and counts.
+# The last line is "N passed, N failed, N skipped". Exit 1 when anything failed.
+set -u
+build=${PERFAGENT_BUILD:-build}
+fuzz_seconds=${FUZZ_SECONDS:-20}
+passed=0 failed=0 skipped=0
+log=$(mktemp -d)
+trap 'rm -rf "$log"' EXIT
+
+# The number that follows TAG in a GoogleTest summary, 0 when it is not there.
+summary() { sed -n "s/^\[  $1 \] \([0-9]*\) tests\{0,1\}.*/\1/p" "$2" | head -1 | grep . || echo 0; }
+
+run_gtest() {
+  local name status ok bad skip
+  name=$(basename "$1")
+  "$1" 2>&1 | tee "$log/$name"
+  status=${PIPESTATUS[0]}
+  ok=$(summary PASSED "$log/$name") bad=$(summary "FAILED " "$log/$name") skip=$(summary SKIPPED "$log/$name")
+  # A crash has no summary: it is one failure more.
+  if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
+  passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+}
+
+run_fuzzer() {
+  local corpus="$log/corpus"
+  mkdir -p "$corpus"
+  cp tests/golden/*.dump "$corpus/" 2>/dev/null
+  if "$build/tests/reader_fuzz" -max_total_time="$fuzz_seconds" -max_len=131072 -rss_limit_mb=4096 \
+      -timeout=20 -artifact_prefix="$build/" "$corpus" >"$log/fuzz" 2>&1; then
+    echo "[ fuzzer ] $(grep -a '^Done' "$log/fuzz")"
+    passed=$((passed + 1))
+  else
+    tail -60 "$log/fuzz"
+    failed=$((failed + 1))
+  fi
+}
+
+run_script() {
+  local counts
+  bash "$1" | tee "$log/script"
+  counts=$(tail -1 "$log/script")
+  if [[ $counts =~ ([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped ]]; then
+    passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2])) skipped=$((skipped + BASH_REMATCH[3]))
+  else
+    failed=$((failed + 1))
+  fi
+}
+
+for test in "$@"; do run_gtest "$test"; done
+run_fuzzer
+export PERFAGENT_LIB=${PERFAGENT_LIB:-$PWD/$build/libperfagent.so}
+for script in tests/scripts/*_test.sh; do run_script "$script"; done
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

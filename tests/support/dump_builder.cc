@@ -1,0 +1,140 @@
+#include "tests/support/dump_builder.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <stdexcept>
+
+namespace perfagent::test {
+
+SegmentBuilder::SegmentBuilder(SegmentKind kind, uint32_t stream, uint32_t sequence)
+    : bytes_(kSegmentBytes) {
+  header().magic = kSegmentMagic;
+  header().kind = kind;
+  header().stream = stream;
+  header().sequence = sequence;
+}
+
+void SegmentBuilder::Append(const uint8_t* bytes, size_t size) {
+  if (size > kSegmentPayload - committed_) throw std::length_error("segment is full");
+  memcpy(bytes_.data() + sizeof(SegmentHeader) + committed_, bytes, size);
+  committed_ += size;
+  header().committed = static_cast<uint32_t>(committed_);
+}
+
+void SegmentBuilder::PutSlot(uint64_t lock, uint64_t caller, uint64_t contended, uint64_t wait_ns) {
+  const uint64_t slot[] = {lock, caller, contended, wait_ns};
+  static_assert(sizeof slot == sizeof(LockTableSlot));
+  memcpy(bytes_.data() + sizeof(SegmentHeader) + slots_ * sizeof slot, slot, sizeof slot);
+  ++slots_;
+}
+
+void SegmentBuilder::Seal() {
+  header().checksum = XXH3_64bits(bytes_.data() + sizeof(SegmentHeader), committed_);
+  header().sealed = 1;
+}
+
+void StreamBuilder::Put(const StackRecord& record) {
+  Room(MaxStackRecord(record.count)).Put(record);
+}
+void StreamBuilder::Put(const ThreadRecord& record) {
+  Room(MaxTextRecord(record.name.size())).Put(record);
+}
+void StreamBuilder::Put(const ModuleLoadRecord& record) {
+  Room(MaxTextRecord(record.path.size() + record.build_id.size())).Put(record);
+}
+
+SegmentBuilder& StreamBuilder::NextSegment() {
+  if (current_ != nullptr) current_->Seal();
+  current_ = &dump_->AddSegment(SegmentKind::kEvents, number_, sequence_++);
+  return *current_;
+}
+
+SegmentBuilder& StreamBuilder::current() { return Room(0); }
+
+SegmentBuilder& StreamBuilder::Room(size_t bytes) {
+  if (current_ == nullptr || kSegmentPayload - current_->committed() < bytes) NextSegment();
+  return *current_;
+}
+
+DumpBuilder::DumpBuilder() : header_(std::make_unique<HeaderPage>()) {
+  memset(static_cast<void*>(header_.get()), 0, sizeof(HeaderPage));
+  header_->magic = kDumpMagic;
+  header_->version_major = kVersionMajor;
+  header_->version_minor = kVersionMinor;
+  header_->machine = kMachineX86_64;
+  header_->header_bytes = kHeaderBytes;
+  header_->segment_bytes = kSegmentBytes;
+  header_->file_bytes = uint64_t{1} << 30;
+  header_->start_realtime_ns = 1'700'000'000'000'000'000;
+  header_->page_bytes = 4096;
+  header_->pid = 4711;
+  header_->parent_pid = 1;
+  header_->mode = Mode::kFull;
+  header_->heap_enabled = 1;
+  header_->locks_enabled = 1;
+  header_->max_frames = 64;
+  header_->unwinder = 1;
+  snprintf(header_->host, sizeof header_->host, "testhost");
+  snprintf(header_->executable, sizeof header_->executable, "/usr/bin/app");
+  snprintf(header_->command_line, sizeof header_->command_line, "app --fast");
+  header_->end_state = EndState::kExited;
+  header_->end_time_ns = 1'000'000'000;
+}
+
+StreamBuilder& DumpBuilder::AddStream() {
+  const uint32_t number = static_cast<uint32_t>(streams_.size());
+  streams_.push_back(std::make_unique<StreamBuilder>(this, number));
+  return *streams_.back();
+}
+
+SegmentBuilder& DumpBuilder::AddSegment(SegmentKind kind, uint32_t stream, uint32_t sequence) {
+  segments_.push_back(std::make_unique<SegmentBuilder>(kind, stream, sequence));
+  return *segments_.back();
+}
+
+uint64_t DumpBuilder::Stack(std::initializer_list<uint64_t> pcs, uint64_t epoch, uint64_t flags) {
+  return Stack(std::vector<uint64_t>(pcs), epoch, flags);
+}
+
+uint64_t DumpBuilder::Stack(const std::vector<uint64_t>& pcs, uint64_t epoch, uint64_t flags) {
+  if (streams_.empty()) AddStream();
+  const uint64_t id = next_stack_++;
+  streams_.front()->Put(StackRecord{id, epoch, flags, pcs.size(), pcs.data(), {}});
+  return id;
+}
+
+void DumpBuilder::Module(uint64_t start, uint64_t end, std::string_view path, uint64_t epoch) {
+  if (streams_.empty()) AddStream();
+  streams_.front()->Put(ModuleLoadRecord{0, epoch, start, end, start, "", path});
+}
+
+std::vector<uint8_t> DumpBuilder::Bytes() {
+  header_->segments_claimed = static_cast<uint32_t>(segments_.size());
+  std::vector<uint8_t> bytes(kHeaderBytes);
+  memcpy(bytes.data(), static_cast<const void*>(header_.get()), sizeof(HeaderPage));
+  FixHeaderChecksum(&bytes);
+  for (const auto& segment : segments_) {
+    bytes.insert(bytes.end(), segment->bytes().begin(), segment->bytes().end());
+  }
+  return bytes;
+}
+
+void DumpBuilder::WriteTo(const std::filesystem::path& path) { WriteBytes(path, Bytes()); }
+
+void FixHeaderChecksum(std::vector<uint8_t>* dump) {
+  const uint64_t checksum = XXH3_64bits(dump->data(), offsetof(HeaderPage, checksum));
+  memcpy(dump->data() + offsetof(HeaderPage, checksum), &checksum, sizeof checksum);
+}
+
+void WriteBytes(const std::filesystem::path& path, const std::vector<uint8_t>& bytes) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file.write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
+  if (!file.flush()) throw std::runtime_error("cannot write " + path.string());
+}
+
+}  // namespace perfagent::test
