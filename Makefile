@@ -164,7 +164,7 @@ test: tests
 SOURCES := $(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc tests/*/*.cc tests/e2e/programs/*.cc \
   samples/*.cc samples/plugin/*.cc)
 HEADERS := $(wildcard include/perfagent/*.h agent/*.h agent/*/*.h analyzer/*.h analyzer/*/*.h tests/*/*.h samples/*.h)
-SCRIPTS := scripts/perfagent scripts/demo scripts/deps tests/run.sh .ci/run $(wildcard tests/scripts/*.sh)
+SCRIPTS := scripts/perfagent scripts/demo scripts/deps tests/run.sh tests/bench/bench.sh .ci/run $(wildcard tests/scripts/*.sh)
 CLANG_OBJ := $(patsubst %.cc,$(BUILD)/clang/%.o,$(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc))
 TIDY_OK := $(patsubst %.cc,$(BUILD)/tidy/%.ok,$(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc))
 
@@ -199,7 +199,11 @@ demo:
 	$(MAKE) all
 	PERFAGENT_BUILD=$(BUILD) scripts/demo
 
-bench: all samples
+$(BUILD)/bench/pair: tests/bench/pair.cc
+	@mkdir -p $(@D)
+	$(CXX) $(STD) -O2 -fno-builtin-malloc $(WARN) $(DEP) $< -o $@ -pthread
+
+bench: all $(BUILD)/bench/pair
 	PERFAGENT_BUILD=$(BUILD) tests/bench/bench.sh
 
 install: all

@@ -251,19 +251,20 @@ SegmentHeader* ClaimSegment(Loss* cause) {
 }
 
 bool MakePresent(void* begin, void* end) {
-  const size_t size =
-      static_cast<size_t>(static_cast<unsigned char*>(end) - static_cast<unsigned char*>(begin));
-  return sys::Advise(begin, size, MADV_POPULATE_WRITE) == 0;
+  constexpr uintptr_t kPage = 4096;
+  const uintptr_t first = reinterpret_cast<uintptr_t>(begin) & ~(kPage - 1);
+  const uintptr_t last = (reinterpret_cast<uintptr_t>(end) + kPage - 1) & ~(kPage - 1);
+  return sys::Advise(reinterpret_cast<void*>(first), last - first, MADV_POPULATE_WRITE) == 0;
 }
 
-void Close(int exit_status, uint64_t end_time_ns) {
+void Close(EndState how, int exit_status, uint64_t end_time_ns) {
   HeaderPage* header = Header();
   // From here on no segment is claimed: what lies behind those that are can be cut off without a later SIGBUS.
   const uint32_t claimed = header->segments_claimed.fetch_or(kSegmentsClosed);
   if ((claimed & kSegmentsClosed) != 0) return;
   header->exit_status.store(exit_status);
   header->end_time_ns.store(end_time_ns);
-  header->end_state.store(EndState::kExited);
+  header->end_state.store(how);
   const int fd = sys::Open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return;
   struct stat file;

@@ -94,17 +94,18 @@ void ReportLosses() {
 
 // Registered before the loader registers its own finalizer, so it runs after all destructors of the program and its
 // libraries, with the status given to exit.
-void Finish(int status, void*) {
+void FinishAs(EndState how, int status) {
   AgentScope scope;
   if (!IsOn() || dump_writer::Header() == nullptr) return;
   if (scope) {
     if (Stream* stream = thread_state.stream) stream->DescribeThread();
   }
-  dump_writer::Close(status, process::NowNs());
+  dump_writer::Close(how, status, process::NowNs());
   ReportLosses();
   if (config.verbose) Say("wrote ", std::string_view(dump_writer::Path()));
 }
-void FinishQuickly() { Finish(0, nullptr); }
+void Finish(int status, void*) { FinishAs(EndState::kExited, status); }
+void FinishQuickly() { FinishAs(EndState::kQuickExit, 0); }
 
 // What a child inherited names its parent's dump. Its tables were wiped by the kernel (MADV_WIPEONFORK); the rest is
 // forgotten here.

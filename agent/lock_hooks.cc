@@ -91,6 +91,10 @@ PERFAGENT_EXPORT int pthread_mutex_timedlock(pthread_mutex_t* mutex,
 
 PERFAGENT_EXPORT int pthread_mutex_clocklock(pthread_mutex_t* mutex, clockid_t clock,
                                              const timespec* until) noexcept {
+  // The one argument that libc refuses even when the lock is free.
+  if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) {
+    return real::pthread_mutex_clocklock(mutex, clock, until);
+  }
   return Lock<LockApi::kMutexClocklock>(mutex, Caller(__builtin_return_address(0)), [=] {
     return real::pthread_mutex_clocklock(mutex, clock, until);
   });

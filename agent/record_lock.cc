@@ -4,6 +4,7 @@
 
 #include "agent/agent_scope.h"
 #include "agent/call_stack.h"
+#include "agent/config.h"
 #include "agent/lifecycle.h"
 #include "agent/modules.h"
 #include "agent/process.h"
@@ -31,7 +32,7 @@ bool WasWait(int result) { return result == 0 || result == EOWNERDEAD || result 
 
 Wait BeginWait() {
   AgentScope scope;
-  if (!scope || !lifecycle::Enter()) return {0, 0};
+  if (!scope || !lifecycle::Enter() || !config.locks) return {0, 0};
   uint64_t stack = 0;
   if (lifecycle::FullMode() && !lifecycle::Paused()) {
     if (Stream* stream = streams::Current())

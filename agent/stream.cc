@@ -186,6 +186,8 @@ void Stream::SumWait(uint64_t lock, uint64_t caller, uint64_t wait_ns) {
 }
 
 void Stream::DescribeThread() {
+  // A fresh segment describes its thread itself; after this there is room for one more record.
+  if (Reserve(MaxTextRecord(sizeof name)) == nullptr) return;
   char now[16] = {};
   sys::Call(SYS_prctl, PR_GET_NAME, sys::Word(now));
   if (memcmp(now, name, sizeof now) == 0) return;

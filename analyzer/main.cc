@@ -42,11 +42,11 @@ CLI::App* AddReport(CLI::App* app, ReportOptions* options) {
   static const std::map<std::string, ReportFormat> kFormats = {
       {"text", ReportFormat::kText}, {"json", ReportFormat::kJson}, {"html", ReportFormat::kHtml}};
   command->add_option("--format", options->format, "text, json or html")
-      ->transform(CLI::Transformer(kFormats).description(""))
+      ->transform(CLI::CheckedTransformer(kFormats).description(""))
       ->type_name("FORMAT");
   command->add_option("-n", options->limit, "Sites or locks in a list (text: 10, json: all)")
       ->type_name("N")
-      ->check(CLI::PositiveNumber.description(""));
+      ->check(CLI::Range(uint64_t{1}, UINT64_MAX).description(""));
   command->add_option("-o,--output", options->output, "File for the result")->type_name("FILE");
   AddDebugPaths(command, &options->debug_paths);
   AddInputs(command, &options->inputs);

@@ -11,7 +11,7 @@ namespace perfagent {
 struct EventsOptions {
   std::vector<std::string> inputs;
   bool stacks = false;  // the frames of each event's stack below it
-  std::vector<std::string> debug_paths;
+  std::vector<std::string> debug_paths = {};
 };
 
 ExitCode RunEvents(const EventsOptions& options);

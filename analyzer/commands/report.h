@@ -18,9 +18,9 @@ struct ReportOptions {
   bool leaks = false;
   bool contention = false;
   ReportFormat format = ReportFormat::kText;
-  std::optional<uint64_t> limit;
-  std::string output;  // empty: stdout
-  std::vector<std::string> debug_paths;
+  std::optional<uint64_t> limit = {};
+  std::string output = {};  // empty: stdout
+  std::vector<std::string> debug_paths = {};
 };
 
 ExitCode RunReport(const ReportOptions& options);

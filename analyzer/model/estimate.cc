@@ -4,6 +4,17 @@
 #include <cmath>
 
 namespace perfagent {
+namespace {
+
+// Quantile of the gamma distribution of this mean and variance at the normal quantile z: the cube
+// root of a gamma variable is nearly normal (Wilson and Hilferty, 1931).
+double GammaQuantile(double mean, double variance, double z) {
+  const double shape = mean * mean / variance;
+  const double root = 1 - 1 / (9 * shape) + z / (3 * std::sqrt(shape));
+  return root <= 0 ? 0 : mean * root * root * root;
+}
+
+}  // namespace
 
 Weight Weight::OfProbability(double p) { return {1 / p, (1 - p) / (p * p)}; }
 
@@ -23,10 +34,13 @@ Weight Weight::OfEvery(uint64_t interval) {
 }
 
 Estimate Tally::Interval() const {
-  // Sums that went up and down again may miss zero by a rounding error.
-  const double half_width = kZ95 * std::sqrt(std::max(variance_, 0.0));
   const double value = std::max(value_, seen_);
-  return {value, std::max(value - half_width, std::min(seen_, value)), value + half_width};
+  // Sums that went up and down again may miss zero by a rounding error.
+  if (variance_ <= 0 || seen_ <= 0) return Estimate::Exact(value);
+  const double low = GammaQuantile(value, variance_, -kZ95);
+  const double high =
+      GammaQuantile(value + std::sqrt(heaviest_variance_), variance_ + heaviest_variance_, kZ95);
+  return {value, std::max(low, std::min(seen_, value)), std::max(high, value)};
 }
 
 }  // namespace perfagent

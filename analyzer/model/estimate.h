@@ -6,11 +6,19 @@
 // (p = 1), an item adds itself and no variance: full mode needs no other arithmetic.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 namespace perfagent {
 
-// A number with its 95 % interval (normal approximation). Exact when low == high == value.
+// The interval is that of Fay and Feuer (1997) for weighted sums of Poisson counts: a gamma
+// distribution with the estimate's mean and variance below, and, above, with those that one more
+// item of the heaviest kind would give. Of many samples it is the normal interval; of a few it
+// holds the truth where the normal one (value +- 1.96 sqrt(variance)) is far too narrow: with four
+// expected samples 97 % against 91 % of the time. No interval can speak for kinds of items of which
+// none was seen.
+
+// A number with its 95 % interval. Exact when low == high == value.
 struct Estimate {
   double value = 0;
   double low = 0;
@@ -43,6 +51,7 @@ class Tally {
     value_ += amount * weight.factor;
     variance_ += amount * amount * weight.spread;
     seen_ += amount;
+    heaviest_variance_ = std::max(heaviest_variance_, amount * amount * weight.spread);
   }
   void Remove(double amount, Weight weight) {
     value_ -= amount * weight.factor;
@@ -54,6 +63,7 @@ class Tally {
     value_ += other.value_;
     variance_ += other.variance_;
     seen_ += other.seen_;
+    heaviest_variance_ = std::max(heaviest_variance_, other.heaviest_variance_);
   }
 
   double value() const { return value_; }
@@ -66,6 +76,7 @@ class Tally {
   double value_ = 0;
   double variance_ = 0;
   double seen_ = 0;
+  double heaviest_variance_ = 0;  // of one item; not lowered by Remove
 };
 
 // Normal quantile of a two-sided 95 % interval.

@@ -75,8 +75,8 @@ ProcessFacts FactsOf(const HeaderPage& header) {
   facts.pid = header.pid;
   facts.parent_pid = header.parent_pid;
   facts.mode = header.mode;
-  facts.ended = header.end_state == EndState::kExited ? Ended::kExited : Ended::kKilled;
-  facts.exit_status = header.exit_status;
+  facts.ended = header.end_state == EndState::kOpen ? Ended::kKilled : Ended::kExited;
+  if (header.end_state == EndState::kExited) facts.exit_status = header.exit_status & 0xff;
   facts.start_realtime_ns = header.start_realtime_ns;
   facts.duration_ns = facts.ended == Ended::kExited ? header.end_time_ns.load() : 0;
   facts.interval_bytes = header.interval_bytes;

@@ -40,7 +40,7 @@ struct ProcessFacts {
   uint32_t parent_pid = 0;
   Mode mode = Mode::kFull;
   Ended ended = Ended::kKilled;
-  int32_t exit_status = 0;  // valid when it exited
+  std::optional<int32_t> exit_status;  // as a parent sees it; none when it is not known
   uint64_t start_realtime_ns = 0;
   uint64_t duration_ns = 0;
   uint64_t interval_bytes = 0;

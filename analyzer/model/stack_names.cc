@@ -60,7 +60,6 @@ std::string QualifiedName(const std::string& function) {
              function[i + 1] != '(') {
         ++i;
       }
-      if (c == '(') ++i;  // operator()
       continue;
     }
     if (c == '(' && depth == 0) {

@@ -57,7 +57,7 @@ class Writer {
     Fact("started", FormatTime(facts_.start_realtime_ns));
     Fact("duration", FormatDuration(static_cast<double>(facts_.duration_ns)));
     Fact("ended", Name(facts_.ended));
-    if (facts_.ended == Ended::kExited) Fact("exit status", facts_.exit_status);
+    if (facts_.exit_status) Fact("exit status", *facts_.exit_status);
   }
 
   void WriteSettings() {

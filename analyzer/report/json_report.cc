@@ -285,8 +285,8 @@ class Writer {
     json_.Key("mode").String(Name(facts.mode));
     json_.Key("ended").String(Name(facts.ended));
     json_.Key("exit_status");
-    if (facts.ended == Ended::kExited) {
-      json_.Signed(facts.exit_status);
+    if (facts.exit_status) {
+      json_.Signed(*facts.exit_status);
     } else {
       json_.Null();
     }

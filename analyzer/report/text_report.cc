@@ -107,7 +107,8 @@ class Writer {
   std::string HowItEnded() const {
     switch (facts_.ended) {
       case Ended::kExited:
-        return absl::StrCat("exited with status ", facts_.exit_status);
+        return facts_.exit_status ? absl::StrCat("exited with status ", *facts_.exit_status)
+                                  : "exited by quick_exit";
       case Ended::kKilled:
         return "killed (or replaced by exec); up to then the recording is whole";
       case Ended::kRunning:

@@ -79,7 +79,8 @@ enum class Mode : uint32_t { kSample = 1, kFull = 2 };
 
 // How a recording ended. kOpen: the process is still running, was killed, or replaced itself by
 // exec.
-enum class EndState : uint32_t { kOpen = 0, kExited = 1 };
+// kQuickExit: by quick_exit, whose handlers are not told the status.
+enum class EndState : uint32_t { kOpen = 0, kExited = 1, kQuickExit = 2 };
 
 // Every way of losing data, one counter per cause: identifier, name in reports, what it means.
 #define PERFAGENT_LOSSES(X)                                                                       \

@@ -121,7 +121,7 @@ TEST_P(Guest, RedisServesTheSameAndNamesItsFunctions) {
     EXPECT_FALSE(SitesBelow(report, "aeMain").empty()) << "the event loop's name";
     if (GetParam() == "full") {
       EXPECT_FALSE(SitesBelow(report, "createClient").empty());
-      EXPECT_GT(Sum(SitesBelow(report, "lpushCommand"), "allocations").value, 10'000);
+      EXPECT_GT(Sum(SitesBelow(report, "pushGenericCommand"), "allocations").value, 10'000);
     }
   }
   EXPECT_EQ(answers[0], answers[1]);

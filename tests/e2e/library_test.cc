@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <ostream>
 #include <regex>
 #include <set>
 #include <string>
@@ -56,6 +57,7 @@ struct Allocator {
   const char* library;  // empty: libc's own
   const char* debian_package;
 };
+void PrintTo(const Allocator& allocator, std::ostream* out) { *out << allocator.name; }
 
 class OtherAllocator : public testing::TestWithParam<Allocator> {
  protected:
@@ -74,9 +76,10 @@ void ExpectTruth(const Recording& recording) {
   ASSERT_TRUE(recording.process.Succeeded()) << recording.process.Describe();
   const nlohmann::json report = Report(recording.dump());
   EXPECT_EQ(report.at("loss").at("total"), 0) << report.at("loss").dump();
-  for (const FunctionTruth& function : ParseTruth(recording.process.out).front().functions) {
+  const ProcessTruth truth_line = ParseTruth(recording.process.out).front();
+  for (const FunctionTruth& function : truth_line.functions) {
     for (const auto& [metric, expected] : function.metrics) {
-      EXPECT_EQ(Sum(SitesBelow(report, function.function), metric).value, expected)
+      EXPECT_EQ(Sum(SitesBelow(report, function.function), MetricOfTruth(metric)).value, expected)
           << function.function << " " << metric;
     }
   }

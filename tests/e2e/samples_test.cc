@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -25,7 +26,7 @@ void ExpectExactly(const ProcessTruth& truth, const nlohmann::json& report) {
     const std::vector<nlohmann::json> sites = SitesBelow(report, function.function);
     EXPECT_FALSE(sites.empty()) << function.function;
     for (const auto& [metric, expected] : function.metrics) {
-      const Estimate got = Sum(sites, metric);
+      const Estimate got = Sum(sites, MetricOfTruth(metric));
       EXPECT_EQ(got.value, expected) << function.function << " " << metric;
       EXPECT_TRUE(got.IsExact()) << function.function << " " << metric;
     }
@@ -138,7 +139,7 @@ TEST(ForkExec, EachProcessHasItsOwnTruth) {
     for (const auto& [metric, expected] : function.metrics) {
       double got = 0;
       for (const nlohmann::json& report : reports[pid]) {
-        got += Sum(SitesBelow(report, function.function), metric).value;
+        got += Sum(SitesBelow(report, function.function), MetricOfTruth(metric)).value;
       }
       EXPECT_EQ(got, expected) << "pid " << pid << " " << metric;
     }
@@ -217,6 +218,7 @@ struct SampledCase {
   std::vector<const char*> metrics;
   const char* name;
 };
+void PrintTo(const SampledCase& c, std::ostream* out) { *out << c.name; }
 
 constexpr int kSeeds = 20;
 
@@ -238,16 +240,18 @@ TEST_P(SampledMode, TruthIsWithinTheInterval) {
     ASSERT_TRUE(recording.process.Succeeded()) << recording.process.Describe();
     const nlohmann::json report = Report(recording.dump());
     ExpectNothingLost(report);
-    for (const FunctionTruth& function : ParseTruth(recording.process.out).front().functions) {
+    const ProcessTruth truth_line = ParseTruth(recording.process.out).front();
+    for (const FunctionTruth& function : truth_line.functions) {
       const std::vector<nlohmann::json> sites = SitesBelow(report, function.function);
       for (const char* metric : c.metrics) {
         const double truth = function.metrics.at(metric);
         if (truth == 0) {
-          EXPECT_EQ(Sum(sites, metric).value, 0) << function.function << " " << metric;
+          EXPECT_EQ(Sum(sites, MetricOfTruth(metric)).value, 0)
+              << function.function << " " << metric;
           continue;
         }
         const std::string key = function.function + " " + metric;
-        const Estimate estimate = Sum(sites, metric);
+        const Estimate estimate = Sum(sites, MetricOfTruth(metric));
         inside[key] += estimate.Contains(truth) ? 1 : 0;
         sum[key] += estimate.value;
         truths[key] = truth;

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <ctime>
+#include <ostream>
 #include <regex>
 #include <string>
 
@@ -27,6 +28,9 @@ struct BadSetting {
   const char* variable;
   const char* value;
 };
+void PrintTo(const BadSetting& setting, std::ostream* out) {
+  *out << setting.variable << "=" << setting.value;
+}
 
 class BadSettings : public testing::TestWithParam<BadSetting> {};
 

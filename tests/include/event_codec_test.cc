@@ -76,12 +76,18 @@ void Fill(Sample* sample, std::mt19937_64* random) {
           FreeRecord{RandomApi<HeapApi>(random), number(), number(), number(), number()};
       break;
     case 7:
-      sample->record = ReallocRecord{RandomApi<HeapApi>(random), number(), number(), number(),
-                                     number(),                   number(), number(), number()};
+      sample->record = ReallocRecord{RandomApi<HeapApi>(random),
+                                     number(),
+                                     number(),
+                                     number(),
+                                     number(),
+                                     number(),
+                                     number(),
+                                     number()};
       break;
     case 8:
-      sample->record = LockWaitRecord{RandomApi<LockApi>(random), number(), number(), number(),
-                                      number(),                   number()};
+      sample->record = LockWaitRecord{
+          RandomApi<LockApi>(random), number(), number(), number(), number(), number()};
       break;
     default:
       sample->record = LockAcquireRecord{RandomApi<LockApi>(random), number(), number(), number()};
@@ -156,7 +162,7 @@ TEST(EventCodec, AnyRecordsInAnyOrderComeBackAsTheyWere) {
       std::visit([&](const auto& r) { encoder.Put(r); }, sample.record);
       EXPECT_LE(encoder.size() - before, SizeLimit(sample.record, sample));
     }
-    Decoder decoder(std::span(bytes).first(encoder.size()));
+    Decoder decoder(std::span<const uint8_t>(bytes.data(), encoder.size()));
     for (const Sample& sample : samples) {
       const std::optional<Record> decoded = decoder.Next();
       ASSERT_TRUE(decoded) << decoder.error();
@@ -177,7 +183,7 @@ TEST(EventCodec, RecordsThatAreCutAreErrorsAtTheirBeginning) {
   const size_t second = encoder.size();
   encoder.Put(ThreadRecord{1, 2, "name"});
   for (size_t size = second + 1; size < encoder.size(); ++size) {
-    Decoder decoder(std::span(bytes).first(size));
+    Decoder decoder(std::span<const uint8_t>(bytes.data(), size));
     ASSERT_TRUE(decoder.Next());
     ASSERT_FALSE(decoder.Next());
     EXPECT_NE(decoder.error(), nullptr);

@@ -97,6 +97,8 @@ class StreamBuilder {
 class DumpBuilder {
  public:
   DumpBuilder();
+  DumpBuilder(const DumpBuilder&) = delete;  // streams point here
+  DumpBuilder& operator=(const DumpBuilder&) = delete;
 
   HeaderPage& header() { return *header_; }
   StreamBuilder& AddStream();

@@ -124,15 +124,24 @@ std::vector<nlohmann::json> SitesBelow(const nlohmann::json& report, const std::
   return sites;
 }
 
+std::string MetricOfTruth(const std::string& metric) {
+  return metric == "frees" ? kEndedBlocks : metric;
+}
+
 Estimate Sum(const std::vector<nlohmann::json>& sites, const std::string& metric) {
+  const std::vector<std::string> metrics = metric == kEndedBlocks
+                                               ? std::vector<std::string>{"frees", "reallocations"}
+                                               : std::vector<std::string>{metric};
   Estimate sum;
   double below = 0;
   double above = 0;
   for (const nlohmann::json& site : sites) {
-    const Estimate part = ToEstimate(site.at(metric));
-    sum.value += part.value;
-    below += (part.value - part.low) * (part.value - part.low);
-    above += (part.high - part.value) * (part.high - part.value);
+    for (const std::string& name : metrics) {
+      const Estimate part = ToEstimate(site.at(name));
+      sum.value += part.value;
+      below += (part.value - part.low) * (part.value - part.low);
+      above += (part.high - part.value) * (part.high - part.value);
+    }
   }
   sum.low = sum.value - std::sqrt(below);
   sum.high = sum.value + std::sqrt(above);

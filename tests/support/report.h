@@ -63,6 +63,11 @@ size_t CountFrames(const nlohmann::json& stack, const std::string& function);
 
 // The sites whose stack contains `function`.
 std::vector<nlohmann::json> SitesBelow(const nlohmann::json& report, const std::string& function);
+// Blocks that free or realloc ended. The report has them apart (`frees`, `reallocations`); programs,
+// heaptrack and valgrind count a realloc as a free and an allocation.
+inline constexpr char kEndedBlocks[] = "frees + reallocations";
+// The metric to compare a truth line's metric with.
+std::string MetricOfTruth(const std::string& metric);
 // Sum of a metric over sites; independent sites, so half-widths add in squares.
 Estimate Sum(const std::vector<nlohmann::json>& sites, const std::string& metric);
 

@@ -52,7 +52,7 @@ static void* Outcome(const char* call, void* p, size_t size, size_t alignment) {
   return p;
 }
 
-// The same pointer; the compiler does not know that.
+// The same pointer; the compiler does not know that. (It makes a malloc of realloc(nullptr, n).)
 static void* Hidden(void* p) {
   asm volatile("" : "+r"(p));
   return p;
@@ -91,7 +91,7 @@ NAMED void CallCalloc() {
 }
 
 NAMED void CallRealloc() {
-  void* p = Outcome("realloc(NULL, 50)", std::realloc(nullptr, 50), 50, 16);
+  void* p = Outcome("realloc(NULL, 50)", std::realloc(Hidden(nullptr), 50), 50, 16);
   p = Outcome("realloc grow", std::realloc(p, 5000), 5000, 16);
   tally.Freed(50);
   Check("realloc keeps contents", static_cast<char*>(p)[49] == 0x5a);
@@ -107,11 +107,11 @@ NAMED void CallRealloc() {
   // Frees; null is not a failure.
   Outcome("realloc(p, 0)", std::realloc(Hidden(p), zero), 0, 16);
   tally.Freed(20);
-  Free(Outcome("realloc(NULL, 0)", std::realloc(nullptr, zero), 0, 16), 0);
+  Free(Outcome("realloc(NULL, 0)", std::realloc(Hidden(nullptr), zero), 0, 16), 0);
 }
 
 NAMED void CallReallocArray() {
-  void* p = Outcome("reallocarray(NULL, 3, 7)", reallocarray(nullptr, 3, 7), 21, 16);
+  void* p = Outcome("reallocarray(NULL, 3, 7)", reallocarray(Hidden(nullptr), 3, 7), 21, 16);
   p = Outcome("reallocarray grow", reallocarray(p, 300, 7), 2100, 16);
   tally.Freed(21);
   void* failed = reallocarray(Hidden(p), huge, 4);

@@ -1,0 +1,145 @@
+#include "analyzer/model/estimate.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+namespace perfagent {
+namespace {
+
+TEST(Estimate, FullModeIsExact) {
+  Tally tally;
+  tally.Add(100, Weight::OfBlock(100, 0));
+  tally.Add(23, Weight::OfBlock(23, 0));
+  const Estimate estimate = tally.Interval();
+  EXPECT_EQ(estimate.value, 123);
+  EXPECT_TRUE(estimate.IsExact());
+}
+
+TEST(Estimate, WeightsAreThoseOfTheClosedForm) {
+  // p = 1 - exp(-(size + 1) / R), by the power series' own opposite: exp itself.
+  const double p = 1 - std::exp(-1024.0 / 4096);
+  const Weight weight = Weight::OfBlock(1023, 4096);
+  EXPECT_NEAR(weight.factor, 1 / p, 1e-12);
+  EXPECT_NEAR(weight.spread, (1 - p) / (p * p), 1e-12);
+}
+
+TEST(Estimate, TinyBlocksKeepTheirPrecision) {
+  // p of one byte in 2^40: 1 - exp(-x) computed plainly loses all but four digits.
+  EXPECT_NEAR(Weight::OfBlock(0, uint64_t{1} << 40).factor / std::ldexp(1.0, 40), 1, 1e-9);
+}
+
+TEST(Estimate, RareAcquisitionsHaveVarianceNTimesNMinusOne) {
+  const Weight weight = Weight::OfEvery(1000);
+  EXPECT_NEAR(weight.factor, 1000, 1e-9);
+  EXPECT_NEAR(weight.spread, 1000.0 * 999, 1e-6);
+}
+
+TEST(Estimate, NothingMakesInfinities) {
+  EXPECT_TRUE(std::isfinite(Weight::OfAmount(0, UINT64_MAX).factor));
+  EXPECT_TRUE(std::isfinite(Weight::OfBlock(UINT64_MAX, 1).factor));
+  EXPECT_TRUE(std::isfinite(Weight::OfEvery(0).factor));
+}
+
+TEST(Estimate, IntervalNeverGoesBelowWhatWasSeen) {
+  Tally tally;
+  tally.Add(10, Weight::OfProbability(0.5));
+  EXPECT_EQ(tally.Interval().low, 10);
+}
+
+TEST(Estimate, RemovingWhatWasAddedLeavesNothing) {
+  Tally tally;
+  const Weight weight = Weight::OfProbability(0.3);
+  tally.Add(7, weight);
+  tally.Remove(7, weight);
+  EXPECT_EQ(tally.Interval().value, 0);
+  EXPECT_TRUE(tally.Interval().IsExact());
+}
+
+// The agent's sampler, written out anew: a countdown with exponential draws.
+class Sampler {
+ public:
+  Sampler(double interval, uint64_t seed) : interval_(interval), random_(seed) { Draw(); }
+  bool Samples(double amount) {
+    left_ -= amount;
+    if (left_ > 0) return false;
+    Draw();
+    return true;
+  }
+
+ private:
+  void Draw() { left_ = -interval_ * std::log1p(-uniform_(random_)); }
+
+  double interval_;
+  double left_ = 0;
+  std::mt19937_64 random_;
+  std::uniform_real_distribution<double> uniform_{0, 1};
+};
+
+struct Coverage {
+  double mean_bytes = 0;  // over the truth
+  double mean_count = 0;
+  double bytes = 0;  // share of the runs that saw anything whose interval held the truth
+  double count = 0;
+};
+
+Coverage Simulate(const std::vector<uint64_t>& sizes, uint64_t interval, int runs) {
+  double truth_bytes = 0;
+  for (const uint64_t size : sizes) truth_bytes += static_cast<double>(size);
+  const double truth_count = static_cast<double>(sizes.size());
+  Coverage coverage;
+  int informed = 0;
+  for (int run = 0; run < runs; ++run) {
+    Sampler sampler(static_cast<double>(interval), static_cast<uint64_t>(run) + 100);
+    Tally bytes;
+    Tally count;
+    for (const uint64_t size : sizes) {
+      if (!sampler.Samples(static_cast<double>(size) + 1)) continue;
+      const Weight weight = Weight::OfBlock(size, interval);
+      bytes.Add(static_cast<double>(size), weight);
+      count.Add(1, weight);
+    }
+    const Estimate b = bytes.Interval();
+    const Estimate c = count.Interval();
+    coverage.mean_bytes += b.value / truth_bytes / runs;
+    coverage.mean_count += c.value / truth_count / runs;
+    if (count.seen() == 0) continue;
+    ++informed;
+    coverage.bytes += b.low <= truth_bytes && truth_bytes <= b.high;
+    coverage.count += c.low <= truth_count && truth_count <= c.high;
+  }
+  coverage.bytes /= informed;
+  coverage.count /= informed;
+  return coverage;
+}
+
+TEST(Estimate, SimulatedSamplerIsUnbiasedAndItsIntervalHoldsTheTruth) {
+  std::vector<uint64_t> sizes;
+  std::mt19937_64 random(1);
+  for (int i = 0; i < 5000; ++i) sizes.push_back(uint64_t{64} << random() % 8);
+  const Coverage coverage = Simulate(sizes, 4096, 2000);
+  EXPECT_NEAR(coverage.mean_bytes, 1, 0.005);
+  EXPECT_NEAR(coverage.mean_count, 1, 0.01);
+  EXPECT_NEAR(coverage.bytes, 0.955, 0.02);
+  EXPECT_NEAR(coverage.count, 0.955, 0.02);
+}
+
+TEST(Estimate, IntervalOfAFewSamplesHoldsTheTruth) {
+  const std::vector<uint64_t> sizes(252, 64);  // four samples are expected
+  const Coverage coverage = Simulate(sizes, 4096, 4000);
+  EXPECT_NEAR(coverage.mean_bytes, 1, 0.03);
+  EXPECT_GT(coverage.bytes, 0.945);
+  EXPECT_GT(coverage.count, 0.945);
+}
+
+TEST(Estimate, IntervalOfOneSampleIsNearThatOfAPoissonCountOfOne) {
+  Tally tally;
+  tally.Add(1, Weight::OfEvery(1000000));
+  const Estimate estimate = tally.Interval();
+  EXPECT_NEAR(estimate.low / 1e6, 0.0253, 0.015);  // Garwood's 95 % interval of one event
+  EXPECT_NEAR(estimate.high / 1e6, 5.572, 0.05);
+}
+
+}  // namespace
+}  // namespace perfagent

@@ -1,0 +1,283 @@
+#include "analyzer/replay/heap_replay.h"
+
+#include <gtest/gtest.h>
+
+#include <map>
+#include <random>
+
+#include "tests/support/analyze.h"
+#include "tests/support/dump_builder.h"
+
+namespace perfagent::test {
+namespace {
+
+constexpr uint64_t kStep = 100;  // ns between events: no two at one time
+
+// One stream's heap, each event later than the one before.
+class HeapReplayTest : public testing::Test {
+ protected:
+  HeapReplayTest() : main_(dump_.AddStream()) { main_.Thread(0, 1, "main"); }
+
+  uint64_t Now() { return time_ += kStep; }
+  HeapProfile Replay() { return ProfileOf(dump_).heap; }
+
+  DumpBuilder dump_;
+  StreamBuilder& main_;
+  uint64_t time_ = 0;
+};
+
+TEST_F(HeapReplayTest, CountsCallsBytesAndWhatIsLeft) {
+  main_.Alloc(Now(), 0x1000, 100, 0);
+  main_.Alloc(Now(), 0x2000, 50, 0);
+  main_.Free(Now(), 0x1000);
+  const HeapProfile heap = Replay();
+  EXPECT_EQ(heap.total.allocations.value(), 2);
+  EXPECT_EQ(heap.total.bytes.value(), 150);
+  EXPECT_EQ(heap.total.frees.value(), 1);
+  EXPECT_EQ(heap.total.leaked_bytes.value(), 50);
+  EXPECT_EQ(heap.total.leaked_blocks.value(), 1);
+  EXPECT_EQ(heap.total.peak_bytes.value(), 150);
+  EXPECT_TRUE(heap.total.bytes.Interval().IsExact());
+}
+
+TEST_F(HeapReplayTest, StackAndKindOfCallMakeASite) {
+  const uint64_t a = dump_.Stack({0x401000, 0x402000});
+  const uint64_t again = dump_.Stack({0x401000, 0x402000});
+  const uint64_t b = dump_.Stack({0x401000, 0x403000});
+  main_.Alloc(Now(), 0x1000, 1, a);
+  main_.Alloc(Now(), 0x2000, 1, again);
+  main_.Alloc(Now(), 0x3000, 1, b);
+  main_.Alloc(Now(), 0x4000, 1, a, HeapApi::kCalloc);
+  const HeapProfile heap = Replay();
+  ASSERT_EQ(heap.sites.size(), 3u);
+  EXPECT_EQ(heap.sites[0].metrics.allocations.value(), 2) << "two ids with the same frames are one";
+}
+
+TEST_F(HeapReplayTest, BlockFreedWithNoOtherAllocationBetweenIsTemporary) {
+  main_.Alloc(Now(), 0x1000, 1, 0);
+  main_.Free(Now(), 0x1000);  // temporary
+  main_.Alloc(Now(), 0x1000, 1, 0);
+  main_.Alloc(Now(), 0x2000, 1, 0);
+  main_.Free(Now(), 0x2000);  // temporary
+  main_.Free(Now(), 0x1000);  // not: 0x2000 came between
+  EXPECT_EQ(Replay().total.temporary.value(), 2);
+}
+
+TEST_F(HeapReplayTest, ReallocIsAnAllocationAndEndsWithoutFree) {
+  main_.Alloc(Now(), 0x1000, 10, 0);
+  main_.Realloc(Now(), 0x1000, 0x2000, 30, 0);
+  const HeapProfile heap = Replay();
+  EXPECT_EQ(heap.total.allocations.value(), 2);
+  EXPECT_EQ(heap.total.bytes.value(), 40);
+  EXPECT_EQ(heap.total.frees.value(), 0);
+  EXPECT_EQ(heap.total.reallocations.value(), 1);
+  EXPECT_EQ(heap.total.temporary.value(), 0);
+  EXPECT_EQ(heap.total.leaked_bytes.value(), 30);
+  EXPECT_EQ(heap.total.peak_bytes.value(), 30);
+}
+
+TEST_F(HeapReplayTest, ReallocInPlaceReplacesTheBlock) {
+  main_.Alloc(Now(), 0x1000, 10, 0);
+  main_.Realloc(Now(), 0x1000, 0x1000, 30, 0);
+  main_.Free(Now(), 0x1000);
+  const HeapProfile heap = Replay();
+  EXPECT_EQ(heap.overlaps, 0u);
+  EXPECT_EQ(heap.total.leaked_blocks.value(), 0);
+  EXPECT_EQ(heap.total.temporary.value(), 1) << "the new block was freed at once";
+}
+
+TEST_F(HeapReplayTest, ReallocBetweenMakesABlockNotTemporary) {
+  main_.Alloc(Now(), 0x1000, 10, 0);
+  main_.Alloc(Now(), 0x2000, 10, 0);
+  main_.Realloc(Now(), 0x1000, 0x3000, 30, 0);
+  main_.Free(Now(), 0x2000);
+  EXPECT_EQ(Replay().total.temporary.value(), 0);
+}
+
+TEST_F(HeapReplayTest, OldAddressOfReallocMayBeUsedByAnotherThreadBeforeItReturns) {
+  StreamBuilder& other = dump_.AddStream();
+  other.Thread(0, 2, "other");
+  main_.Alloc(100, 0x1000, 10, 0);
+  other.Alloc(150, 0x2000, 10, 0);
+  // 200: 0x1000 ends. 210: the other thread gets 0x1000. 220: it gives 0x2000 back. 300: realloc
+  // returns 0x2000.
+  main_.Realloc(200, 0x1000, 0x2000, 20, 0, 100);
+  other.Alloc(210, 0x1000, 10, 0);
+  other.Free(220, 0x2000);
+  const HeapProfile heap = Replay();
+  EXPECT_EQ(heap.overlaps, 0u);
+  EXPECT_EQ(heap.unpaired_frees, 0u);
+  EXPECT_EQ(heap.total.leaked_bytes.value(), 30);
+}
+
+TEST_F(HeapReplayTest, FreeByAnotherThreadIsNeverTemporary) {
+  StreamBuilder& other = dump_.AddStream();
+  other.Thread(0, 2, "other");
+  main_.Alloc(100, 0x1000, 10, 0);
+  other.Free(200, 0x1000);
+  const HeapProfile heap = Replay();
+  EXPECT_EQ(heap.total.temporary.value(), 0);
+  EXPECT_EQ(heap.total.cross_thread_frees.value(), 1);
+}
+
+TEST_F(HeapReplayTest, NextOwnerOfAStreamIsAnotherThread) {
+  main_.Alloc(Now(), 0x1000, 10, 0);
+  main_.Thread(Now(), 2, "next");
+  main_.Free(Now(), 0x1000);
+  const HeapProfile heap = Replay();
+  EXPECT_EQ(heap.total.temporary.value(), 0);
+  EXPECT_EQ(heap.total.cross_thread_frees.value(), 1);
+}
+
+TEST_F(HeapReplayTest, EndsWithoutABeginningAreCountedAsUnpaired) {
+  main_.Free(Now(), 0x1000);
+  main_.Realloc(Now(), 0x2000, 0x3000, 10, 0);
+  const HeapProfile heap = Replay();
+  EXPECT_EQ(heap.unpaired_frees, 1u);
+  EXPECT_EQ(heap.unpaired_reallocs, 1u);
+  EXPECT_EQ(heap.total.frees.value(), 1) << "it was a call to free";
+  EXPECT_EQ(heap.total.leaked_bytes.value(), 10);
+}
+
+TEST_F(HeapReplayTest, BlockAtALiveAddressReplacesItAndIsCounted) {
+  main_.Alloc(Now(), 0x1000, 10, 0);
+  main_.Alloc(Now(), 0x1000, 20, 0);
+  const HeapProfile heap = Replay();
+  EXPECT_EQ(heap.overlaps, 1u);
+  EXPECT_EQ(heap.total.leaked_bytes.value(), 20);
+  EXPECT_EQ(heap.total.frees.value(), 0);
+}
+
+TEST_F(HeapReplayTest, AtOneInstantAnAddressIsFreedBeforeItIsGivenOutAgain) {
+  StreamBuilder& other = dump_.AddStream();
+  other.Thread(0, 2, "other");
+  other.Alloc(100, 0x1000, 10, 0);
+  other.Free(200, 0x1000);
+  main_.Alloc(200, 0x1000, 20, 0);
+  const HeapProfile heap = Replay();
+  EXPECT_EQ(heap.overlaps, 0u);
+  EXPECT_EQ(heap.total.leaked_bytes.value(), 20);
+}
+
+TEST_F(HeapReplayTest, StreamKeepsItsOwnOrderWhenItsTimesGoBackwards) {
+  main_.Alloc(500, 0x1000, 10, 0);
+  main_.Free(400, 0x1000);
+  main_.Alloc(450, 0x1000, 20, 0);
+  const HeapProfile heap = Replay();
+  EXPECT_EQ(heap.unpaired_frees, 0u);
+  EXPECT_EQ(heap.overlaps, 0u);
+  EXPECT_EQ(heap.sites[0].lifetimes.max_ns(), 0u);
+}
+
+TEST_F(HeapReplayTest, LifetimesHaveMeanMedianAndLongest) {
+  const uint64_t lifetimes[] = {1000, 1000, 1000, 1000, 1'000'000};
+  for (const uint64_t lifetime : lifetimes) {
+    main_.Alloc(time_, 0x1000, 10, 0);
+    main_.Free(time_ + lifetime, 0x1000);
+    time_ += lifetime + 1;
+  }
+  const HeapProfile heap = Replay();
+  const Lifetimes& found = heap.sites[0].lifetimes;
+  EXPECT_EQ(found.Mean().value, 200'800);
+  EXPECT_TRUE(found.Mean().IsExact());
+  EXPECT_EQ(found.max_ns(), 1'000'000u);
+  EXPECT_LE(found.Median().low, 1000);
+  EXPECT_GE(found.Median().high, 1000);
+  EXPECT_LT(found.Median().value, 2000);
+}
+
+TEST_F(HeapReplayTest, SampledBlocksStandForTheirShare) {
+  dump_.header().mode = Mode::kSample;
+  dump_.header().interval_bytes = 1000;
+  main_.Alloc(Now(), 0x1000, 99, 0);
+  main_.Free(Now(), 0x1000, kFreeTemporary);
+  main_.Alloc(Now(), 0x2000, 99, 0);
+  const HeapProfile heap = Replay();
+  const double p = 1 - std::exp(-0.1);
+  EXPECT_NEAR(heap.total.allocations.value(), 2 / p, 1e-9);
+  EXPECT_NEAR(heap.total.bytes.value(), 2 * 99 / p, 1e-9);
+  EXPECT_NEAR(heap.total.temporary.value(), 1 / p, 1e-9);
+  EXPECT_NEAR(heap.total.leaked_bytes.value(), 99 / p, 1e-9);
+  EXPECT_NEAR(heap.total.leaked_bytes.variance(), 99 * 99 * (1 - p) / (p * p), 1e-6);
+}
+
+TEST_F(HeapReplayTest, SampledReallocDecidesAboutOldAndNewApart) {
+  dump_.header().mode = Mode::kSample;
+  dump_.header().interval_bytes = 1000;
+  main_.Alloc(Now(), 0x1000, 99, 0);
+  main_.Realloc(Now(), 0x1000, 0x2000, 500, 0, 1, kReallocEndsOld);
+  main_.Realloc(Now(), 0x5000, 0x6000, 999, 0, 1, kReallocBeginsNew);
+  const HeapProfile heap = Replay();
+  const double p_old = 1 - std::exp(-0.1);
+  const double p_new = 1 - std::exp(-1.0);
+  EXPECT_EQ(heap.unpaired_reallocs, 0u);
+  EXPECT_NEAR(heap.total.reallocations.value(), 1 / p_old, 1e-9);
+  EXPECT_NEAR(heap.total.allocations.value(), 1 / p_old + 1 / p_new, 1e-9);
+  EXPECT_NEAR(heap.total.leaked_bytes.value(), 999 / p_new, 1e-9);
+}
+
+TEST_F(HeapReplayTest, PeaksPerSiteAreThoseOfBruteForce) {
+  std::mt19937_64 random(99);
+  std::vector<uint64_t> stacks;
+  for (uint64_t i = 1; i <= 7; ++i) stacks.push_back(dump_.Stack({0x400000 + i}));
+  struct Live {
+    uint64_t address, size;
+    size_t site;
+  };
+  std::vector<Live> live;
+  std::map<size_t, uint64_t> by_site;
+  std::map<size_t, uint64_t> at_peak;
+  uint64_t total = 0;
+  uint64_t peak = 0;
+  for (uint64_t i = 1; i <= 20000; ++i) {
+    if (!live.empty() && random() % 100 < (i / 3000 % 2 == 0 ? 45 : 60)) {
+      const size_t at = random() % live.size();
+      main_.Free(Now(), live[at].address);
+      total -= live[at].size;
+      by_site[live[at].site] -= live[at].size;
+      live[at] = live.back();
+      live.pop_back();
+      continue;
+    }
+    const Live block{i * 0x1000, 1 + random() % 5000, random() % stacks.size()};
+    main_.Alloc(Now(), block.address, block.size, stacks[block.site]);
+    live.push_back(block);
+    total += block.size;
+    by_site[block.site] += block.size;
+    if (total > peak) {
+      peak = total;
+      at_peak = by_site;
+    }
+  }
+  const Profile profile = ProfileOf(dump_);
+  const HeapProfile& heap = profile.heap;
+  EXPECT_EQ(heap.total.peak_bytes.value(), static_cast<double>(peak));
+  for (const HeapSite& site : heap.sites) {
+    const uint64_t pc = profile.dump.process.Frames(site.stack).front().pc;
+    const size_t index = pc - 0x400001;
+    EXPECT_EQ(site.metrics.peak_bytes.value(), static_cast<double>(at_peak[index])) << index;
+    EXPECT_EQ(site.metrics.live_bytes.value(), static_cast<double>(by_site[index])) << index;
+  }
+}
+
+TEST_F(HeapReplayTest, ManyThreadsAreMergedByTime) {
+  // Blocks go round from thread to thread: each is freed by the next one, later in time.
+  constexpr uint64_t kThreads = 7;
+  std::vector<StreamBuilder*> streams = {&main_};
+  for (uint64_t i = 1; i < kThreads; ++i) {
+    streams.push_back(&dump_.AddStream());
+    streams.back()->Thread(0, i + 1, "worker");
+  }
+  for (uint64_t i = 0; i < 50000; ++i) {
+    streams[i % kThreads]->Alloc(Now(), 0x1000, 8, 0);
+    streams[(i + 1) % kThreads]->Free(Now(), 0x1000);
+  }
+  const HeapProfile heap = Replay();
+  EXPECT_EQ(heap.overlaps, 0u);
+  EXPECT_EQ(heap.unpaired_frees, 0u);
+  EXPECT_EQ(heap.total.cross_thread_frees.value(), 50000);
+  EXPECT_EQ(heap.total.peak_bytes.value(), 8);
+}
+
+}  // namespace
+}  // namespace perfagent::test

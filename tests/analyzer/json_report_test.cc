@@ -1,0 +1,122 @@
+#include "analyzer/report/json_report.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/support/analyze.h"
+#include "tests/support/dump_builder.h"
+
+namespace perfagent::test {
+namespace {
+
+nlohmann::json ReportOf(DumpBuilder& dump) {
+  Profile profile = ProfileOf(dump);
+  return nlohmann::json::parse(JsonReportOf(&profile));
+}
+
+TEST(JsonReport, HasTheFieldsOfTheSchema) {
+  DumpBuilder dump;
+  StreamBuilder& stream = dump.AddStream();
+  stream.Thread(0, 1, "main");
+  dump.Module(0x400000, 0x500000, "/nonexistent/app");
+  const uint64_t stack = dump.Stack({0x401000, 0x402000});
+  stream.Alloc(10, 0x1000, 64, stack);
+  stream.Put(LockWaitRecord{LockApi::kMutexLock, 0, 20, 1000, 0x9000, stack});
+  dump.AddLockTable().PutSlot(0x9000, 0x401000, 1, 1000);
+  const nlohmann::json report = ReportOf(dump);
+
+  EXPECT_EQ(report.at("schema_version"), 1);
+  const nlohmann::json& process = report.at("processes").at(0);
+  EXPECT_EQ(process.at("executable"), "/usr/bin/app");
+  EXPECT_EQ(process.at("command"), "app --fast");
+  EXPECT_EQ(process.at("pid"), 4711);
+  EXPECT_EQ(process.at("host"), "testhost");
+  EXPECT_EQ(process.at("mode"), "full");
+  EXPECT_EQ(process.at("ended"), "exited");
+  EXPECT_EQ(process.at("exit_status"), 0);
+  EXPECT_EQ(process.at("start_time"), "2023-11-14T22:13:20.000Z");
+  EXPECT_EQ(process.at("duration_ns"), 1'000'000'000);
+  EXPECT_EQ(process.at("loss").at("total"), 0);
+
+  const nlohmann::json& site = process.at("heap").at("sites").at(0);
+  EXPECT_EQ(site.at("api"), "malloc");
+  EXPECT_EQ(site.at("allocations"), (nlohmann::json{{"value", 1}, {"low", 1}, {"high", 1}}));
+  EXPECT_EQ(site.at("leaked_bytes").at("value"), 64);
+  EXPECT_EQ(site.at("stack").size(), 2u);
+  EXPECT_EQ(site.at("stack").at(0).at("function"), "app+0xfff");
+  EXPECT_EQ(site.at("stack").at(0).at("module"), "/nonexistent/app");
+
+  const nlohmann::json& lock = process.at("locks").at("objects").at(0);
+  EXPECT_EQ(lock.at("name"), "mutex 0x9000, first waited for in app+0xfff");
+  EXPECT_EQ(lock.at("kind"), "mutex");
+  EXPECT_EQ(lock.at("address"), "0x9000");
+  EXPECT_EQ(lock.at("wait_ns").at("value"), 1000);
+  EXPECT_TRUE(lock.at("hold_ns").is_null());
+  EXPECT_TRUE(lock.at("blame").empty());
+  EXPECT_EQ(lock.at("waits").at(0).at("waits").at("value"), 1);
+  EXPECT_EQ(process.at("locks").at("unattributed_ns").at("value"), 1000);
+
+  for (const char* key : {"settings", "loss", "heap", "locks", "findings"}) {
+    EXPECT_EQ(report.at(key), process.at(key)) << key;
+  }
+}
+
+TEST(JsonReport, HostileNamesMakeValidJsonWithoutControlCharacters) {
+  DumpBuilder dump;
+  snprintf(dump.header().command_line, sizeof dump.header().command_line,
+           "a\x1b[31m\"quoted\\\" \n \xff\xfe \xc2\x9b \xe2\x80\xae \xed\xa0\x80 caf\xc3\xa9");
+  dump.AddStream().Thread(0, 1, "\x1b]0;title\x07");
+  Profile profile = ProfileOf(dump);
+  const std::string text = JsonReportOf(&profile);
+  for (const char c : text) EXPECT_TRUE(c == '\n' || static_cast<uint8_t>(c) >= 0x20);
+  EXPECT_EQ(text.find("\xc2\x9b"), std::string::npos);
+  const nlohmann::json report = nlohmann::json::parse(text);
+  const std::string command = report.at("processes").at(0).at("command");
+  EXPECT_EQ(command.substr(0, 19), "a\x1b[31m\"quoted\\\" \n \xef");
+  EXPECT_NE(command.find("caf\xc3\xa9"), std::string::npos);
+}
+
+TEST(JsonReport, HostileNumbersMakeValidJson) {
+  DumpBuilder dump;
+  dump.header().mode = Mode::kSample;
+  dump.header().interval_bytes = UINT64_MAX;
+  dump.header().wait_interval_ns = 1;
+  dump.header().acquire_interval = UINT64_MAX;
+  StreamBuilder& stream = dump.AddStream();
+  for (uint64_t i = 0; i < 20; ++i) {
+    stream.Alloc(UINT64_MAX - i, i, UINT64_MAX, 0);
+    stream.Realloc(UINT64_MAX, i, i + 1, UINT64_MAX, 0, UINT64_MAX);
+    stream.Put(LockWaitRecord{LockApi::kMutexLock, 0, 0, UINT64_MAX, i, 0});
+    stream.Put(LockAcquireRecord{LockApi::kMutexLock, 0, i, 0});
+  }
+  dump.AddLockTable().PutSlot(0x10, UINT64_MAX, UINT64_MAX, UINT64_MAX);
+  Profile profile = ProfileOf(dump);
+  EXPECT_TRUE(nlohmann::json::accept(JsonReportOf(&profile)));
+  EXPECT_FALSE(TextReportOf(&profile).empty());
+}
+
+TEST(JsonReport, LossesComeWithCauseCountAndText) {
+  DumpBuilder dump;
+  dump.header().losses[static_cast<size_t>(Loss::kFileFull)] = 312;
+  const nlohmann::json loss = ReportOf(dump).at("loss");
+  EXPECT_EQ(loss.at("total"), 312);
+  EXPECT_EQ(loss.at("causes").at(0).at("cause"), "file_full");
+  EXPECT_EQ(loss.at("causes").at(0).at("count"), 312);
+  EXPECT_EQ(loss.at("causes").at(0).at("text"), "segment unavailable: MAX_SIZE reached");
+}
+
+TEST(JsonReport, EstimatesHaveIntervalsAroundThem) {
+  DumpBuilder dump;
+  dump.header().mode = Mode::kSample;
+  dump.header().interval_bytes = 4096;
+  StreamBuilder& stream = dump.AddStream();
+  for (uint64_t i = 0; i < 100; ++i) stream.Alloc(i, 0x1000 + i * 64, 64, 0);
+  const nlohmann::json bytes = ReportOf(dump).at("heap").at("bytes");
+  EXPECT_LT(bytes.at("low"), bytes.at("value"));
+  EXPECT_LT(bytes.at("value"), bytes.at("high"));
+  EXPECT_GE(bytes.at("low"), 6400);
+}
+
+}  // namespace
+}  // namespace perfagent::test

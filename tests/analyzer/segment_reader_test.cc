@@ -1,0 +1,239 @@
+#include "analyzer/dump/segment_reader.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cstring>
+#include <set>
+
+#include "tests/support/analyze.h"
+#include "tests/support/dump_builder.h"
+
+namespace perfagent::test {
+namespace {
+
+constexpr size_t kFirst = kHeaderBytes;
+constexpr size_t kSecond = kHeaderBytes + kSegmentBytes;
+constexpr size_t kThird = kHeaderBytes + 2 * kSegmentBytes;
+
+// Three segments of one stream with one allocation each; the last one is not sealed.
+std::vector<uint8_t> ThreeSegments(uint64_t file_bytes = uint64_t{1} << 30) {
+  DumpBuilder dump;
+  dump.header().file_bytes = file_bytes;
+  StreamBuilder& stream = dump.AddStream();
+  for (uint64_t i = 0; i < 3; ++i) {
+    stream.NextSegment();
+    stream.Alloc(i, 0x1000 * (i + 1), 10, 0);
+  }
+  return dump.Bytes();
+}
+
+std::vector<std::string> DamageOf(const std::vector<uint8_t>& dump) {
+  std::vector<std::string> lines;
+  const Profile profile = ProfileOf(dump);
+  for (const Damage& damage : profile.dump.damage) {
+    // The name of a memory file differs from run to run.
+    lines.push_back(damage.ToString().substr(damage.file.size() + 2));
+  }
+  return lines;
+}
+
+double AllocationsOf(const std::vector<uint8_t>& dump) {
+  return ProfileOf(dump).heap.total.allocations.value();
+}
+
+using Lines = std::vector<std::string>;
+
+TEST(SegmentReader, SoundDumpHasNoDamage) {
+  const std::vector<uint8_t> dump = ThreeSegments();
+  EXPECT_EQ(DamageOf(dump), Lines());
+  EXPECT_EQ(AllocationsOf(dump), 3);
+}
+
+TEST(SegmentReader, DamagedSealedSegmentIsSkippedAndTheOthersAreRead) {
+  std::vector<uint8_t> dump = ThreeSegments();
+  dump[kSecond + sizeof(SegmentHeader) + 1] ^= 0x40;
+  const Lines damage = DamageOf(dump);
+  ASSERT_EQ(damage.size(), 1u);
+  EXPECT_EQ(damage[0].rfind("offset 40960: segment checksum ", 0), 0u) << damage[0];
+  EXPECT_NE(damage[0].find("; skipped 8 bytes"), std::string::npos) << damage[0];
+  EXPECT_EQ(AllocationsOf(dump), 2);
+}
+
+TEST(SegmentReader, UnsealedSegmentIsReadUpToTheDamage) {
+  DumpBuilder builder;
+  StreamBuilder& stream = builder.AddStream();
+  stream.Alloc(1, 0x1000, 10, 0);
+  const size_t sound = stream.current().committed();
+  stream.Alloc(2, 0x2000, 10, 0);
+  std::vector<uint8_t> dump = builder.Bytes();
+  const size_t bad = kFirst + sizeof(SegmentHeader) + sound;
+  dump[bad] = 0xee;
+  EXPECT_EQ(DamageOf(dump),
+            Lines({"offset " + std::to_string(bad) + ": unknown record tag; skipped 7 bytes"}));
+  EXPECT_EQ(AllocationsOf(dump), 1);
+}
+
+TEST(SegmentReader, ForeignSegmentMagicIsDamage) {
+  std::vector<uint8_t> dump = ThreeSegments();
+  dump[kThird] ^= 1;
+  EXPECT_EQ(DamageOf(dump), Lines({"offset 73728: segment magic 4d474552, expected 4d474553; "
+                                   "skipped 8 bytes"}));
+  EXPECT_EQ(AllocationsOf(dump), 2);
+}
+
+TEST(SegmentReader, UnknownSegmentKindIsDamage) {
+  std::vector<uint8_t> dump = ThreeSegments();
+  dump[kThird + offsetof(SegmentHeader, kind)] = 9;
+  EXPECT_EQ(DamageOf(dump),
+            Lines({"offset 73728: segment kind 9, expected 1 or 2; skipped 8 bytes"}));
+}
+
+TEST(SegmentReader, MoreCommittedThanASegmentHoldsIsDamage) {
+  std::vector<uint8_t> dump = ThreeSegments();
+  const uint32_t committed = 100000;
+  memcpy(dump.data() + kThird + offsetof(SegmentHeader, committed), &committed, sizeof committed);
+  EXPECT_EQ(DamageOf(dump), Lines({"offset 73728: 100000 bytes committed, a segment holds 32640; "
+                                   "skipped 32640 bytes"}));
+}
+
+TEST(SegmentReader, ClaimedSegmentThatWasNeverBegunIsNoDamage) {
+  std::vector<uint8_t> dump = ThreeSegments();
+  std::fill(dump.begin() + kThird, dump.end(), 0);
+  EXPECT_EQ(DamageOf(dump), Lines());
+  EXPECT_EQ(AllocationsOf(dump), 2);
+  EXPECT_EQ(ProfileOf(dump).dump.index.empty_segments, 1u);
+}
+
+TEST(SegmentReader, MissingSequenceNumberIsDamage) {
+  std::vector<uint8_t> dump = ThreeSegments();
+  std::fill(dump.begin() + kSecond, dump.begin() + kThird, 0);
+  EXPECT_EQ(DamageOf(dump), Lines({"offset 73728: stream 0 has segment 2 here, expected 1"}));
+}
+
+TEST(SegmentReader, RepeatedSequenceNumberIsDamage) {
+  std::vector<uint8_t> dump = ThreeSegments();
+  dump[kThird + offsetof(SegmentHeader, sequence)] = 1;
+  EXPECT_EQ(DamageOf(dump), Lines({"offset 73728: stream 0 has segment 1 twice"}));
+}
+
+TEST(SegmentReader, CutFileSaysHowMuchIsMissingAndReadsTheRest) {
+  std::vector<uint8_t> dump = ThreeSegments();
+  dump.resize(kThird + 1000);
+  EXPECT_EQ(DamageOf(dump), Lines({"offset 74728: file ends here, expected 106496 bytes; skipped "
+                                   "31768 bytes"}));
+  EXPECT_EQ(AllocationsOf(dump), 3) << "its records were before the cut";
+  dump.resize(kSecond + 10);
+  EXPECT_EQ(AllocationsOf(dump), 1);
+}
+
+TEST(SegmentReader, StackThatIsNotDefinedIsDamageOnce) {
+  DumpBuilder dump;
+  StreamBuilder& stream = dump.AddStream();
+  stream.Alloc(1, 0x1000, 10, 77);
+  stream.Alloc(2, 0x2000, 10, uint64_t{1} << 60);
+  EXPECT_EQ(DamageOf(dump.Bytes()),
+            Lines({"offset 0: 2 events name stacks that the file does not define"}));
+}
+
+TEST(SegmentReader, HugeSparseClaimIsReadInNoTime) {
+  std::vector<uint8_t> dump = ThreeSegments(uint64_t{1} << 50);
+  const uint32_t claimed = UINT32_MAX;
+  memcpy(dump.data() + offsetof(HeaderPage, segments_claimed), &claimed, sizeof claimed);
+  MemoryFile file(dump);
+  file.Truncate(uint64_t{1} << 47);
+  std::string error;
+  const std::optional<Profile> profile = LoadProfile(file.path(), &error);
+  ASSERT_TRUE(profile) << error;
+  EXPECT_EQ(profile->heap.total.allocations.value(), 3);
+}
+
+TEST(SegmentReader, LockTablesReturnTheSlotsInUse) {
+  DumpBuilder builder;
+  SegmentBuilder& table = builder.AddLockTable();
+  table.PutSlot(0x10, 0x401000, 3, 500);
+  table.PutSlot(0, 0, 0, 0);
+  table.PutSlot(0x20, 0x402000, 1, 70);
+  const MemoryFile file(builder.Bytes());
+  std::string error;
+  const std::optional<DumpFile> dump = DumpFile::Open(file.path(), &error);
+  ASSERT_TRUE(dump) << error;
+  const std::vector<LockTableEntry> slots = ReadLockTable(*dump, {.offset = kHeaderBytes});
+  ASSERT_EQ(slots.size(), 2u);
+  EXPECT_EQ(slots[1].lock, 0x20u);
+  EXPECT_EQ(slots[1].wait_ns, 70u);
+}
+
+// A small dump with every kind of record, in two streams, sealed and not.
+std::vector<uint8_t> DumpWithEverything() {
+  DumpBuilder dump;
+  StreamBuilder& main = dump.AddStream();
+  main.Thread(0, 4711, "main");
+  dump.Module(0x400000, 0x500000, "/usr/bin/app");
+  dump.Module(0x600000, 0x700000, "/usr/lib/libplugin.so");
+  const uint64_t stack = dump.Stack({0x401234, 0x402345, 0x601000});
+  const uint64_t truncated = dump.Stack({0x401000}, 0, kStackTruncated);
+  main.Alloc(10, 0x1000, 64, stack);
+  main.Alloc(20, 0x2000, 128, truncated, HeapApi::kNewArray);
+  main.Realloc(30, 0x1000, 0x3000, 256, stack, 5);
+  main.Free(40, 0x2000);
+  main.NextSegment();
+  main.Put(ModuleUnloadRecord{50, 1, 0x600000});
+  main.Put(LockWaitRecord{LockApi::kMutexTimedlock, 110, 60, 1000, 0x9000, stack});
+  main.Put(LockAcquireRecord{LockApi::kMutexLock, 1100, 0x9000, stack});
+  StreamBuilder& other = dump.AddStream();
+  other.Thread(15, 4712, "other");
+  other.Free(1200, 0x3000);
+  other.Put(ThreadEndRecord{1300});
+  dump.AddLockTable().PutSlot(0x9000, 0x401234, 1, 1000);
+  return dump.Bytes();
+}
+
+// Where a change can matter: the header page and the used part of each segment.
+std::vector<size_t> InterestingOffsets(size_t size) {
+  std::vector<size_t> offsets;
+  for (size_t i = 0; i < size; ++i) {
+    const size_t in_segment = i < kHeaderBytes ? 0 : (i - kHeaderBytes) % kSegmentBytes;
+    const bool in_header = i < sizeof(HeaderPage);
+    if (in_header || (i >= kHeaderBytes && in_segment < sizeof(SegmentHeader) + 160)) {
+      offsets.push_back(i);
+    }
+  }
+  return offsets;
+}
+
+TEST(SegmentReader, DumpWithEverythingIsFine) {
+  const MemoryFile file(DumpWithEverything());
+  EXPECT_EQ(RunAllCommands(file.path()), 0);
+}
+
+TEST(SegmentReader, TruncationAtEveryByteIsPartialOrUnusable) {
+  const std::vector<uint8_t> dump = DumpWithEverything();
+  MemoryFile file(dump);
+  for (size_t size = dump.size() - 1;; --size) {
+    file.Truncate(size);
+    // All that differs inside a segment's free space is the length: every 97th will do.
+    const bool used = (size - kHeaderBytes) % kSegmentBytes < 512 || size < kHeaderBytes;
+    if (used || size % 97 == 0) {
+      ASSERT_EQ(RunAllCommands(file.path()), size < kHeaderBytes ? 4 : 3) << "cut at " << size;
+    }
+    if (size == 0) break;
+  }
+}
+
+TEST(SegmentReader, NoFlippedBitMakesAnyCommandFail) {
+  const std::vector<uint8_t> dump = DumpWithEverything();
+  MemoryFile file(dump);
+  std::set<int> codes;
+  for (const size_t offset : InterestingOffsets(dump.size())) {
+    for (int bit = 0; bit < 8; ++bit) {
+      file.Overwrite(offset, static_cast<uint8_t>(dump[offset] ^ (1 << bit)));
+      codes.insert(RunAllCommands(file.path()));
+    }
+    file.Overwrite(offset, dump[offset]);
+  }
+  EXPECT_EQ(codes, (std::set<int>{0, 3, 4}));
+}
+
+}  // namespace
+}  // namespace perfagent::test

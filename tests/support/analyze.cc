@@ -1,0 +1,113 @@
+#include "tests/support/analyze.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <stdexcept>
+
+#include "analyzer/model/stack_names.h"
+#include "analyzer/model/suppressions.h"
+#include "analyzer/report/event_lines.h"
+#include "analyzer/report/info_report.h"
+#include "analyzer/report/json_report.h"
+#include "analyzer/report/text_report.h"
+
+namespace perfagent::test {
+namespace {
+
+void Check(bool done, const char* what) {
+  if (!done) throw std::runtime_error(what);
+}
+
+using WriteReport = void (*)(const ReportInput&, Output*);
+
+std::string ReportOf(Profile* profile, WriteReport write) {
+  Symbolizer symbolizer({});
+  StackNames names(profile->dump.process, &symbolizer);
+  Suppress(profile->dump.process, &names, &profile->heap);
+  ReportInput input;
+  input.profiles.push_back({*profile, names});
+  input.symbolizer = &symbolizer;
+  StringOutput output;
+  write(input, &output);
+  output.Flush();
+  return output.text();
+}
+
+std::string EventsOf(const LoadedDump& dump) {
+  Symbolizer symbolizer({});
+  StackNames names(dump.process, &symbolizer);
+  StringOutput output;
+  WriteEvents(dump, &names, &output);
+  output.Flush();
+  return output.text();
+}
+
+LoadedDump Load(const std::string& path) {
+  std::string error;
+  std::optional<LoadedDump> dump = LoadDump(
+      path, [](const IndexedRecord&) {}, &error);
+  if (!dump) throw std::runtime_error(error);
+  return *std::move(dump);
+}
+
+}  // namespace
+
+MemoryFile::MemoryFile(const std::vector<uint8_t>& bytes) : fd_(memfd_create("dump", MFD_CLOEXEC)) {
+  Check(fd_ >= 0, "memfd_create");
+  Check(write(fd_, bytes.data(), bytes.size()) == static_cast<ssize_t>(bytes.size()), "write");
+}
+
+MemoryFile::~MemoryFile() { close(fd_); }
+
+std::string MemoryFile::path() const { return "/proc/self/fd/" + std::to_string(fd_); }
+
+void MemoryFile::Truncate(uint64_t size) {
+  Check(ftruncate(fd_, static_cast<off_t>(size)) == 0, "ftruncate");
+}
+
+void MemoryFile::Overwrite(uint64_t offset, uint8_t byte) {
+  Check(pwrite(fd_, &byte, 1, static_cast<off_t>(offset)) == 1, "pwrite");
+}
+
+Profile ProfileOf(const std::vector<uint8_t>& dump) {
+  const MemoryFile file(dump);
+  std::string error;
+  std::optional<Profile> profile = LoadProfile(file.path(), &error);
+  if (!profile) throw std::runtime_error(error);
+  return *std::move(profile);
+}
+
+Profile ProfileOf(DumpBuilder& dump) { return ProfileOf(dump.Bytes()); }
+
+std::string ErrorOf(const std::vector<uint8_t>& dump) {
+  const MemoryFile file(dump);
+  std::string error;
+  LoadProfile(file.path(), &error);
+  return error;
+}
+
+std::string TextReportOf(Profile* profile) { return ReportOf(profile, WriteTextReport); }
+std::string JsonReportOf(Profile* profile) { return ReportOf(profile, WriteJsonReport); }
+
+std::string EventsOf(DumpBuilder& dump) {
+  const MemoryFile file(dump.Bytes());
+  return EventsOf(Load(file.path()));
+}
+
+int RunAllCommands(const std::string& path) {
+  constexpr int kFine = 0;
+  constexpr int kPartial = 3;
+  constexpr int kUnusable = 4;
+  std::string error;
+  std::optional<Profile> profile = LoadProfile(path, &error);
+  if (!profile) return error.empty() ? -1 : kUnusable;
+  TextReportOf(&*profile);
+  JsonReportOf(&*profile);
+  EventsOf(profile->dump);
+  StringOutput output;
+  WriteInfo(profile->dump, {}, &output);
+  return profile->dump.damage.empty() ? kFine : kPartial;
+}
+
+}  // namespace perfagent::test
