@@ -87,7 +87,7 @@ $(BUILD)/samples/lib%.so: samples/plugin/%.cc
 
 $(BUILD)/samples/rust_leak: samples/rust_leak.rs
 	@mkdir -p $(@D)
-	$(RUSTC) -g -O $< -o $@
+	+$(RUSTC) -g -O $< -o $@
 
 # ---- tests ----------------------------------------------------------------------------------------------------------
 # One binary per room; the rooms that can be sanitized are built a second time with ASan and UBSan, the agent's lock-free
@@ -96,7 +96,6 @@ TEST_CXXFLAGS := $(STD) -O1 -g $(WARN) $(INC) -I.
 GTEST := -lgtest -lgtest_main -pthread
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 TSAN := -fsanitize=thread
-SUPPORT_SRC := $(wildcard tests/support/*.cc)
 AGENT_PART_SRC := agent/config.cc agent/live_filter.cc agent/live_set.cc agent/stack_table.cc \
   $(wildcard agent/unwind/*.cc)
 
@@ -117,8 +116,8 @@ INCLUDE_TEST_SRC := $(wildcard tests/include/*_test.cc)
 AGENT_TEST_SRC := $(wildcard tests/agent/*_test.cc) $(AGENT_PART_SRC)
 AGENT_RACE_TEST_SRC := tests/agent/sampler_test.cc tests/agent/live_set_test.cc tests/agent/stack_table_test.cc \
   agent/live_filter.cc agent/live_set.cc agent/stack_table.cc
-ANALYZER_TEST_SRC := $(wildcard tests/analyzer/*_test.cc) $(SUPPORT_SRC)
-E2E_TEST_SRC := $(wildcard tests/e2e/*_test.cc) $(SUPPORT_SRC)
+ANALYZER_TEST_SRC := $(wildcard tests/analyzer/*_test.cc) $(addprefix tests/support/,dump_builder.cc analyze.cc)
+E2E_TEST_SRC := $(wildcard tests/e2e/*_test.cc) $(addprefix tests/support/,process.cc report.cc heaptrack.cc)
 
 $(BUILD)/tests/include_test: $(call objects,asan,$(INCLUDE_TEST_SRC))
 	@mkdir -p $(@D)
@@ -150,7 +149,7 @@ $(BUILD)/tests/reader_fuzz: $(call objects,fuzz,tests/fuzz/reader_fuzz.cc $(ANAL
 TEST_PROGRAMS := $(patsubst tests/e2e/programs/%.cc,$(BUILD)/tests/programs/%,$(wildcard tests/e2e/programs/*.cc))
 $(BUILD)/tests/programs/%: tests/e2e/programs/%.cc
 	@mkdir -p $(@D)
-	$(CXX) $(STD) -O1 -g $(WARN) -fno-builtin $(DEP) $< -o $@ -pthread -ldl
+	$(CXX) $(STD) -O1 -g $(WARN) -I. -fno-builtin $(DEP) $< -o $@ -pthread -ldl
 
 TESTS := $(addprefix $(BUILD)/tests/,include_test agent_test agent_race_test analyzer_test e2e_test)
 FUZZ_SECONDS ?= 20

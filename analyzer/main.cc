@@ -19,6 +19,16 @@ constexpr const char* kFooter =
     "DIR stands for every dump directly in it. Exit status: 0 fine, 2 usage, 3 partial (some "
     "input\ndamaged or missing, the result says which), 4 nothing usable, 5 internal error.";
 
+const std::map<std::string, ReportFormat> kFormats = {
+    {"text", ReportFormat::kText}, {"json", ReportFormat::kJson}, {"html", ReportFormat::kHtml}};
+
+// What is wrong with the word after -n; empty when nothing is.
+std::string CheckLimit(const std::string& word) {
+  const bool is_count = word.size() <= 18 && word.find_first_not_of("0123456789") == word.npos &&
+                        word.find_first_not_of('0') != word.npos;
+  return is_count ? "" : "expected a whole number from 1 on, got " + word;
+}
+
 void AddInputs(CLI::App* command, std::vector<std::string>* inputs) {
   command->add_option("DUMP|DIR", *inputs, "Dumps, or directories of dumps")
       ->required()
@@ -39,14 +49,15 @@ CLI::App* AddReport(CLI::App* app, ReportOptions* options) {
   command->add_flag("--churn", options->churn, "Sites by calls, bytes and temporary allocations");
   command->add_flag("--leaks", options->leaks, "Sites by bytes never freed, and the peak");
   command->add_flag("--contention", options->contention, "Locks by wait time");
-  static const std::map<std::string, ReportFormat> kFormats = {
-      {"text", ReportFormat::kText}, {"json", ReportFormat::kJson}, {"html", ReportFormat::kHtml}};
-  command->add_option("--format", options->format, "text, json or html")
-      ->transform(CLI::CheckedTransformer(kFormats).description(""))
+  command
+      ->add_option_function<std::string>(
+          "--format", [options](const std::string& name) { options->format = kFormats.at(name); },
+          "text, json or html")
+      ->check(CLI::IsMember(kFormats).description(""))
       ->type_name("FORMAT");
   command->add_option("-n", options->limit, "Sites or locks in a list (text: 10, json: all)")
       ->type_name("N")
-      ->check(CLI::Range(uint64_t{1}, UINT64_MAX).description(""));
+      ->check(CLI::Validator(CheckLimit, ""));
   command->add_option("-o,--output", options->output, "File for the result")->type_name("FILE");
   AddDebugPaths(command, &options->debug_paths);
   AddInputs(command, &options->inputs);

@@ -17,6 +17,9 @@ void WriteDecimal(Output* output, Integral value) {
   output->Write({digits, static_cast<size_t>(end.ptr - digits)});
 }
 
+// Printable ASCII that means nothing in JSON: nearly every character of a name.
+bool IsPlain(char c) { return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'; }
+
 // The code point of a valid UTF-8 character.
 uint32_t CodePoint(std::string_view character) {
   const uint8_t first = static_cast<uint8_t>(character[0]);
@@ -93,19 +96,26 @@ void JsonWriter::Separate() {
 void JsonWriter::Quoted(std::string_view text) {
   output_->Write("\"");
   while (!text.empty()) {
-    const size_t length = Utf8Length(text);
-    const std::string_view character = text.substr(0, std::max<size_t>(length, 1));
-    if (length == 0) {
-      output_->Write("\xef\xbf\xbd");
-    } else if (IsControlCharacter(character)) {
-      output_->Write(absl::StrFormat("\\u%04x", CodePoint(character)));
-    } else {
-      if (character == "\"" || character == "\\") output_->Write("\\");
-      output_->Write(character);
-    }
-    text.remove_prefix(character.size());
+    const auto special = std::find_if_not(text.begin(), text.end(), IsPlain);
+    output_->Write(text.substr(0, static_cast<size_t>(special - text.begin())));
+    text.remove_prefix(static_cast<size_t>(special - text.begin()));
+    if (!text.empty()) text.remove_prefix(Escaped(text));
   }
   output_->Write("\"");
+}
+
+size_t JsonWriter::Escaped(std::string_view text) {
+  const size_t length = Utf8Length(text);
+  const std::string_view character = text.substr(0, length);
+  if (length == 0) {
+    output_->Write("\xef\xbf\xbd");
+  } else if (IsControlCharacter(character)) {
+    output_->Write(absl::StrFormat("\\u%04x", CodePoint(character)));
+  } else {
+    if (character == "\"" || character == "\\") output_->Write("\\");
+    output_->Write(character);
+  }
+  return std::max<size_t>(length, 1);
 }
 
 }  // namespace perfagent

@@ -35,6 +35,8 @@ class JsonWriter {
   void Close(std::string_view bracket);
   void Separate();
   void Quoted(std::string_view text);
+  // Writes the first character of `text`, escaped where it must be; returns its length there.
+  size_t Escaped(std::string_view text);
 
   Output* output_;
   bool needs_comma_ = false;
