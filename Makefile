@@ -23,6 +23,13 @@ STD  := -std=c++20
 INC  := -Iinclude
 DEP  := -MMD -MP
 
+# One short line per command; V=1 shows the whole.
+ifeq ($(V),1)
+Q =
+else
+Q = @echo "  $@" &&
+endif
+
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .PHONY: all deps demo test bench lint format install clean samples tests
@@ -42,12 +49,12 @@ AGENT_LDFLAGS := -shared -nodefaultlibs -lc -Wl,--version-script=agent/exports.m
 
 $(BUILD)/agent/%.o: agent/%.cc
 	@mkdir -p $(@D)
-	$(CXX) $(AGENT_CXXFLAGS) $(DEP) -c $< -o $@
+	$(Q)$(CXX) $(AGENT_CXXFLAGS) $(DEP) -c $< -o $@
 
 $(BUILD)/agent/real.o: AGENT_CXXFLAGS += -fno-optimize-sibling-calls
 
 $(BUILD)/libperfagent.so: $(AGENT_OBJ) agent/exports.map
-	$(CXX) $(AGENT_OBJ) $(AGENT_LDFLAGS) -o $@
+	$(Q)$(CXX) $(AGENT_OBJ) $(AGENT_LDFLAGS) -o $@
 
 # ---- analyzer -------------------------------------------------------------------------------------------------------
 ANALYZER_SRC := $(wildcard analyzer/*.cc analyzer/*/*.cc)
@@ -58,12 +65,12 @@ ANALYZER_LIBS := -ldw -lelf -l:libiberty.a $(ABSL_LIBS)
 
 $(BUILD)/analyzer.d/%.o: analyzer/%.cc
 	@mkdir -p $(@D)
-	$(CXX) $(ANALYZER_CXXFLAGS) $(DEP) -c $< -o $@
+	$(Q)$(CXX) $(ANALYZER_CXXFLAGS) $(DEP) -c $< -o $@
 
 ANALYZER_LIB_OBJ := $(ANALYZER_LIB_SRC:analyzer/%.cc=$(BUILD)/analyzer.d/%.o)
 
 $(BUILD)/analyzer: $(BUILD)/analyzer.d/main.o $(ANALYZER_LIB_OBJ)
-	$(CXX) $^ $(ANALYZER_LIBS) -o $@
+	$(Q)$(CXX) $^ $(ANALYZER_LIBS) -o $@
 
 # ---- samples --------------------------------------------------------------------------------------------------------
 # -O1 and no inlining across the functions that the truth line names: the names are part of the truth.
@@ -79,15 +86,15 @@ samples: $(SAMPLES)
 
 $(BUILD)/samples/%: samples/%.cc
 	@mkdir -p $(@D)
-	$(CXX) $(STD) -O1 -g $(WARN) $(DEP) $< -o $@ -pthread -ldl
+	$(Q)$(CXX) $(STD) -O1 -g $(WARN) $(DEP) $< -o $@ -pthread -ldl
 
 $(BUILD)/samples/lib%.so: samples/plugin/%.cc
 	@mkdir -p $(@D)
-	$(CXX) $(STD) -O1 -g $(WARN) -shared -fPIC $(DEP) $< -o $@
+	$(Q)$(CXX) $(STD) -O1 -g $(WARN) -shared -fPIC $(DEP) $< -o $@
 
 $(BUILD)/samples/rust_leak: samples/rust_leak.rs
 	@mkdir -p $(@D)
-	+$(RUSTC) -g -O $< -o $@
+	$(Q)MAKEFLAGS= $(RUSTC) -g -O $< -o $@
 
 # ---- tests ----------------------------------------------------------------------------------------------------------
 # One binary per room; the rooms that can be sanitized are built a second time with ASan and UBSan, the agent's lock-free
@@ -103,7 +110,7 @@ AGENT_PART_SRC := agent/config.cc agent/live_filter.cc agent/live_set.cc agent/s
 define object_rule
 $(BUILD)/$(1)/%.o: %.cc
 	@mkdir -p $$(@D)
-	$$(CXX) $$(TEST_CXXFLAGS) $(2) $$(DEP) -c $$< -o $$@
+	$$(Q)$$(CXX) $$(TEST_CXXFLAGS) $(2) $$(DEP) -c $$< -o $$@
 endef
 $(eval $(call object_rule,plain))
 $(eval $(call object_rule,asan,$(ASAN)))
@@ -121,35 +128,35 @@ E2E_TEST_SRC := $(wildcard tests/e2e/*_test.cc) $(addprefix tests/support/,proce
 
 $(BUILD)/tests/include_test: $(call objects,asan,$(INCLUDE_TEST_SRC))
 	@mkdir -p $(@D)
-	$(CXX) $(ASAN) $^ $(GTEST) -o $@
+	$(Q)$(CXX) $(ASAN) $^ $(GTEST) -o $@
 $(BUILD)/tests/agent_test: $(call objects,asan,$(AGENT_TEST_SRC))
 	@mkdir -p $(@D)
-	$(CXX) $(ASAN) $^ $(GTEST) -o $@
+	$(Q)$(CXX) $(ASAN) $^ $(GTEST) -o $@
 $(BUILD)/tests/agent_race_test: $(call objects,tsan,$(AGENT_RACE_TEST_SRC))
 	@mkdir -p $(@D)
-	$(CXX) $(TSAN) $^ $(GTEST) -o $@
+	$(Q)$(CXX) $(TSAN) $^ $(GTEST) -o $@
 $(BUILD)/tests/analyzer_test: $(call objects,asan,$(ANALYZER_TEST_SRC) $(ANALYZER_LIB_SRC))
 	@mkdir -p $(@D)
-	$(CXX) $(ASAN) $^ $(GTEST) $(ANALYZER_LIBS) -o $@
+	$(Q)$(CXX) $(ASAN) $^ $(GTEST) $(ANALYZER_LIBS) -o $@
 $(BUILD)/tests/e2e_test: $(call objects,plain,$(E2E_TEST_SRC))
 	@mkdir -p $(@D)
-	$(CXX) $^ $(GTEST) -o $@
+	$(Q)$(CXX) $^ $(GTEST) -o $@
 
 # The reader's fuzzer: libFuzzer where clang has it.
 FUZZ_CXX ?= clang++
 FUZZ_FLAGS := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 $(BUILD)/fuzz/%.o: %.cc
 	@mkdir -p $(@D)
-	$(FUZZ_CXX) $(TEST_CXXFLAGS) -DPERFAGENT_LIBFUZZER $(FUZZ_FLAGS) $(DEP) -c $< -o $@
+	$(Q)$(FUZZ_CXX) $(TEST_CXXFLAGS) -DPERFAGENT_LIBFUZZER $(FUZZ_FLAGS) $(DEP) -c $< -o $@
 $(BUILD)/tests/reader_fuzz: $(call objects,fuzz,tests/fuzz/reader_fuzz.cc $(ANALYZER_LIB_SRC))
 	@mkdir -p $(@D)
-	$(FUZZ_CXX) $(FUZZ_FLAGS) $^ $(ANALYZER_LIBS) -o $@
+	$(Q)$(FUZZ_CXX) $(FUZZ_FLAGS) $^ $(ANALYZER_LIBS) -o $@
 
 # Programs that the end-to-end tests run under the agent.
 TEST_PROGRAMS := $(patsubst tests/e2e/programs/%.cc,$(BUILD)/tests/programs/%,$(wildcard tests/e2e/programs/*.cc))
 $(BUILD)/tests/programs/%: tests/e2e/programs/%.cc
 	@mkdir -p $(@D)
-	$(CXX) $(STD) -O1 -g $(WARN) -I. -fno-builtin $(DEP) $< -o $@ -pthread -ldl
+	$(Q)$(CXX) $(STD) -O1 -g $(WARN) -I. -fno-builtin $(DEP) $< -o $@ -pthread -ldl
 
 TESTS := $(addprefix $(BUILD)/tests/,include_test agent_test agent_race_test analyzer_test e2e_test)
 FUZZ_SECONDS ?= 20
@@ -157,7 +164,7 @@ FUZZ_SECONDS ?= 20
 tests: all samples $(TESTS) $(TEST_PROGRAMS) $(BUILD)/tests/reader_fuzz
 
 test: tests
-	PERFAGENT_BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run.sh $(TESTS)
+	BUILD_DIR=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run.sh $(TESTS)
 
 # ---- lint -----------------------------------------------------------------------------------------------------------
 SOURCES := $(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc tests/*/*.cc tests/e2e/programs/*.cc \
@@ -170,13 +177,13 @@ TIDY_OK := $(patsubst %.cc,$(BUILD)/tidy/%.ok,$(wildcard agent/*.cc agent/*/*.cc
 # Both compilers must find nothing: the agent's flags are a superset of the analyzer's.
 $(BUILD)/clang/agent/%.o: agent/%.cc
 	@mkdir -p $(@D)
-	clang++ $(AGENT_CXXFLAGS) $(DEP) -c $< -o $@
+	$(Q)clang++ $(AGENT_CXXFLAGS) $(DEP) -c $< -o $@
 $(BUILD)/clang/analyzer/%.o: analyzer/%.cc
 	@mkdir -p $(@D)
-	clang++ $(ANALYZER_CXXFLAGS) $(DEP) -c $< -o $@
+	$(Q)clang++ $(ANALYZER_CXXFLAGS) $(DEP) -c $< -o $@
 $(BUILD)/tidy/%.ok: %.cc .clang-tidy
 	@mkdir -p $(@D)
-	clang-tidy --quiet $< -- $(STD) $(INC) -I. 2>/dev/null
+	$(Q)clang-tidy --quiet $< -- $(STD) $(INC) -I. 2>/dev/null
 	@touch $@
 
 lint: $(CLANG_OBJ) $(TIDY_OK)
@@ -196,14 +203,14 @@ deps:
 demo:
 	scripts/deps build
 	$(MAKE) all
-	PERFAGENT_BUILD=$(BUILD) scripts/demo
+	BUILD_DIR=$(BUILD) scripts/demo
 
 $(BUILD)/bench/pair: tests/bench/pair.cc
 	@mkdir -p $(@D)
-	$(CXX) $(STD) -O2 -fno-builtin-malloc $(WARN) $(DEP) $< -o $@ -pthread
+	$(Q)$(CXX) $(STD) -O2 -fno-builtin-malloc $(WARN) $(DEP) $< -o $@ -pthread
 
 bench: all $(BUILD)/bench/pair
-	PERFAGENT_BUILD=$(BUILD) tests/bench/bench.sh
+	BUILD_DIR=$(BUILD) tests/bench/bench.sh
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include/perfagent

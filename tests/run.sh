@@ -2,7 +2,7 @@
 # Runs every test given (GoogleTest binaries), the reader's fuzzer and the wrapper's tests, and counts.
 # The last line is "N passed, N failed, N skipped". Exit 1 when anything failed.
 set -u
-build=${PERFAGENT_BUILD:-build}
+build=${BUILD_DIR:-build}
 fuzz_seconds=${FUZZ_SECONDS:-20}
 passed=0 failed=0 skipped=0
 log=$(mktemp -d)

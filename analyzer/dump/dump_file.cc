@@ -119,7 +119,8 @@ std::string DumpFile::ReadHeader() {
 uint32_t DumpFile::ClaimedSegments() const {
   const uint64_t room =
       header_->file_bytes < kHeaderBytes ? 0 : (header_->file_bytes - kHeaderBytes) / kSegmentBytes;
-  return static_cast<uint32_t>(std::min<uint64_t>(header_->segments_claimed & ~kSegmentsClosed, room));
+  return static_cast<uint32_t>(
+      std::min<uint64_t>(header_->segments_claimed & ~kSegmentsClosed, room));
 }
 
 size_t DumpFile::ReadAt(uint64_t offset, std::span<uint8_t> into) const {

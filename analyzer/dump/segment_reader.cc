@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
-#include <type_traits>
 
 #include "absl/strings/str_cat.h"
 
@@ -246,18 +245,6 @@ bool StreamCursor::LoadSegment() {
       file_->ReadAt(segment.offset + sizeof(SegmentHeader), {buffer_.get(), segment.bytes});
   decoder_.emplace(std::span<const uint8_t>(buffer_.get(), size));
   return true;
-}
-
-std::optional<uint64_t> TimeOf(const Record& record) {
-  return std::visit(
-      [](const auto& r) -> std::optional<uint64_t> {
-        if constexpr (std::is_same_v<std::decay_t<decltype(r)>, StackRecord>) {
-          return std::nullopt;
-        } else {
-          return r.time_ns;
-        }
-      },
-      record);
 }
 
 }  // namespace perfagent

@@ -15,6 +15,8 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <type_traits>
+#include <variant>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -95,6 +97,16 @@ class StreamCursor {
 };
 
 // The record's time in nanoseconds since the recording began; nullopt for records that have none.
-std::optional<uint64_t> TimeOf(const Record& record);
+inline std::optional<uint64_t> TimeOf(const Record& record) {
+  return std::visit(
+      [](const auto& r) -> std::optional<uint64_t> {
+        if constexpr (std::is_same_v<std::decay_t<decltype(r)>, StackRecord>) {
+          return std::nullopt;
+        } else {
+          return r.time_ns;
+        }
+      },
+      record);
+}
 
 }  // namespace perfagent

@@ -1,6 +1,7 @@
 #include "analyzer/model/stack_names.h"
 
 #include <algorithm>
+#include <cctype>
 #include <iterator>
 #include <memory>
 
@@ -39,7 +40,47 @@ constexpr const char* kPlumbingNames[] = {
     "pthread_mutex_clocklock",
 };
 
+// Where a thread begins: on every stack, and never the place.
+constexpr const char* kStartNames[] = {
+    "__libc_start_call_main",
+    "__libc_start_main",
+    "__libc_start_main_impl",
+    "_start",
+    "start_thread",
+    "clone3",
+    "__clone3",
+    "clone",
+};
+// Wrappers that programs put around the allocator: zmalloc, sqlite3Malloc, g_realloc, xstrdup.
+constexpr const char* kWrapperWords[] = {"malloc", "calloc", "realloc", "memalign", "strdup"};
+
 const std::string kNoPath;
+
+bool IsNameless(const SourceFrame& frame) {
+  return frame.file.empty() &&
+         (frame.function.find("+0x") != std::string::npos || frame.function.rfind("0x", 0) == 0);
+}
+
+bool IsWrapper(const std::string& function) {
+  std::string name = QualifiedName(function);
+  std::transform(name.begin(), name.end(), name.begin(),
+                 [](unsigned char c) { return tolower(c); });
+  return std::any_of(std::begin(kWrapperWords), std::end(kWrapperWords),
+                     [&](const char* word) { return name.find(word) != std::string::npos; });
+}
+
+bool IsStart(const std::string& function) {
+  return std::find(std::begin(kStartNames), std::end(kStartNames), function) !=
+         std::end(kStartNames);
+}
+
+// How well a frame answers "where?": the program's own function, a wrapper, code without a name, the rest.
+constexpr int kBestRank = 3;
+int HeadlineRank(const SourceFrame& frame) {
+  if (IsPlumbing(frame.function) || IsStart(frame.function)) return 0;
+  if (IsNameless(frame)) return 1;
+  return IsWrapper(frame.function) ? 2 : kBestRank;
+}
 
 bool IsAgent(const std::string& module) {
   return BaseName(module).rfind("libperfagent.so", 0) == 0;
@@ -104,15 +145,20 @@ const std::vector<SourceFrame>* StackNames::FramesAt(const Frame& frame) {
 }
 
 const SourceFrame* StackNames::Headline(StackId stack) {
-  const SourceFrame* innermost = nullptr;
+  const SourceFrame* best = nullptr;
+  int best_rank = 0;
   for (const Frame& frame : process_.Frames(stack)) {
     if (IsAgent(ModulePath(frame))) continue;
     for (const SourceFrame& source : *FramesAt(frame)) {
-      if (!IsPlumbing(source.function)) return &source;
-      if (innermost == nullptr) innermost = &source;
+      const int rank = HeadlineRank(source);
+      if (best == nullptr || rank > best_rank) {
+        best = &source;
+        best_rank = rank;
+      }
+      if (rank == kBestRank) return best;
     }
   }
-  return innermost;
+  return best;
 }
 
 const SourceFrame* StackNames::Headline(uint64_t return_address) {

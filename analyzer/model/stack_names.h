@@ -27,9 +27,9 @@ class StackNames {
   // The frames of one return address, innermost first; never empty. The pointer is valid until
   // this is destroyed.
   const std::vector<SourceFrame>* FramesAt(const Frame& frame);
-  // The frame that a reader would call the place: the innermost one that is neither the entry nor
-  // the plumbing of an allocator or a lock; the innermost of all when there is no other. Null for a
-  // stack without frames.
+  // The frame that a reader would call the place: the innermost one with a name that is neither the
+  // entry, the plumbing nor a wrapper of an allocator or a lock; the next best when there is none.
+  // Null for a stack without frames.
   const SourceFrame* Headline(StackId stack);
   const SourceFrame* Headline(uint64_t return_address);
   // "cache+0x40" for an address in static data; empty elsewhere.

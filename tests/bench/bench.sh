@@ -2,7 +2,7 @@
 # The table of costs: nanoseconds per pair and seconds of a real program, bare and under the agent and heaptrack.
 # Everything is interleaved in one run; medians of $ROUNDS rounds, and the difference to bare. No assertion: a table.
 set -eu
-build=${PERFAGENT_BUILD:-build}
+build=${BUILD_DIR:-build}
 case $build in /*) ;; *) build=$PWD/$build ;; esac
 rounds=${ROUNDS:-5}
 work=$(mktemp -d)

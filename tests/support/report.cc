@@ -21,7 +21,7 @@ bool IsIdentifier(char c) { return std::isalnum(static_cast<unsigned char>(c)) !
 }  // namespace
 
 fs::path BuildDir() {
-  const char* directory = std::getenv("PERFAGENT_BUILD");
+  const char* directory = std::getenv("BUILD_DIR");
   return fs::absolute(directory != nullptr && *directory != '\0' ? directory : "build");
 }
 

@@ -1,6 +1,6 @@
 // report.h: records programs under the agent and reads what the analyzer says about them.
 //
-// What is tested lies in the directory PERFAGENT_BUILD (default "build"): libperfagent.so,
+// What is tested lies in the directory BUILD_DIR (default "build"): libperfagent.so,
 // analyzer, samples/, tests/programs/.
 #pragma once
 
