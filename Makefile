@@ -123,7 +123,7 @@ INCLUDE_TEST_SRC := $(wildcard tests/include/*_test.cc)
 AGENT_TEST_SRC := $(wildcard tests/agent/*_test.cc) $(AGENT_PART_SRC)
 AGENT_RACE_TEST_SRC := tests/agent/sampler_test.cc tests/agent/live_set_test.cc tests/agent/stack_table_test.cc \
   agent/live_filter.cc agent/live_set.cc agent/stack_table.cc
-ANALYZER_TEST_SRC := $(wildcard tests/analyzer/*_test.cc) $(addprefix tests/support/,dump_builder.cc analyze.cc)
+ANALYZER_TEST_SRC := $(wildcard tests/analyzer/*_test.cc) $(addprefix tests/support/,dump_builder.cc analyze.cc process.cc)
 E2E_TEST_SRC := $(wildcard tests/e2e/*_test.cc) $(addprefix tests/support/,process.cc report.cc heaptrack.cc)
 
 $(BUILD)/tests/include_test: $(call objects,asan,$(INCLUDE_TEST_SRC))
@@ -148,7 +148,8 @@ FUZZ_FLAGS := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 $(BUILD)/fuzz/%.o: %.cc
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CXX) $(TEST_CXXFLAGS) -DPERFAGENT_LIBFUZZER $(FUZZ_FLAGS) $(DEP) -c $< -o $@
-$(BUILD)/tests/reader_fuzz: $(call objects,fuzz,tests/fuzz/reader_fuzz.cc $(ANALYZER_LIB_SRC))
+$(BUILD)/tests/reader_fuzz: $(call objects,fuzz,tests/fuzz/reader_fuzz.cc tests/support/dump_builder.cc tests/support/analyze.cc \
+  $(ANALYZER_LIB_SRC))
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CXX) $(FUZZ_FLAGS) $^ $(ANALYZER_LIBS) -o $@
 

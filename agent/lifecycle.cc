@@ -1,6 +1,5 @@
 #include "agent/lifecycle.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 
@@ -107,6 +106,7 @@ void FinishAs(EndState how, int status) {
 void Finish(int status, void*) { FinishAs(EndState::kExited, status); }
 void FinishQuickly() { FinishAs(EndState::kQuickExit, 0); }
 
+// At a forked child's first event, not at the fork: most children exec at once, and would each leave an empty dump.
 // What a child inherited names its parent's dump. Its tables were wiped by the kernel (MADV_WIPEONFORK); the rest is
 // forgotten here.
 bool RestartInChild() {
@@ -122,11 +122,6 @@ bool RestartInChild() {
     return false;
   }
   return true;
-}
-
-void AfterForkInChild() {
-  AgentScope scope;
-  if (scope) Enter();
 }
 
 void Start(char** environment, uint64_t return_address) {
@@ -149,7 +144,6 @@ void Start(char** environment, uint64_t return_address) {
     return;
   }
   streams::Start();
-  pthread_atfork(nullptr, nullptr, AfterForkInChild);
   on_exit(Finish, nullptr);
   static_cast<void>(at_quick_exit(FinishQuickly));  // without it the dump is whole, but not trimmed
   OpenFilter();

@@ -86,7 +86,7 @@ class Writer {
   // "  lost        nothing"
   template <typename... Parts>
   void Fact(const char* name, const Parts&... parts) {
-    Line(absl::StrFormat("  %-12s", name), parts...);
+    Line(absl::StrFormat("  %-13s", name), parts...);
   }
   void Heading(const std::string& text) {
     Line();
