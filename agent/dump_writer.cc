@@ -96,7 +96,7 @@ int CreateFile(const PathText& name) {
 // ---- size ----
 
 uint64_t AddressSpaceLeft() {
-  rlimit limit;
+  rlimit limit = {};
   if (sys::Call(SYS_prlimit64, 0, RLIMIT_AS, 0, sys::Word(&limit)) != 0 ||
       limit.rlim_cur == RLIM_INFINITY) {
     return ~uint64_t{0};
@@ -114,7 +114,7 @@ uint64_t AddressSpaceLeft() {
 
 uint64_t FileSize() {
   uint64_t size = config.max_size;
-  rlimit limit;
+  rlimit limit = {};
   if (sys::Call(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, sys::Word(&limit)) == 0 &&
       limit.rlim_cur < size) {
     size = limit.rlim_cur;
@@ -130,7 +130,7 @@ uint64_t FileSize() {
 // MADV_POPULATE_WRITE reports a full disk there too. Only possible while the file is empty.
 void DisableCopyOnWrite(int fd) {
   constexpr long kBtrfsMagic = 0x9123683E;
-  struct statfs system;
+  struct statfs system = {};
   if (sys::Call(SYS_fstatfs, fd, sys::Word(&system)) != 0 || system.f_type != kBtrfsMagic) return;
   long flags = 0;
   if (sys::Call(SYS_ioctl, fd, FS_IOC_GETFLAGS, sys::Word(&flags)) != 0) return;
@@ -214,7 +214,7 @@ bool Open(bool unwinder_works) {
   if (const int error = sys::Truncate(fd, size); error != 0) {
     return Refuse(fd, "cannot set the dump's size", error);
   }
-  struct stat file;
+  struct stat file = {};
   if (const int error = sys::Stat(fd, &file); error != 0)
     return Refuse(fd, "cannot stat the dump", error);
   void* mapping = sys::Map(size, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
@@ -267,7 +267,7 @@ void Close(EndState how, int exit_status, uint64_t end_time_ns) {
   header->end_state.store(how);
   const int fd = sys::Open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return;
-  struct stat file;
+  struct stat file = {};
   if (sys::Stat(fd, &file) == 0 && file.st_dev == file_device && file.st_ino == file_inode) {
     sys::Truncate(fd, kHeaderBytes + uint64_t{claimed} * kSegmentBytes);
   }

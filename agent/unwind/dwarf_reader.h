@@ -31,6 +31,7 @@ class Reader {
   T Get() {
     T value{};
     const uint64_t from = at_;
+    // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): Take keeps `from` inside the mapping
     if (Take(sizeof value)) memcpy(&value, reinterpret_cast<const void*>(from), sizeof value);
     return value;
   }

@@ -162,12 +162,12 @@ const SourceFrame* StackNames::Headline(StackId stack) {
 }
 
 const SourceFrame* StackNames::Headline(uint64_t return_address) {
-  const std::vector<SourceFrame>& frames =
-      *FramesAt({return_address, process_.ModuleAt(return_address - 1)});
-  const auto found = std::find_if(frames.begin(), frames.end(), [](const SourceFrame& frame) {
-    return !IsPlumbing(frame.function);
-  });
-  return found == frames.end() ? &frames.front() : &*found;
+  const SourceFrame* best = nullptr;
+  for (const SourceFrame& source :
+       *FramesAt({return_address, process_.ModuleAt(return_address - 1)})) {
+    if (best == nullptr || HeadlineRank(source) > HeadlineRank(*best)) best = &source;
+  }
+  return best;
 }
 
 std::string StackNames::DataName(uint64_t address) {

@@ -17,7 +17,7 @@ constexpr const char* kClearLine = "\r\x1b[K";
 
 }  // namespace
 
-Progress::Progress(std::string what, uint64_t total)
+Progress::Progress(const std::string& what, uint64_t total)
     : what_(EscapeForTerminal(what)),
       total_(std::max<uint64_t>(total, 1)),
       enabled_(isatty(STDERR_FILENO) != 0),

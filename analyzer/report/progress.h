@@ -11,7 +11,7 @@ namespace perfagent {
 
 class Progress {
  public:
-  Progress(std::string what, uint64_t total);
+  Progress(const std::string& what, uint64_t total);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;

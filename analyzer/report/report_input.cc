@@ -21,9 +21,9 @@ const char* Name(Ended ended) {
 const char* Name(Mode mode) { return mode == Mode::kFull ? "full" : "sample"; }
 
 std::string LockName(const Lock& lock, StackNames* names) {
-  const std::string data = names->DataName(lock.address);
+  std::string data = names->DataName(lock.address);
   if (!data.empty()) return data;
-  const std::string name = absl::StrCat("mutex 0x", absl::Hex(lock.address));
+  std::string name = absl::StrCat("mutex 0x", absl::Hex(lock.address));
   const SourceFrame* waiter = names->Headline(lock.first_wait);
   if (waiter == nullptr && !lock.callers.empty()) {
     waiter = names->Headline(lock.callers.front().pc);

@@ -202,6 +202,7 @@ FoundFile FindDebugFile(const DebugFileQuery& query, const std::vector<std::stri
   std::vector<std::string> directories = WithSystemPath(debug_paths);
   if (!query.build_id.empty()) {
     std::vector<std::string> candidates;
+    candidates.reserve(directories.size());
     for (const std::string& directory : directories) {
       candidates.push_back(BuildIdPath(directory, query.build_id, ".debug"));
     }
