@@ -8,15 +8,19 @@ passed=0 failed=0 skipped=0
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
 
-# The number that follows TAG in a GoogleTest summary, 0 when it is not there.
-summary() { sed -n "s/^\[  $1 \] \([0-9]*\) tests\{0,1\}.*/\1/p" "$2" | head -1 | grep . || echo 0; }
+# The number that follows TAG in a GoogleTest summary ("[  PASSED  ] 12 tests."), 0 when it is not there.
+summary() {
+  local line
+  line=$(grep -aoE "^\[ +$1 +\] [0-9]+ test" "$2" | head -1)
+  if [[ $line =~ \]\ ([0-9]+) ]]; then echo "${BASH_REMATCH[1]}"; else echo 0; fi
+}
 
 run_gtest() {
   local name status ok bad skip
   name=$(basename "$1")
   "$1" 2>&1 | tee "$log/$name"
   status=${PIPESTATUS[0]}
-  ok=$(summary PASSED "$log/$name") bad=$(summary "FAILED " "$log/$name") skip=$(summary SKIPPED "$log/$name")
+  ok=$(summary PASSED "$log/$name") bad=$(summary FAILED "$log/$name") skip=$(summary SKIPPED "$log/$name")
   # A crash has no summary: it is one failure more.
   if [ "$status" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
   passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
