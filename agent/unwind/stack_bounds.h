@@ -25,6 +25,13 @@ class StackBounds {
     return AllowsElsewhere(address);
   }
 
+  // The part that is readable for as long as the thread lives.
+  struct Range {
+    uintptr_t low, size;
+    bool Contains(uintptr_t address) const { return address - low < size; }
+  };
+  Range range() const { return {low_, size_}; }
+
   // A new thread took this over.
   void Reset() { *this = StackBounds(); }
 

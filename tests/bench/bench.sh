@@ -17,9 +17,9 @@ under() {  # under TOOL COMMAND...: runs the command, its output on stdout
   case $tool in
     bare) "$@" ;;
     off | sample | full) PERFAGENT_MODE=$tool PERFAGENT_OUTPUT=$work/%p.dump LD_PRELOAD=$agent "$@" ;;
-    heaptrack) heaptrack -o "$work/heaptrack" "$@" | grep -E '^[0-9.]+$' ;;
+    heaptrack) heaptrack -o "$work/ht.out" "$@" | grep -E '^[0-9.]+$' ;;
   esac
-  rm -rf "$work"/*.dump "$work"/heaptrack*
+  rm -rf "$work"/*.dump "$work"/ht.out*
 }
 
 seconds() {  # wall time of a command, its output thrown away

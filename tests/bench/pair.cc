@@ -19,8 +19,9 @@ void* volatile sink;
 
 [[gnu::noinline]] void Allocate(long pairs) {
   for (long i = 0; i < pairs; ++i) {
-    sink = malloc(64);
-    free(sink);
+    void* block = malloc(64);
+    sink = block;
+    free(block);
   }
 }
 
