@@ -3,9 +3,10 @@
 // A slow path enters the agent at its start and leaves at its end. What happens on the thread in between (a signal
 // handler that allocates, the agent's own libraries) is refused entry and passes straight to the real function.
 //
-// The guard stores the address of its frame. A handler may longjmp out of a slow path: then the guard lies below the
-// stack pointer of the same stack, was abandoned, and is taken over. On a different stack (sigaltstack, fiber) the
-// comparison says nothing, and the guard is believed.
+// The guard is the address of the scope in force, which holds a cookie while it lives. A handler may
+// longjmp out of a slow path: then the guard was abandoned and is taken over. Abandoned are: a guard at
+// our own address; one below us on the same stack; one whose cookie is gone. On a different stack (a
+// signal stack, a fiber) a guard whose cookie is there is believed.
 //
 // errno is the guest's: the scope puts it back when it ends.
 #pragma once
@@ -24,32 +25,33 @@ class AgentScope {
 
   explicit AgentScope(Nested nested = kLost) : errno_(errno) {
     ThreadState& t = thread_state;
-    const uintptr_t frame = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
-    if (t.guard != 0 && !Abandoned(t.guard, frame)) return;
-    t.guard = frame;
+    if (t.guard != 0 && !WasAbandoned(t.guard)) [[unlikely]]
+      return;
+    t.guard = Self();
     t.quiet = nested == kQuiet;
-    entered_ = true;
+    cookie_ = CookieAt(Self());
   }
   ~AgentScope() {
-    if (entered_) thread_state.guard = 0;
+    if (cookie_ != 0) {
+      cookie_ = 0;
+      thread_state.guard = 0;
+    }
     errno = errno_;
   }
   AgentScope(const AgentScope&) = delete;
   AgentScope& operator=(const AgentScope&) = delete;
 
-  explicit operator bool() const { return entered_; }
+  explicit operator bool() const { return cookie_ != 0; }
   // After the guest's own call ran inside this scope: its errno is the one to keep.
   void KeepErrno() { errno_ = errno; }
 
  private:
-  // The stack grows down: a live outer frame lies above this one. Frames further apart than any stack are on two.
-  static bool Abandoned(uintptr_t guard, uintptr_t frame) {
-    constexpr uintptr_t kSameStack = 64 << 10;
-    return guard < frame && frame - guard < kSameStack;
-  }
+  static uint64_t CookieAt(uintptr_t address) { return address * 0x9e3779b97f4a7c15 | 1; }
+  uintptr_t Self() const { return reinterpret_cast<uintptr_t>(this); }
+  bool WasAbandoned(uintptr_t guard) const;
 
+  volatile uint64_t cookie_ = 0;  // first: the guard points at it
   int errno_;
-  bool entered_ = false;
 };
 
 }  // namespace perfagent

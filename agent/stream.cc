@@ -35,6 +35,11 @@ uint32_t PresentStep() {
   return config.mode == RunMode::kFull ? static_cast<uint32_t>(kSegmentPayload) : kPresentStep;
 }
 
+void Seal(SegmentHeader* segment) {
+  segment->checksum = XXH3_64bits(PayloadOf(segment), segment->committed.load());
+  segment->sealed.store(1, std::memory_order_release);
+}
+
 // Linux thread ids are reused: our own id means that the former owner is gone.
 bool ThreadIsGone(int32_t tid, int32_t self) {
   constexpr long kNoSuchProcess = -3;
@@ -98,28 +103,38 @@ SegmentHeader* Stream::ClaimFor(SegmentKind kind) {
   return fresh;
 }
 
-void Stream::SealSegment() {
-  segment->checksum = XXH3_64bits(PayloadOf(segment), committed);
-  segment->sealed.store(1, std::memory_order_release);
-}
-
 bool Stream::BeginSegment() {
   SegmentHeader* fresh = ClaimFor(SegmentKind::kEvents);
   if (fresh == nullptr) return false;
-  if (segment != nullptr) SealSegment();
   fresh->sequence = sequence++;
   fresh->magic.store(kSegmentMagic, std::memory_order_release);
+  SegmentHeader* full = segment;
   segment = fresh;
-  committed = 0;
-  present = PresentStep();
-  codec = CodecState();
+  Recover();
+  // Only now: nothing can be appended to the old segment any more.
+  if (full != nullptr) Seal(full);
   // Every segment says whose it is: one that is lost to damage takes only its own events along.
   name[0] = 0;
   DescribeThread();
   return true;
 }
 
+void Stream::Recover() {
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  const uint32_t published = segment->committed.load(std::memory_order_relaxed);
+  if (published == committed && published != 0) return;
+  if (published == 0) {
+    codec = CodecState();
+    present = PresentStep();
+  } else {
+    codec = next_codec;
+  }
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  committed = published;
+}
+
 uint8_t* Stream::Reserve(size_t bytes) {
+  if (segment != nullptr) Recover();
   if (segment == nullptr || committed + bytes > kSegmentPayload) {
     if (!BeginSegment()) return nullptr;
   }
@@ -137,8 +152,8 @@ uint8_t* Stream::Reserve(size_t bytes) {
 }
 
 void Stream::Commit(size_t bytes) {
-  committed += static_cast<uint32_t>(bytes);
-  segment->committed.store(committed, std::memory_order_release);
+  segment->committed.store(committed + static_cast<uint32_t>(bytes), std::memory_order_release);
+  Recover();
 }
 
 bool Stream::CountAcquisition() {

@@ -6,6 +6,8 @@
 //
 // Threads:  a Stream belongs to its owner; Current() hands it out. No locks.
 // Signals:  only under an AgentScope, which keeps handlers of the same thread out.
+// Longjmp:  a handler may leave any of this half done. What counts is what was published: Reserve
+//           brings position and prediction state back to that.
 // Order:    a record is visible to readers from Commit's store on; a process killed before it leaves nothing of it.
 #pragma once
 
@@ -22,6 +24,7 @@ namespace perfagent {
 struct Stream {
   // Room for `bytes` of records in the current or a fresh segment; null when there is none, counted.
   uint8_t* Reserve(size_t bytes);
+  // Publishes them, with `next_codec` as the state after them.
   void Commit(size_t bytes);
 
   // Appends one record of at most kMaxPlainRecord bytes. False: lost, counted.
@@ -33,7 +36,8 @@ struct Stream {
   bool PutSized(const Record& record, size_t most_bytes) {
     uint8_t* room = Reserve(most_bytes);
     if (room == nullptr) return false;
-    Encoder encoder(room, &codec);
+    next_codec = codec;
+    Encoder encoder(room, &next_codec);
     encoder.Put(record);
     Commit(encoder.size());
     return true;
@@ -47,7 +51,7 @@ struct Stream {
   void DescribeThread();
 
   bool BeginSegment();
-  void SealSegment();
+  void Recover();
   SegmentHeader* ClaimFor(SegmentKind kind);
   LockTableSlot* SlotFor(uint64_t lock, uint64_t caller);
 
@@ -59,8 +63,9 @@ struct Stream {
   uint32_t sequence;  // of the next event segment
   SegmentHeader* segment;
   uint32_t committed;
-  uint32_t present;  // bytes of the payload that are present in memory
-  CodecState codec;
+  uint32_t present;       // bytes of the payload that are present in memory
+  CodecState codec;       // after the committed records
+  CodecState next_codec;  // after the record being written
   SegmentHeader* lock_table;
   uint32_t lock_slots_used;
   char name[16];  // as last written

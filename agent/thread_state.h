@@ -21,7 +21,7 @@ struct alignas(64) ThreadState {
   uint64_t locks_left;    // acquisitions until the next sampled one; 0 alike
   uint64_t wait_left_ns;  // contended wait until the next one kept (sampled mode)
   uint64_t random;        // generator state; 0 = not seeded
-  uintptr_t guard;        // frame of the AgentScope in force, 0 if none
+  uintptr_t guard;        // the AgentScope in force, 0 if none
   uint32_t quiet;         // the scope in force expects nested events: they are not losses
   uint32_t reserved;
   Stream* stream;          // this thread's writer; null until its first record

@@ -30,20 +30,22 @@ uintptr_t TopOfStackAt(uintptr_t sp) {
 void StackBounds::Enter(uintptr_t sp) {
   elsewhere_next_ = 0;
   for (uintptr_t& page : elsewhere_) page = 0;
-  if (sp - low_ < size_) return;
+  if (range_.Contains(sp)) return;
   const uintptr_t top = TopOfStackAt(sp);
   if (top == 0) return;
-  if (top != low_ + size_) {
-    low_ = top;
-    size_ = 0;
+  volatile Range* range = &range_;  // in this order
+  if (top != range->top) {
+    range->low = ~uintptr_t{0};
+    range->top = top;
+    range->low = top;
   }
-  // Downwards from what is proven: the first page that is not readable ends it (a guard page between two stacks).
+  // Downwards from what is proven: the first page that is not readable ends it (a guard page between
+  // two stacks).
   const uintptr_t wanted = PageOf(sp);
-  while (low_ > wanted) {
-    const uintptr_t page = PageOf(low_ - 1);
+  while (range->low > wanted) {
+    const uintptr_t page = PageOf(range->low - 1);
     if (!sys::Readable(page)) return;
-    size_ += low_ - page;
-    low_ = page;
+    range->low = page;
   }
 }
 

@@ -21,16 +21,16 @@ class StackBounds {
 
   // May the aligned word at `address` be read?
   bool Allows(uintptr_t address) {
-    if (address - low_ < size_) return true;
+    if (range_.Contains(address)) return true;
     return AllowsElsewhere(address);
   }
 
   // The part that is readable for as long as the thread lives.
   struct Range {
-    uintptr_t low, size;
-    bool Contains(uintptr_t address) const { return address - low < size; }
+    uintptr_t low, top;
+    bool Contains(uintptr_t address) const { return address >= low && address < top; }
   };
-  Range range() const { return {low_, size_}; }
+  Range range() const { return range_; }
 
   // A new thread took this over.
   void Reset() { *this = StackBounds(); }
@@ -40,8 +40,9 @@ class StackBounds {
 
   static constexpr size_t kElsewhere = 8;
 
-  uintptr_t low_ = 0;  // [low_, low_ + size_) is readable
-  uintptr_t size_ = 0;
+  // Updated one field at a time, each step leaving a range that is readable or empty: a signal
+  // handler may longjmp out at any instruction.
+  Range range_ = {~uintptr_t{0}, 0};
   uintptr_t elsewhere_[kElsewhere] = {};  // pages proven readable in this walk
   size_t elsewhere_next_ = 0;
 };

@@ -1,0 +1,21 @@
+#include "agent/agent_scope.h"
+
+#include "agent/stream.h"
+#include "agent/sys.h"
+
+namespace perfagent {
+
+bool AgentScope::WasAbandoned(uintptr_t guard) const {
+  const uintptr_t self = Self();
+  if (guard == self) return true;
+  if (const Stream* stream = thread_state.stream; stream != nullptr && guard < self) {
+    // The stack grows down: what lies below a running function on its stack no longer runs.
+    const StackBounds::Range range = stream->stack.range();
+    if (range.Contains(guard) && range.Contains(self)) return true;
+  }
+  // A fiber's stack may be gone altogether.
+  return !sys::Readable(guard) ||
+         *reinterpret_cast<const volatile uint64_t*>(guard) != CookieAt(guard);
+}
+
+}  // namespace perfagent
