@@ -136,7 +136,8 @@ class Writer {
     WriteUnpaired(heap.unpaired_frees + heap.unpaired_reallocs,
                   "frees of blocks from before the recording began (or from before fork)");
     WriteUnpaired(heap.overlaps, "blocks began where one was live: an end was not recorded");
-    if (!facts_.has_unwinder) Fact("lost", "all stacks (libunwind was not found)");
+    if (!facts_.has_unwinder)
+      Fact("lost", "stacks through signal handlers and realigned frames (libunwind was not found)");
   }
 
   void WriteUnpaired(uint64_t count, const char* text) {
@@ -145,7 +146,11 @@ class Writer {
 
   void WriteAccuracy() {
     if (facts_.mode == Mode::kFull) {
-      Fact("exact", "everything: each event was recorded");
+      const bool whole = facts_.losses.empty() && named_.profile.dump.damage.empty();
+      Fact("exact",
+           whole ? "everything: each event was recorded"
+                 : "what was recorded; a lost free looks like a leak, a lost allocation like an "
+                   "unpaired free");
       return;
     }
     Fact("exact", "number and time of contended waits");
