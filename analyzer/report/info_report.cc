@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "analyzer/report/format.h"
+#include "analyzer/report/line_writer.h"
 #include "analyzer/report/report_input.h"
 
 namespace perfagent {
@@ -21,11 +22,10 @@ bool IsEvent(size_t kind) {
   return kind >= 5;  // alloc and all that follow
 }
 
-class Writer {
+class Writer : private LineWriter {
  public:
   Writer(const LoadedDump& dump, const RecordCounts& counts, Output* output)
-      : dump_(dump), facts_(dump.process.facts), counts_(counts), output_(output) {}
-
+      : LineWriter(output, 18), dump_(dump), facts_(dump.process.facts), counts_(counts) {}
   void Write() {
     WriteProcess();
     WriteSettings();
@@ -37,15 +37,6 @@ class Writer {
   }
 
  private:
-  template <typename... Parts>
-  void Line(const Parts&... parts) {
-    output_->Write(absl::StrCat(parts..., "\n"));
-  }
-  template <typename... Parts>
-  void Fact(const char* name, const Parts&... parts) {
-    Line(absl::StrFormat("  %-18s", name), parts...);
-  }
-
   void WriteProcess() {
     const HeaderPage& header = dump_.file.header();
     Line(EscapeForTerminal(dump_.path));
@@ -137,7 +128,6 @@ class Writer {
   const LoadedDump& dump_;
   const ProcessFacts& facts_;
   const RecordCounts& counts_;
-  Output* output_;
 };
 
 }  // namespace

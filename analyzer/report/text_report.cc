@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "analyzer/report/format.h"
+#include "analyzer/report/line_writer.h"
 
 namespace perfagent {
 namespace {
@@ -56,15 +57,14 @@ std::string Place(const SourceFrame& frame) {
 }
 
 // One dump's part of the report.
-class Writer {
+class Writer : private LineWriter {
  public:
   Writer(const ReportInput& input, const NamedProfile& named, Output* output)
-      : sections_(input.sections),
+      : LineWriter(output, 13),
+        sections_(input.sections),
         limit_(input.limit.value_or(kDefaultLimit)),
         named_(named),
-        facts_(named.profile.dump.process.facts),
-        output_(output) {}
-
+        facts_(named.profile.dump.process.facts) {}
   void Write() {
     WriteProcess();
     WriteLost();
@@ -79,15 +79,6 @@ class Writer {
   }
 
  private:
-  template <typename... Parts>
-  void Line(const Parts&... parts) {
-    output_->Write(absl::StrCat(parts..., "\n"));
-  }
-  // "  lost        nothing"
-  template <typename... Parts>
-  void Fact(const char* name, const Parts&... parts) {
-    Line(absl::StrFormat("  %-13s", name), parts...);
-  }
   void Heading(const std::string& text) {
     Line();
     Line(text);
@@ -323,7 +314,6 @@ class Writer {
   const uint64_t limit_;
   const NamedProfile& named_;
   const ProcessFacts& facts_;
-  Output* output_;
   absl::flat_hash_map<const HeapSite*, size_t> numbers_;
 };
 
