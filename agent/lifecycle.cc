@@ -127,6 +127,7 @@ bool RestartInChild() {
 void Start(char** environment, uint64_t return_address) {
   AgentScope scope;
   real::Resolve();
+  real::ResolveOptional();
   new_hooks::Bind();
   ReadConfig(environment);
   process::Gather();

@@ -156,7 +156,9 @@ void Resolve() {
   }
   resolving = false;
   resolved = true;
-  // These may be missing, and the message about it allocates: only now.
+}
+
+void ResolveOptional() {
   Find("free_sized", &free_sized);
   Find("free_aligned_sized", &free_aligned_sized);
 }

@@ -93,8 +93,11 @@ DeleteFunction NextDelete(DeleteOperator which);
 NewFunction LateNew(NewOperator which, void* caller);
 DeleteFunction LateDelete(DeleteOperator which, void* caller);
 
-// Finds all of the above; later calls do nothing.
+// Finds all that every libc has; later calls do nothing. Possibly called inside a malloc that libc makes under a lock of
+// its own (newlocale holds the one that dlerror's translation takes): no name that may be missing is looked up here.
 void Resolve();
+// Finds what may be missing. From the constructor alone.
+void ResolveOptional();
 
 // Does `function` come from the same loaded object as the next malloc?
 bool BesideMalloc(const void* function);

@@ -53,7 +53,7 @@ ProcessOptions SqliteInput() {
   options.env["HOME"] = "/nonexistent";
   options.stdin_text = R"(
 CREATE TABLE t(a INTEGER, b TEXT);
-WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 20000)
+WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < 200000)
   INSERT INTO t SELECT (i * 7919) % 100003, 'row ' || i FROM c;
 SELECT count(*), sum(a) FROM (SELECT a, b FROM t ORDER BY b DESC, a);
 SELECT a, b FROM t ORDER BY a LIMIT 100;
@@ -87,7 +87,7 @@ TEST_F(AgainstHeaptrack, Sqlite3HasTheSameFigures) {
   }
   EXPECT_LE(ignored_count, 1u) << "only the pool of libstdc++";
   const HeaptrackProfile::Totals truth = heaptrack.Sum(ignored);
-  ASSERT_GT(truth.allocations, 20'000u);
+  ASSERT_GT(truth.allocations, 200'000u);
 
   const nlohmann::json& heap = report.at("heap");
   const auto value = [&](const char* metric) {

@@ -72,6 +72,22 @@ SELECT no_such_column FROM t LIMIT 0;
   ExpectWhole(recording.dumps);
 }
 
+// A library's constructor makes this process's first allocation, inside newlocale, which holds a lock
+// of libc that looking up a missing name, and asking dlerror about it, takes too.
+TEST_P(Guest, GdbStartsWhoseFirstAllocationIsUnderALockOfLibc) {
+  REQUIRE_PROGRAM("gdb", "gdb");
+  const std::vector<std::string> argv = {"gdb", "-nx", "-batch", "-ex", "print 6 * 7"};
+  ProcessOptions options;
+  options.timeout = std::chrono::seconds(30);
+  const ProcessResult bare = RunProcess(argv, options);
+  const Recording recording = Record(argv, Settings(), options);
+  EXPECT_EQ(recording.process.exit_code, bare.exit_code) << recording.process.Describe();
+  EXPECT_EQ(recording.process.out, bare.out);
+  EXPECT_EQ(recording.process.err, bare.err);
+  EXPECT_EQ(Report(recording.dumps).at("loss").at("total"), 0);
+  EXPECT_FALSE(recording.dumps.empty());
+}
+
 TEST_P(Guest, RedisServesTheSameAndNamesItsFunctions) {
   REQUIRE_PROGRAM("redis-server", "redis-server");
   REQUIRE_PROGRAM("redis-benchmark", "redis-tools");
