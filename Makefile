@@ -64,6 +64,7 @@ ABSL_LIBS := $(shell pkg-config --libs absl_flat_hash_map absl_str_format 2>/dev
 ANALYZER_LIBS := -ldw -lelf -l:libiberty.a $(ABSL_LIBS)
 
 $(BUILD)/analyzer.d/%.o: analyzer/%.cc
+	$(if $(ABSL_LIBS),,$(error Debian packages are missing: run  make deps))
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(ANALYZER_CXXFLAGS) $(DEP) -c $< -o $@
 

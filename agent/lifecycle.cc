@@ -56,7 +56,6 @@ void Seed(ThreadState* t) {
 }
 
 bool WantedHere() {
-  if (getauxval(AT_SECURE) != 0) return false;
   if (config.mode == RunMode::kOff) return false;
   if (!MatchesPrograms(config.programs, process::Current().program)) return false;
   return !(config.ignore_children && process::ParentIsWatched());
@@ -112,6 +111,7 @@ void FinishQuickly() { FinishAs(EndState::kQuickExit, 0); }
 bool RestartInChild() {
   streams::Forget();
   modules::Forget();
+  thread_state.random = 0;  // the child draws its own samples
   if (config.ignore_children) {
     state.store(State::kOff);
     return false;
@@ -129,6 +129,10 @@ void Start(char** environment, uint64_t return_address) {
   real::Resolve();
   real::ResolveOptional();
   new_hooks::Bind();
+  if (getauxval(AT_SECURE) != 0) {  // nothing of the environment is believed, nothing is written
+    state.store(State::kOff);
+    return;
+  }
   ReadConfig(environment);
   process::Gather();
   if (!WantedHere() || !MapTables()) {
@@ -137,9 +141,10 @@ void Start(char** environment, uint64_t return_address) {
   }
   unwinder_works = whole_walk::Start(return_address);
   call_stack::SetUnwinder(unwinder_works);
-  if (!unwinder_works)
+  if (!unwinder_works) {
     Say("libunwind-x86_64.so.8 is missing or unusable: stacks through signal frames will be "
         "missing");
+  }
   if (!dump_writer::Open(unwinder_works)) {
     state.store(State::kOff);
     return;
