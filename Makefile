@@ -84,6 +84,7 @@ SAMPLES += $(BUILD)/samples/rust_leak
 endif
 
 samples: $(SAMPLES)
+	@$(if $(RUSTC),,echo "rustc not found: samples/rust_leak is left out")
 
 $(BUILD)/samples/%: samples/%.cc
 	@mkdir -p $(@D)
