@@ -24,7 +24,7 @@ struct Table {
   Counter* counters;
   uintptr_t mask;
 };
-extern Table table;
+extern __attribute__((visibility("hidden"))) Table table;
 
 inline Counter& CounterOf(uintptr_t block) {
   return table.counters[(block >> kGranuleShift) & table.mask];

@@ -37,7 +37,9 @@ namespace perfagent::real {
   X(pthread_mutex_unlock, int, (pthread_mutex_t * mutex), (mutex))                            \
   X(dlclose, int, (void* handle), (handle))
 
-#define PERFAGENT_REAL_POINTER(name, result, parameters, arguments) extern result(*name) parameters;
+// Hidden: the hooks then jump through the pointer itself and not through the GOT entry that leads to it.
+#define PERFAGENT_REAL_POINTER(name, result, parameters, arguments) \
+  extern __attribute__((visibility("hidden"))) result(*name) parameters;
 PERFAGENT_REAL_BASICS(PERFAGENT_REAL_POINTER)
 PERFAGENT_REAL_OTHERS(PERFAGENT_REAL_POINTER)
 #undef PERFAGENT_REAL_POINTER

@@ -44,6 +44,6 @@ struct alignas(64) ThreadState {
 };
 static_assert(sizeof(ThreadState) == 64);
 
-extern __thread ThreadState thread_state;
+extern __attribute__((visibility("hidden"))) __thread ThreadState thread_state;
 
 }  // namespace perfagent
