@@ -3,8 +3,6 @@
 #include <linux/fs.h>
 #include <sys/resource.h>
 #include <sys/statfs.h>
-#include <sys/utsname.h>
-#include <time.h>
 
 #include <cstring>
 #include <string_view>

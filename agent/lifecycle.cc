@@ -28,6 +28,7 @@ namespace lifecycle {
 
 namespace {
 
+enum class State : uint32_t { kIdle, kOn, kOff };
 std::atomic<State> state{State::kIdle};
 std::atomic<uint64_t> threads_seeded;
 bool unwinder_works;
@@ -90,8 +91,6 @@ void ReportLosses() {
   Say("lost ", lost, " events in ", std::string_view(dump_writer::Path()), ": ", causes.view());
 }
 
-// Registered before the loader registers its own finalizer, so it runs after all destructors of the program and its
-// libraries, with the status given to exit.
 void FinishAs(EndState how, int status) {
   AgentScope scope;
   if (!IsOn() || dump_writer::Header() == nullptr) return;
@@ -102,6 +101,8 @@ void FinishAs(EndState how, int status) {
   ReportLosses();
   if (config.verbose) Say("wrote ", std::string_view(dump_writer::Path()));
 }
+// Registered before the loader registers its own finalizer, so it runs after all destructors of the program and its
+// libraries, with the status given to exit.
 void Finish(int status, void*) { FinishAs(EndState::kExited, status); }
 void FinishQuickly() { FinishAs(EndState::kQuickExit, 0); }
 

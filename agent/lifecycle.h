@@ -7,13 +7,7 @@
 // Threads: Start runs once, from the library's constructor. Signals: Enter is safe under an AgentScope.
 #pragma once
 
-#include <cstdint>
-
-#include "agent/thread_state.h"
-
 namespace perfagent::lifecycle {
-
-enum class State : uint32_t { kIdle, kOn, kOff };
 
 // First act of every slow path, under an AgentScope: is this process recording, and is this thread ready to? In a forked
 // child the first call starts the child's own dump; on a thread's first call its countdowns are drawn. When the

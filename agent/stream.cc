@@ -86,16 +86,12 @@ void MarkEnding(void* value) {
 
 }  // namespace
 
-SegmentHeader* Stream::ClaimFor(SegmentKind kind) {
-  Loss cause;
-  SegmentHeader* fresh = dump_writer::ClaimSegment(&cause);
-  if (fresh == nullptr) {
-    counters::Add(cause);
-    return nullptr;
-  }
+SegmentHeader* Stream::ClaimFor(SegmentKind kind, Loss* cause) {
+  SegmentHeader* fresh = dump_writer::ClaimSegment(cause);
+  if (fresh == nullptr) return nullptr;
   const uint32_t bytes = kind == SegmentKind::kEvents ? PresentStep() : kSegmentPayload;
   if (!dump_writer::MakePresent(fresh, PayloadOf(fresh) + bytes)) {
-    counters::Add(Loss::kDiskFull);
+    *cause = Loss::kDiskFull;
     return nullptr;
   }
   fresh->kind = kind;
@@ -104,8 +100,12 @@ SegmentHeader* Stream::ClaimFor(SegmentKind kind) {
 }
 
 bool Stream::BeginSegment() {
-  SegmentHeader* fresh = ClaimFor(SegmentKind::kEvents);
-  if (fresh == nullptr) return false;
+  Loss cause;
+  SegmentHeader* fresh = ClaimFor(SegmentKind::kEvents, &cause);
+  if (fresh == nullptr) {
+    counters::Add(cause);
+    return false;
+  }
   fresh->sequence = sequence++;
   fresh->magic.store(kSegmentMagic, std::memory_order_release);
   SegmentHeader* full = segment;
@@ -167,7 +167,8 @@ LockTableSlot* Stream::SlotFor(uint64_t lock, uint64_t caller) {
   // Three quarters full, a fresh table: the reader adds up what several tables say of one lock.
   constexpr uint32_t kMostUsed = kLockTableSlots / 4 * 3;
   if (lock_table == nullptr || lock_slots_used >= kMostUsed) {
-    SegmentHeader* fresh = ClaimFor(SegmentKind::kLockTable);
+    Loss cause;  // whichever: it is the table that is missing
+    SegmentHeader* fresh = ClaimFor(SegmentKind::kLockTable, &cause);
     if (fresh == nullptr) return nullptr;
     fresh->magic.store(kSegmentMagic, std::memory_order_release);
     lock_table = fresh;

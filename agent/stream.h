@@ -52,7 +52,8 @@ struct Stream {
 
   bool BeginSegment();
   void Recover();
-  SegmentHeader* ClaimFor(SegmentKind kind);
+  // Null, with the cause, when there is none.
+  SegmentHeader* ClaimFor(SegmentKind kind, Loss* cause);
   LockTableSlot* SlotFor(uint64_t lock, uint64_t caller);
 
   Stream* next;                // in the list of all streams

@@ -128,7 +128,7 @@ class Writer : private LineWriter {
                   "frees of blocks from before the recording began (or from before fork)");
     WriteUnpaired(heap.overlaps, "blocks began where one was live: an end was not recorded");
     if (!facts_.has_unwinder)
-      Fact("lost", "stacks through signal handlers and realigned frames (libunwind was not found)");
+      Fact("no stacks", "through signal handlers and realigned frames (libunwind was not found)");
   }
 
   void WriteUnpaired(uint64_t count, const char* text) {

@@ -195,15 +195,15 @@ struct HeaderPage {
   uint32_t heap_enabled;
   uint32_t locks_enabled;
   uint32_t max_frames;
-  uint32_t unwinder;  // 1: libunwind was found and works; 0: stacks are missing
+  uint32_t unwinder;  // 1: libunwind works; 0: stacks that rules cannot walk are missing
   uint32_t reserved1;
   char host[64];  // text fields end with a zero byte
   char executable[1024];
   char command_line[2048];  // arguments separated by one space
   uint64_t checksum;        // XXH3-64 of the bytes before it
 
-  alignas(
-      64) std::atomic<uint32_t> segments_claimed;  // may exceed what fits: the excess found no room
+  // A count, and kSegmentsClosed.
+  alignas(64) std::atomic<uint32_t> segments_claimed;
   std::atomic<EndState> end_state;
   std::atomic<int32_t> exit_status;   // argument of exit(); valid when end_state is kExited
   std::atomic<uint32_t> paused;       // control word: 1 stops recording, 0 resumes
