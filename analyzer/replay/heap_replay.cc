@@ -6,7 +6,16 @@ namespace perfagent {
 
 HeapReplay::HeapReplay(const Process& process, size_t streams)
     : process_(process), streams_(streams), hints_(process.stack_count()) {
-  for (StreamState& state : streams_) state.thread = threads_++;
+  for (StreamState& state : streams_) {
+    state.thread = threads_++;
+    state.interval_bytes = process.facts.interval_bytes;
+  }
+}
+
+void HeapReplay::OnInterval(StreamId stream, const IntervalRecord& record) {
+  // Full mode has no interval, whatever a damaged file says.
+  if (process_.facts.mode == Mode::kSample)
+    streams_[stream.value()].interval_bytes = record.interval_bytes;
 }
 
 void HeapReplay::OnThread(StreamId stream, const ThreadRecord& record) {
@@ -26,7 +35,7 @@ void HeapReplay::OnFree(StreamId stream, const FreeRecord& record) {
     ++profile_.unpaired_frees;
     return;
   }
-  const Weight weight = WeightOf(block->size);
+  const Weight weight = block->weight;
   HeapMetrics& metrics = profile_.sites[block->site.value()].metrics;
   metrics.frees.Add(1, weight);
   if (IsTemporary(stream, *block, record.flags)) metrics.temporary.Add(1, weight);
@@ -40,7 +49,7 @@ void HeapReplay::OnRealloc(const ReallocRecord& record) {
     ++profile_.unpaired_reallocs;
     return;
   }
-  profile_.sites[block->site.value()].metrics.reallocations.Add(1, WeightOf(block->size));
+  profile_.sites[block->site.value()].metrics.reallocations.Add(1, block->weight);
 }
 
 void HeapReplay::OnReallocReturn(StreamId stream, const ReallocRecord& record) {
@@ -52,8 +61,8 @@ void HeapReplay::OnReallocReturn(StreamId stream, const ReallocRecord& record) {
 void HeapReplay::Begin(StreamId stream, HeapApi api, uint64_t time_ns, uint64_t address,
                        uint64_t size, uint64_t dump_stack) {
   const SiteId site = SiteOf(dump_stack, api);
-  const Weight weight = WeightOf(size);
   StreamState& state = streams_[stream.value()];
+  const Weight weight = Weight::OfBlock(size, state.interval_bytes);
   const uint64_t number = ++state.allocations;
   const double bytes = static_cast<double>(size);
 
@@ -62,7 +71,7 @@ void HeapReplay::Begin(StreamId stream, HeapApi api, uint64_t time_ns, uint64_t 
     ++profile_.overlaps;
     RemoveLive(slot->second);
   }
-  slot->second = {size, time_ns, number, site, state.thread};
+  slot->second = {size, time_ns, number, site, state.thread, weight};
 
   HeapMetrics& metrics = profile_.sites[site.value()].metrics;
   metrics.allocations.Add(1, weight);
@@ -85,16 +94,15 @@ std::optional<HeapReplay::Block> HeapReplay::End(uint64_t address, uint64_t time
   RemoveLive(block);
   // An inversion between threads makes no negative lifetime.
   const uint64_t lifetime_ns = time_ns - std::min(time_ns, block.time_ns);
-  profile_.sites[block.site.value()].lifetimes.Add(lifetime_ns, WeightOf(block.size));
+  profile_.sites[block.site.value()].lifetimes.Add(lifetime_ns, block.weight);
   return block;
 }
 
 void HeapReplay::RemoveLive(const Block& block) {
-  const Weight weight = WeightOf(block.size);
   const double bytes = static_cast<double>(block.size);
   Settle(block.site);
-  states_[block.site.value()].live_bytes.Remove(bytes, weight);
-  live_bytes_.Remove(bytes, weight);
+  states_[block.site.value()].live_bytes.Remove(bytes, block.weight);
+  live_bytes_.Remove(bytes, block.weight);
 }
 
 bool HeapReplay::IsTemporary(StreamId stream, const Block& block, uint64_t free_flags) const {
@@ -131,10 +139,9 @@ HeapProfile HeapReplay::Finish() {
   for (size_t i = 0; i < profile_.sites.size(); ++i) Settle(SiteId(i));
   // Summed anew from what is live: running sums of estimates carry rounding errors.
   for (const auto& [address, block] : live_) {
-    const Weight weight = WeightOf(block.size);
     HeapMetrics& metrics = profile_.sites[block.site.value()].metrics;
-    metrics.live_bytes.Add(static_cast<double>(block.size), weight);
-    metrics.live_blocks.Add(1, weight);
+    metrics.live_bytes.Add(static_cast<double>(block.size), block.weight);
+    metrics.live_blocks.Add(1, block.weight);
   }
   for (HeapSite& site : profile_.sites) {
     site.metrics.leaked_bytes = site.metrics.live_bytes;

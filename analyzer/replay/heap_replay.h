@@ -27,6 +27,7 @@ class HeapReplay {
   HeapReplay(const Process& process, size_t streams);
 
   void OnThread(StreamId stream, const ThreadRecord& record);
+  void OnInterval(StreamId stream, const IntervalRecord& record);
   void OnAlloc(StreamId stream, const AllocRecord& record);
   void OnFree(StreamId stream, const FreeRecord& record);
   void OnRealloc(const ReallocRecord& record);
@@ -44,8 +45,10 @@ class HeapReplay {
     uint64_t number;  // of this allocation in its stream
     SiteId site;
     ThreadOrdinal thread;
+    Weight weight;
   };
   struct StreamState {
+    uint64_t interval_bytes = 0;
     uint64_t allocations = 0;
     uint64_t tid = 0;
     ThreadOrdinal thread = 0;
@@ -67,9 +70,6 @@ class HeapReplay {
   std::optional<Block> End(uint64_t address, uint64_t time_ns);
   void RemoveLive(const Block& block);
   bool IsTemporary(StreamId stream, const Block& block, uint64_t free_flags) const;
-  Weight WeightOf(uint64_t size) const {
-    return Weight::OfBlock(size, process_.facts.interval_bytes);
-  }
   void Settle(SiteId site);
 
   const Process& process_;

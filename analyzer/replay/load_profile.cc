@@ -29,6 +29,8 @@ class ProfileSink : public RecordSink {
       locks_->OnAcquire(*acquire);
     } else if (const auto* thread = std::get_if<ThreadRecord>(&record)) {
       heap_->OnThread(stream, *thread);
+    } else if (const auto* interval = std::get_if<IntervalRecord>(&record)) {
+      heap_->OnInterval(stream, *interval);
     }
   }
   void OnReallocReturn(StreamId stream, const ReallocRecord& record) override {

@@ -108,6 +108,21 @@ class EventPrinter : public RecordSink {
     Begin(r.time_ns, Name(r.api)).Text(" ").Hex(r.lock).Text(" acquired");
     FinishEvent(r.stack);
   }
+  void Print(const IntervalRecord& r) {
+    line_.Text("# ");
+    Begin(r.time_ns, "interval ").Decimal(r.interval_bytes);
+    Finish();
+  }
+  void Print(const MarkRecord& r) {
+    line_.Text("# ");
+    Begin(r.time_ns, "mark ").Text(EscapeForTerminal(r.text));
+    Finish();
+  }
+  void Print(const UnseenRecord& r) {
+    line_.Text("# ");
+    Begin(r.time_ns, "unseen ").Text(EscapeForTerminal(r.path));
+    Finish();
+  }
 
   // In full mode the flags follow from the addresses.
   std::string_view ReallocFlags(const ReallocRecord& r) const {

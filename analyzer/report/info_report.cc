@@ -13,13 +13,13 @@ namespace perfagent {
 namespace {
 
 // In the order of the alternatives of Record.
-constexpr const char* kRecordNames[] = {"thread",    "thread_end",  "module_load", "module_unload",
-                                        "stack",     "alloc",       "free",        "realloc",
-                                        "lock_wait", "lock_acquire"};
+constexpr const char* kRecordNames[] = {
+    "thread",  "thread_end", "module_load",  "module_unload", "stack", "alloc", "free",
+    "realloc", "lock_wait",  "lock_acquire", "interval",      "mark",  "unseen"};
 static_assert(std::size(kRecordNames) == std::variant_size_v<Record>);
 
 bool IsEvent(size_t kind) {
-  return kind >= 5;  // alloc and all that follow
+  return kind >= 5 && kind <= 9;  // alloc to lock_acquire
 }
 
 class Writer : private LineWriter {

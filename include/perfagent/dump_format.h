@@ -45,6 +45,9 @@
 //                                         old ended at `time`, new began `duration` later
 //   kLockWait      api, result, time, wait_ns, lock, stack     time is when the wait began
 //   kLockAcquire   api, time, lock, stack                      a sampled acquisition
+//   kInterval      time, bytes            from here on the stream's blocks are sampled with this mean
+//   kMark          time, text             the program said so (perfagent.h)
+//   kUnseen        time, path             a loaded object whose malloc calls do not reach the agent
 //
 // Times are nanoseconds of CLOCK_MONOTONIC since HeaderPage::start_monotonic_ns. A stack id is defined
 // by a kStack record that was published, in this or another stream, before any record that uses it; id
@@ -52,6 +55,12 @@
 // call instruction (the return address), or one past the interrupted address where a signal came in;
 // the reader subtracts one before it looks a pc up. `epoch` counts unloads: a pc of a stack of epoch e
 // belongs to the module that contains it with load epoch <= e < unload epoch.
+//
+// In sampled mode a block was sampled with the mean of the last kInterval record before it in its
+// segment, or with HeaderPage::interval_bytes where there is none.
+//
+// Control words (HeaderPage::paused, interval_request) may be written by others while the process runs;
+// a value that is not allowed has no effect.
 //
 // When to raise kVersionMajor: with every change after which an old reader would misread. Readers
 // refuse other majors, naming both. kVersionMinor: with additions that an old reader can ignore.
@@ -64,7 +73,7 @@
 namespace perfagent {
 
 inline constexpr uint64_t kDumpMagic = 0x31504d5544414650;  // "PFADUMP1" in the file
-inline constexpr uint16_t kVersionMajor = 1;
+inline constexpr uint16_t kVersionMajor = 2;
 inline constexpr uint16_t kVersionMinor = 0;
 inline constexpr uint16_t kMachineX86_64 = 62;  // EM_X86_64
 
@@ -88,6 +97,9 @@ enum class EndState : uint32_t { kOpen = 0, kExited = 1, kQuickExit = 2 };
   X(kDiskFull, "disk_full", "segment unavailable: disk full or file system error")                \
   X(kFileFull, "file_full", "segment unavailable: MAX_SIZE reached")                              \
   X(kAfterExit, "after_exit", "segment unavailable: recording already closed by exit")            \
+  X(kSandboxed, "sandboxed", "segment unavailable: the program's seccomp filter forbids madvise") \
+  X(kQuietChild, "quiet_child",                                                                   \
+    "forked child not recorded: the program runs under its own filter")                           \
   X(kThreadSlots, "thread_slots", "thread not recorded: no room for its state")                   \
   X(kLiveSetFull, "live_set_full", "sampled block dropped: table of live blocks full")            \
   X(kLockTableFull, "lock_table_full", "contended wait not summed: lock table unavailable")       \
@@ -120,6 +132,9 @@ enum class Tag : uint8_t {
   kRealloc = 8,
   kLockWait = 9,
   kLockAcquire = 10,
+  kInterval = 11,
+  kMark = 12,
+  kUnseen = 13,
 };
 
 // The call that made an event: identifier, name as the program wrote it.
@@ -167,6 +182,10 @@ inline constexpr uint64_t kFreeTemporary =
 inline constexpr uint64_t kReallocEndsOld = 1;    // the old block was being tracked
 inline constexpr uint64_t kReallocBeginsNew = 2;  // the new block is tracked from here
 
+// What INTERVAL and interval_request may ask for.
+inline constexpr uint64_t kLeastInterval = 1;
+inline constexpr uint64_t kGreatestInterval = uint64_t{1} << 40;
+
 // One per process, at offset 0. Fields up to `checksum` never change after start; those after it
 // are live.
 struct HeaderPage {
@@ -200,6 +219,8 @@ struct HeaderPage {
   char host[64];  // text fields end with a zero byte
   char executable[1024];
   char command_line[2048];  // arguments separated by one space
+  char allocator[256];      // the object whose malloc the agent's passes calls on to
+  char bypassed_by[256];    // the object whose malloc comes before the agent's; empty: none
   uint64_t checksum;        // XXH3-64 of the bytes before it
 
   // A count, and kSegmentsClosed.
@@ -208,6 +229,8 @@ struct HeaderPage {
   std::atomic<int32_t> exit_status;   // argument of exit(); valid when end_state is kExited
   std::atomic<uint32_t> paused;       // control word: 1 stops recording, 0 resumes
   std::atomic<uint64_t> end_time_ns;  // since start; valid when end_state is kExited
+  // Control word: mean bytes between samples from now on; 0: interval_bytes.
+  std::atomic<uint64_t> interval_request;
   alignas(64) std::atomic<uint64_t> losses[kLossSlots];  // indexed by Loss
 };
 
@@ -238,10 +261,13 @@ inline constexpr size_t kLockTableSlots = kSegmentPayload / sizeof(LockTableSlot
 
 static_assert(sizeof(HeaderPage) <= kHeaderBytes);
 static_assert(offsetof(HeaderPage, host) == 128);
-static_assert(offsetof(HeaderPage, checksum) == 3264);
-static_assert(offsetof(HeaderPage, segments_claimed) == 3328);
-static_assert(offsetof(HeaderPage, losses) == 3392);
-static_assert(sizeof(HeaderPage) == 3648);
+static_assert(offsetof(HeaderPage, checksum) == 3776);
+static_assert(offsetof(HeaderPage, segments_claimed) == 3840);
+// scripts/perfagent reads and writes these two in the dumps of running processes.
+static_assert(offsetof(HeaderPage, paused) == 3852);
+static_assert(offsetof(HeaderPage, interval_request) == 3864);
+static_assert(offsetof(HeaderPage, losses) == 3904);
+static_assert(sizeof(HeaderPage) == 4160);
 static_assert(sizeof(SegmentHeader) == 128);
 static_assert(sizeof(LockTableSlot) == 32);
 static_assert(kLossCount <= kLossSlots);

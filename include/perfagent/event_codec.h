@@ -92,9 +92,22 @@ struct LockAcquireRecord {
   uint64_t stack;
 };
 
-using Record =
-    std::variant<ThreadRecord, ThreadEndRecord, ModuleLoadRecord, ModuleUnloadRecord, StackRecord,
-                 AllocRecord, FreeRecord, ReallocRecord, LockWaitRecord, LockAcquireRecord>;
+struct IntervalRecord {
+  uint64_t time_ns;
+  uint64_t interval_bytes;
+};
+struct MarkRecord {
+  uint64_t time_ns;
+  std::string_view text;
+};
+struct UnseenRecord {
+  uint64_t time_ns;
+  std::string_view path;
+};
+
+using Record = std::variant<ThreadRecord, ThreadEndRecord, ModuleLoadRecord, ModuleUnloadRecord,
+                            StackRecord, AllocRecord, FreeRecord, ReallocRecord, LockWaitRecord,
+                            LockAcquireRecord, IntervalRecord, MarkRecord, UnseenRecord>;
 
 inline constexpr size_t kMaxVarint = 10;
 // Largest encoding of a record without text or frames: a tag and eight fields.
@@ -184,6 +197,18 @@ class Encoder {
     Begin(Tag::kLockAcquire, static_cast<uint8_t>(r.api), r.time_ns);
     Difference(r.lock, &state_->last_lock);
     Varint(r.stack);
+  }
+  void Put(const IntervalRecord& r) {
+    Begin(Tag::kInterval, r.time_ns);
+    Varint(r.interval_bytes);
+  }
+  void Put(const MarkRecord& r) {
+    Begin(Tag::kMark, r.time_ns);
+    Text(r.text);
+  }
+  void Put(const UnseenRecord& r) {
+    Begin(Tag::kUnseen, r.time_ns);
+    Text(r.path);
   }
 
  private:
@@ -321,6 +346,24 @@ class Decoder {
         r.stack = Varint();
         return r;
       }
+      case Tag::kInterval: {
+        IntervalRecord r{};
+        r.time_ns = Time();
+        r.interval_bytes = Interval();
+        return r;
+      }
+      case Tag::kMark: {
+        MarkRecord r{};
+        r.time_ns = Time();
+        r.text = Text();
+        return r;
+      }
+      case Tag::kUnseen: {
+        UnseenRecord r{};
+        r.time_ns = Time();
+        r.path = Text();
+        return r;
+      }
     }
     error_ = "unknown record tag";
     return std::nullopt;
@@ -342,6 +385,12 @@ class Decoder {
     return r;
   }
 
+  uint64_t Interval() {
+    const uint64_t bytes = Varint();
+    if (bytes < kLeastInterval || bytes > kGreatestInterval)
+      error_ = "sampling interval out of range";
+    return bytes;
+  }
   uint64_t Time() { return Difference(&state_.last_time_ns); }
   uint64_t Difference(uint64_t* last) { return *last += UnZigZag(Varint()); }
 

@@ -89,8 +89,17 @@ void Fill(Sample* sample, std::mt19937_64* random) {
       sample->record = LockWaitRecord{
           RandomApi<LockApi>(random), number(), number(), number(), number(), number()};
       break;
-    default:
+    case 9:
       sample->record = LockAcquireRecord{RandomApi<LockApi>(random), number(), number(), number()};
+      break;
+    case 10:
+      sample->record = IntervalRecord{number(), number() % kGreatestInterval + 1};
+      break;
+    case 11:
+      sample->record = MarkRecord{number(), sample->text[0]};
+      break;
+    default:
+      sample->record = UnseenRecord{number(), sample->text[0]};
   }
 }
 
@@ -142,6 +151,9 @@ struct FieldsOf {
   Fields operator()(const LockAcquireRecord& r) const {
     return {{static_cast<uint64_t>(r.api), r.time_ns, r.lock, r.stack}, {}};
   }
+  Fields operator()(const IntervalRecord& r) const { return {{r.time_ns, r.interval_bytes}, {}}; }
+  Fields operator()(const MarkRecord& r) const { return {{r.time_ns}, {std::string(r.text)}}; }
+  Fields operator()(const UnseenRecord& r) const { return {{r.time_ns}, {std::string(r.path)}}; }
 };
 
 size_t SizeLimit(const Record& record, const Sample& sample) {
@@ -192,13 +204,25 @@ TEST(EventCodec, RecordsThatAreCutAreErrorsAtTheirBeginning) {
   }
 }
 
+TEST(EventCodec, AnIntervalThatNoAgentWritesIsRefused) {
+  for (const uint64_t interval : {uint64_t{0}, kGreatestInterval + 1, UINT64_MAX}) {
+    uint8_t bytes[kMaxPlainRecord];
+    CodecState state;
+    Encoder encoder(bytes, &state);
+    encoder.Put(IntervalRecord{1, interval});
+    Decoder decoder(std::span<const uint8_t>(bytes, encoder.size()));
+    EXPECT_FALSE(decoder.Next()) << interval;
+    EXPECT_STREQ(decoder.error(), "sampling interval out of range");
+  }
+}
+
 TEST(EventCodec, RandomBytesNeverReadOutsideTheirBounds) {
   std::mt19937_64 random(7);
   for (int round = 0; round < 20000; ++round) {
     // Exactly as large as needed: the address sanitizer sees any byte too many.
     std::vector<uint8_t> bytes(random() % 64);
     for (uint8_t& byte : bytes) {
-      byte = static_cast<uint8_t>(random() % 3 == 0 ? random() : random() % 12);
+      byte = static_cast<uint8_t>(random() % 3 == 0 ? random() : random() % 15);
     }
     Decoder decoder(bytes);
     while (const std::optional<Record> record = decoder.Next()) {
