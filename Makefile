@@ -88,7 +88,7 @@ samples: $(SAMPLES)
 
 $(BUILD)/samples/%: samples/%.cc
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $(STD) -O1 -g $(WARN) $(DEP) $< -o $@ -pthread -ldl
+	$(Q)$(CXX) $(STD) -O1 -g $(WARN) $(INC) $(DEP) $< -o $@ -pthread -ldl
 
 $(BUILD)/samples/lib%.so: samples/plugin/%.cc
 	@mkdir -p $(@D)
@@ -105,7 +105,7 @@ TEST_CXXFLAGS := $(STD) -O1 -g $(WARN) $(INC) -I.
 GTEST := -lgtest -lgtest_main -pthread
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 TSAN := -fsanitize=thread
-AGENT_PART_SRC := agent/config.cc agent/live_filter.cc agent/live_set.cc agent/stack_table.cc \
+AGENT_PART_SRC := agent/config.cc agent/live_filter.cc agent/live_set.cc agent/sandbox.cc agent/stack_table.cc \
   $(wildcard agent/unwind/*.cc)
 
 # $(call object_rule,directory,flags): sources of any room to $(BUILD)/directory.
@@ -159,7 +159,7 @@ $(BUILD)/tests/reader_fuzz: $(call objects,fuzz,tests/fuzz/reader_fuzz.cc tests/
 TEST_PROGRAMS := $(patsubst tests/e2e/programs/%.cc,$(BUILD)/tests/programs/%,$(wildcard tests/e2e/programs/*.cc))
 $(BUILD)/tests/programs/%: tests/e2e/programs/%.cc
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $(STD) -O1 -g $(WARN) -I. -fno-builtin $(DEP) $< -o $@ -pthread -ldl
+	$(Q)$(CXX) $(STD) -O1 -g $(WARN) $(INC) -I. -fno-builtin $(DEP) $< -o $@ -pthread -ldl
 
 TESTS := $(addprefix $(BUILD)/tests/,include_test agent_test agent_race_test analyzer_test e2e_test)
 FUZZ_SECONDS ?= 20
@@ -219,7 +219,7 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include/perfagent
 	install -m 755 $(BUILD)/analyzer scripts/perfagent $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(BUILD)/libperfagent.so $(DESTDIR)$(PREFIX)/lib
-	install -m 644 include/perfagent/dump_format.h include/perfagent/event_codec.h \
+	install -m 644 include/perfagent/dump_format.h include/perfagent/event_codec.h include/perfagent/perfagent.h \
 	  $(DESTDIR)$(PREFIX)/include/perfagent
 
 -include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)

@@ -1,7 +1,7 @@
 #include "agent/agent_scope.h"
 
+#include "agent/readable.h"
 #include "agent/stream.h"
-#include "agent/sys.h"
 
 namespace perfagent {
 
@@ -14,8 +14,7 @@ bool AgentScope::WasAbandoned(uintptr_t guard) const {
     if (range.Contains(guard) && range.Contains(self)) return true;
   }
   // A fiber's stack may be gone altogether.
-  return !sys::Readable(guard) ||
-         *reinterpret_cast<const volatile uint64_t*>(guard) != CookieAt(guard);
+  return !Readable(guard) || *reinterpret_cast<const volatile uint64_t*>(guard) != CookieAt(guard);
 }
 
 }  // namespace perfagent

@@ -2,6 +2,7 @@
 
 #include "agent/config.h"
 #include "agent/modules.h"
+#include "agent/sandbox.h"
 #include "agent/stack_table.h"
 #include "agent/unwind/rule_walk.h"
 
@@ -17,7 +18,9 @@ whole_walk::Walk WalkStack(Stream* stream, const whole_walk::Registers& register
                      &walk)) {
     return walk;
   }
-  if (unwinder_works) walk = whole_walk::Run(registers, &stream->stack, stream->pcs, config.depth);
+  // It blocks signals and maps memory: calls that a filter need not allow.
+  if (unwinder_works && !sandbox::Entered())
+    walk = whole_walk::Run(registers, &stream->stack, stream->pcs, config.depth);
   return walk;
 }
 

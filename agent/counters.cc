@@ -14,6 +14,11 @@ std::atomic<uint64_t>& Counter(Loss cause) {
   return header != nullptr ? header->losses[index] : waiting[index];
 }
 
+// The others lose a detail of an event, or a process.
+bool IsEvent(Loss cause) {
+  return cause != Loss::kNoStack && cause != Loss::kModuleTableFull && cause != Loss::kQuietChild;
+}
+
 }  // namespace
 
 void Add(Loss cause, uint64_t count) { Counter(cause).fetch_add(count, std::memory_order_relaxed); }
@@ -24,7 +29,7 @@ uint64_t TotalEvents() {
   uint64_t total = 0;
   for (size_t i = 0; i < kLossCount; ++i) {
     const auto cause = static_cast<Loss>(i);
-    if (cause != Loss::kNoStack && cause != Loss::kModuleTableFull) total += Get(cause);
+    if (IsEvent(cause)) total += Get(cause);
   }
   return total;
 }

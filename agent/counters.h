@@ -14,7 +14,7 @@ namespace perfagent::counters {
 
 void Add(Loss cause, uint64_t count = 1);
 uint64_t Get(Loss cause);
-// All causes together, but for those that only lose a detail (kNoStack, kModuleTableFull).
+// All causes together, but for those that lose no event (kNoStack, kModuleTableFull, kQuietChild).
 uint64_t TotalEvents();
 
 }  // namespace perfagent::counters

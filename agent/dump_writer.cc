@@ -9,6 +9,9 @@
 
 #include "agent/config.h"
 #include "agent/process.h"
+#include "agent/readable.h"
+#include "agent/real.h"
+#include "agent/sandbox.h"
 #include "agent/text.h"
 
 #define XXH_INLINE_ALL
@@ -28,8 +31,9 @@ constexpr uint64_t kSmallestFile = kHeaderBytes + kSegmentBytes;
 using PathText = Text<kPathBytes>;
 
 char path[kPathBytes];
-unsigned char* base;     // of the mapping; belongs to the process whose `own` is set
-uint32_t segment_limit;  // segments that fit
+unsigned char* base;                   // of the mapping; belongs to the process whose `own` is set
+uint32_t segment_limit;                // segments that fit
+uintptr_t reserve_begin, reserve_end;  // segments that are present already
 dev_t file_device;
 ino_t file_inode;
 
@@ -172,6 +176,8 @@ void FillHeader(const process::Facts& facts, uint64_t size, bool unwinder_works)
   CopyText(h->host, facts.host);
   CopyText(h->executable, facts.executable);
   CopyText(h->command_line, facts.command_line);
+  CopyText(h->allocator, facts.allocator);
+  CopyText(h->bypassed_by, facts.bypassed_by);
   h->paused.store(config.paused);
   h->magic = kDumpMagic;
   h->checksum = XXH3_64bits(h, offsetof(HeaderPage, checksum));
@@ -218,9 +224,9 @@ bool Open(bool unwinder_works) {
   void* mapping = sys::Map(size, PROT_READ | PROT_WRITE, MAP_SHARED, fd);
   if (mapping == nullptr) return Refuse(fd, "the file system does not share mappings", 0);
   sys::Advise(mapping, size, MADV_DONTFORK);
-  if (!MakePresent(mapping, static_cast<unsigned char*>(mapping) + kHeaderBytes)) {
+  if (const int error = sys::Advise(mapping, kHeaderBytes, MADV_POPULATE_WRITE); error != 0) {
     sys::Unmap(mapping, size);
-    return Refuse(fd, "no room on disk for the dump's header", 0);
+    return Refuse(fd, "no room on disk for the dump's header", error);
   }
   sys::Close(fd);
   base = static_cast<unsigned char*>(mapping);
@@ -248,11 +254,24 @@ SegmentHeader* ClaimSegment(Loss* cause) {
   return reinterpret_cast<SegmentHeader*>(base + kHeaderBytes + size_t{next} * kSegmentBytes);
 }
 
-bool MakePresent(void* begin, void* end) {
-  constexpr uintptr_t kPage = 4096;
-  const uintptr_t first = reinterpret_cast<uintptr_t>(begin) & ~(kPage - 1);
-  const uintptr_t last = (reinterpret_cast<uintptr_t>(end) + kPage - 1) & ~(kPage - 1);
-  return sys::Advise(reinterpret_cast<void*>(first), last - first, MADV_POPULATE_WRITE) == 0;
+bool MakePresent(void* begin, void* end, Loss* cause) {
+  const uintptr_t first = reinterpret_cast<uintptr_t>(begin) & ~(kPageBytes - 1);
+  const uintptr_t last = (reinterpret_cast<uintptr_t>(end) + kPageBytes - 1) & ~(kPageBytes - 1);
+  if (first >= reserve_begin && last <= reserve_end) return true;
+  *cause = sandbox::MayAdvise() ? Loss::kDiskFull : Loss::kSandboxed;
+  return sandbox::MayAdvise() &&
+         sys::Advise(reinterpret_cast<void*>(first), last - first, MADV_POPULATE_WRITE) == 0;
+}
+
+void MakeReserve() {
+  constexpr uint32_t kSegments = 128;  // 4 MiB
+  const uint32_t next = Header()->segments_claimed.load();
+  if (next >= segment_limit) return;  // or closed
+  const uint32_t count = segment_limit - next < kSegments ? segment_limit - next : kSegments;
+  unsigned char* begin = base + kHeaderBytes + size_t{next} * kSegmentBytes;
+  if (sys::Advise(begin, count * kSegmentBytes, MADV_POPULATE_WRITE) != 0) return;
+  reserve_begin = reinterpret_cast<uintptr_t>(begin);
+  reserve_end = reserve_begin + count * kSegmentBytes;
 }
 
 void Close(EndState how, int exit_status, uint64_t end_time_ns) {
@@ -263,6 +282,7 @@ void Close(EndState how, int exit_status, uint64_t end_time_ns) {
   header->exit_status.store(exit_status);
   header->end_time_ns.store(end_time_ns);
   header->end_state.store(how);
+  if (sandbox::Entered()) return;  // the file keeps its sparse size
   const int fd = sys::Open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return;
   struct stat file = {};

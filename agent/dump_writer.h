@@ -28,8 +28,12 @@ const char* Path();
 // The next free segment; its memory is not present yet. Null when there is none, with `*cause` saying why.
 SegmentHeader* ClaimSegment(Loss* cause);
 
-// Makes [begin, end) of a claimed segment writable without faults. False: disk full or file system error.
-bool MakePresent(void* begin, void* end);
+// Makes [begin, end) of a claimed segment writable without faults. False, with `*cause`: disk full, file system error, or
+// a seccomp filter.
+bool MakePresent(void* begin, void* end, Loss* cause);
+
+// Makes some segments present that will be claimed next: what can be recorded where MakePresent may no longer ask.
+void MakeReserve();
 
 // At exit: records how the process ended and gives back the part of the file that no segment claimed.
 // Segments already claimed go on being recorded into.

@@ -1,5 +1,6 @@
 #include "agent/lifecycle.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
 
@@ -15,6 +16,7 @@
 #include "agent/process.h"
 #include "agent/real.h"
 #include "agent/sampler.h"
+#include "agent/sandbox.h"
 #include "agent/stack_table.h"
 #include "agent/stream.h"
 #include "agent/text.h"
@@ -48,7 +50,7 @@ void Seed(ThreadState* t) {
   const uint64_t number = threads_seeded.fetch_add(1);
   t->random = sampler::Scramble(process::Current().seed ^ sampler::Scramble(number)) | 1;
   if (!FullMode()) {
-    t->bytes_left = sampler::DrawGap(&t->random, config.interval_bytes);
+    sampler::DrawCountdown(t, Interval());
     t->locks_left = sampler::DrawGap(&t->random, process::kAcquireInterval);
     t->wait_left_ns = sampler::DrawGap(&t->random, process::kWaitIntervalNs);
   }
@@ -78,9 +80,18 @@ void OpenFilter() {
   }
 }
 
+// The program's own malloc comes before the agent's: what still arrives here is not its heap.
+void LeaveHeapToBypass() {
+  const char* bypass = process::Current().bypassed_by;
+  if (*bypass == 0 || !config.heap) return;
+  config.heap = false;
+  Say(bypass, " defines malloc itself, before the agent: the heap is not recorded",
+      config.locks ? ", locks are" : "");
+}
+
 void ReportLosses() {
   const uint64_t lost = counters::TotalEvents();
-  if (lost == 0) return;
+  if (lost == 0 || sandbox::Entered()) return;
   Text<1024> causes;
 #define PERFAGENT_LOSS_TEXT(id, name, help)                             \
   if (const uint64_t count = counters::Get(Loss::id); count != 0) {     \
@@ -99,12 +110,16 @@ void FinishAs(EndState how, int status) {
   }
   dump_writer::Close(how, status, process::NowNs());
   ReportLosses();
-  if (config.verbose) Say("wrote ", std::string_view(dump_writer::Path()));
+  if (config.verbose && !sandbox::Entered()) Say("wrote ", std::string_view(dump_writer::Path()));
 }
 // Registered before the loader registers its own finalizer, so it runs after all destructors of the program and its
 // libraries, with the status given to exit.
 void Finish(int status, void*) { FinishAs(EndState::kExited, status); }
 void FinishQuickly() { FinishAs(EndState::kQuickExit, 0); }
+
+void CountQuietChild() {
+  if (sandbox::Entered() && dump_writer::Header() != nullptr) counters::Add(Loss::kQuietChild);
+}
 
 // At a forked child's first event, not at the fork: most children exec at once, and would each leave an empty dump.
 // What a child inherited names its parent's dump. Its tables were wiped by the kernel (MADV_WIPEONFORK); the rest is
@@ -113,7 +128,7 @@ bool RestartInChild() {
   streams::Forget();
   modules::Forget();
   thread_state.random = 0;  // the child draws its own samples
-  if (config.ignore_children) {
+  if (config.ignore_children || sandbox::Entered()) {
     state.store(State::kOff);
     return false;
   }
@@ -140,6 +155,7 @@ void Start(char** environment, uint64_t return_address) {
     state.store(State::kOff);
     return;
   }
+  LeaveHeapToBypass();
   unwinder_works = whole_walk::Start(return_address);
   call_stack::SetUnwinder(unwinder_works);
   if (!unwinder_works) {
@@ -152,7 +168,9 @@ void Start(char** environment, uint64_t return_address) {
   }
   streams::Start();
   on_exit(Finish, nullptr);
-  static_cast<void>(at_quick_exit(FinishQuickly));  // without it the dump is whole, but not trimmed
+  // Without these two the dump is whole, but not trimmed, and quiet children are not counted.
+  static_cast<void>(at_quick_exit(FinishQuickly));
+  static_cast<void>(pthread_atfork(nullptr, CountQuietChild, nullptr));
   OpenFilter();
   state.store(State::kOn);
   if (config.verbose) Say("recording to ", std::string_view(dump_writer::Path()));
@@ -186,6 +204,17 @@ bool IsOn() { return state.load(std::memory_order_acquire) == State::kOn; }
 
 void Refused() {
   if (IsOn() && thread_state.quiet == 0) counters::Add(Loss::kReentered);
+}
+
+void BeforeSandbox(bool may_advise) {
+  if (!IsOn() || dump_writer::Header() == nullptr) return;
+  streams::MakeReserve();
+  if (!may_advise) dump_writer::MakeReserve();
+}
+
+uint64_t Interval() {
+  const uint64_t asked = dump_writer::Header()->interval_request.load(std::memory_order_relaxed);
+  return asked >= kLeastInterval && asked <= kGreatestInterval ? asked : config.interval_bytes;
 }
 
 bool Paused() { return dump_writer::Header()->paused.load(std::memory_order_relaxed) == 1; }

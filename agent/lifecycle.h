@@ -7,6 +7,8 @@
 // Threads: Start runs once, from the library's constructor. Signals: Enter is safe under an AgentScope.
 #pragma once
 
+#include <cstdint>
+
 namespace perfagent::lifecycle {
 
 // First act of every slow path, under an AgentScope: is this process recording, and is this thread ready to? In a forked
@@ -20,8 +22,13 @@ void Refused();
 // Has Start completed, with recording wanted?
 bool IsOn();
 
-// Has recording been paused through the dump's header page?
+// The control words in the dump's header page, believed where they hold what they may: has recording been paused, and
+// with which mean are blocks sampled from now on?
 bool Paused();
+uint64_t Interval();
+
+// The program is about to put a seccomp filter on itself: sets aside what cannot be had afterwards.
+void BeforeSandbox(bool may_advise);
 
 bool FullMode();
 

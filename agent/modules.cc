@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "agent/process.h"
+#include "agent/readable.h"
 #include "agent/sys.h"
 #include "agent/text.h"
 
@@ -55,7 +56,7 @@ bool Known(uint64_t address) {
 // The build id in the notes of a mapped object; empty when it has none. The ELF header is at the start of the mapping.
 std::string_view BuildIdOf(uint64_t start, uint64_t bias) {
   const auto* elf = reinterpret_cast<const ElfW(Ehdr)*>(start);
-  if (!sys::Readable(start) || memcmp(elf->e_ident, ELFMAG, SELFMAG) != 0) return {};
+  if (!Readable(start) || memcmp(elf->e_ident, ELFMAG, SELFMAG) != 0) return {};
   const auto* headers = reinterpret_cast<const ElfW(Phdr)*>(start + elf->e_phoff);
   for (size_t i = 0; i < elf->e_phnum; ++i) {
     if (headers[i].p_type != PT_NOTE) continue;

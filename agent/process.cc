@@ -1,11 +1,14 @@
 #include "agent/process.h"
 
+#include <pthread.h>
 #include <sys/utsname.h>
 
 #include <cstring>
 
 #include "agent/config.h"
+#include "agent/real.h"
 #include "agent/sampler.h"
+#include "agent/sandbox.h"
 #include "agent/text.h"
 
 namespace perfagent::process {
@@ -13,6 +16,13 @@ namespace perfagent::process {
 namespace {
 
 Facts facts;
+
+// glibc keeps a thread's id in its control block, at the same place from 2.35 on; believed when it held the truth at start.
+constexpr uintptr_t kTidOffset = 0x2d0;
+bool control_block_has_tid;
+uint32_t TidInControlBlock() {
+  return *reinterpret_cast<const volatile uint32_t*>(pthread_self() + kTidOffset);
+}
 
 void ReadExecutable() {
   const long size = sys::Call(SYS_readlink, sys::Word("/proc/self/exe"),
@@ -63,6 +73,12 @@ void ReadWorkingDirectory() {
   }
 }
 
+// The loader's name for the program itself is empty.
+const char* NamedOr(const char* path, const char* program) {
+  if (path == nullptr) return "";
+  return *path != 0 ? path : program;
+}
+
 uint64_t RandomSeed() {
   uint64_t seed = 0;
   constexpr long kNonBlocking = 1;
@@ -76,6 +92,7 @@ uint64_t RandomSeed() {
 
 void Gather() {
   facts.pid = static_cast<uint32_t>(sys::Pid());
+  control_block_has_tid = TidInControlBlock() == static_cast<uint32_t>(sys::Tid());
   facts.start_monotonic_ns = ClockNs(CLOCK_MONOTONIC);
   facts.start_realtime_ns = ClockNs(CLOCK_REALTIME);
   ReadExecutable();
@@ -83,11 +100,19 @@ void Gather() {
   ReadStat();
   ReadHost();
   ReadWorkingDirectory();
+  facts.bypassed_by = NamedOr(real::BypassPath(), facts.executable);
+  facts.allocator = *facts.bypassed_by != 0 ? facts.bypassed_by
+                                            : NamedOr(real::AllocatorPath(), facts.executable);
   // A forked child must not repeat its parent's draws.
   facts.seed = config.seed != 0 ? config.seed : RandomSeed();
 }
 
 const Facts& Current() { return facts; }
+
+uint32_t ThreadId() {
+  if (!sandbox::Entered()) return static_cast<uint32_t>(sys::Tid());
+  return control_block_has_tid ? TidInControlBlock() : 0;
+}
 
 bool ParentIsWatched() {
   Text<64> name;

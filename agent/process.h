@@ -26,6 +26,8 @@ struct Facts {
   char command_line[2048];
   char host[65];
   char working_directory[1024];
+  const char* allocator;    // the object whose malloc serves the program
+  const char* bypassed_by;  // the object whose malloc comes before the agent's; empty: none
 };
 
 void Gather();
@@ -39,6 +41,9 @@ inline uint64_t ClockNs(clockid_t clock) {
 
 // Nanoseconds of CLOCK_MONOTONIC since Gather.
 inline uint64_t NowNs() { return ClockNs(CLOCK_MONOTONIC) - Current().start_monotonic_ns; }
+
+// The calling thread's id, as the kernel numbers it.
+uint32_t ThreadId();
 
 // Is libperfagent.so mapped in the parent process? Then this one is a child for CHILDREN=ignore.
 bool ParentIsWatched();

@@ -1,6 +1,7 @@
 #include "agent/real.h"
 
 #include <dlfcn.h>
+#include <link.h>
 
 #include <cstring>
 #include <initializer_list>
@@ -174,6 +175,21 @@ NewFunction LateNew(NewOperator which, void* caller) {
 }
 DeleteFunction LateDelete(DeleteOperator which, void* caller) {
   return reinterpret_cast<DeleteFunction>(LateOperator(kDeleteNames[which], caller));
+}
+
+const char* AllocatorPath() {
+  const struct link_map* map = MapOf(reinterpret_cast<const void*>(malloc));
+  return map != nullptr ? map->l_name : nullptr;
+}
+
+const char* BypassPath() {
+  const struct link_map* own = MapOf(reinterpret_cast<const void*>(&Resolve));
+  for (const char* name : {"malloc", "free"}) {
+    // glibc has both, so neither look-up fails.
+    const struct link_map* first = MapOf(dlsym(RTLD_DEFAULT, name));
+    if (first != nullptr && first != own) return first->l_name;
+  }
+  return nullptr;
 }
 
 bool BesideMalloc(const void* function) {

@@ -35,7 +35,12 @@ namespace perfagent::real {
   X(pthread_mutex_clocklock, int,                                                             \
     (pthread_mutex_t * mutex, clockid_t clock, const timespec* until), (mutex, clock, until)) \
   X(pthread_mutex_unlock, int, (pthread_mutex_t * mutex), (mutex))                            \
-  X(dlclose, int, (void* handle), (handle))
+  X(dlclose, int, (void* handle), (handle))                                                   \
+  X(prctl, int,                                                                               \
+    (int operation, unsigned long a, unsigned long b, unsigned long c, unsigned long d),      \
+    (operation, a, b, c, d))                                                                  \
+  X(syscall, long, (long number, long a, long b, long c, long d, long e, long f),             \
+    (number, a, b, c, d, e, f))
 
 // Hidden: the hooks then jump through the pointer itself and not through the GOT entry that leads to it.
 #define PERFAGENT_REAL_POINTER(name, result, parameters, arguments) \
@@ -100,6 +105,11 @@ DeleteFunction LateDelete(DeleteOperator which, void* caller);
 void Resolve();
 // Finds what may be missing. From the constructor alone.
 void ResolveOptional();
+
+// The object that has the next malloc, and the one whose malloc or free a call from the program finds before the agent's;
+// null: none. The program's own name is empty. Valid while that object is loaded.
+const char* AllocatorPath();
+const char* BypassPath();
 
 // Does `function` come from the same loaded object as the next malloc?
 bool BesideMalloc(const void* function);

@@ -14,23 +14,31 @@ namespace {
 
 uintptr_t Address(const void* block) { return reinterpret_cast<uintptr_t>(block); }
 
-// Charges the allocation to the thread's countdown. True: it is recorded.
-bool Charge(size_t size) {
+struct Sample {
+  bool taken;
+  uint64_t interval_bytes;  // the mean with which it was
+};
+
+// Charges the allocation to the thread's countdown: is it recorded?
+Sample Charge(size_t size) {
   ThreadState& t = thread_state;
-  if (t.Spend(size)) return false;
-  if (!lifecycle::FullMode()) t.bytes_left = sampler::DrawGap(&t.random, config.interval_bytes);
-  return !lifecycle::Paused();
+  const uint64_t interval = t.interval_bytes;
+  if (t.Spend(size)) return {false, interval};
+  const bool taken =
+      lifecycle::FullMode() || sampler::EndCountdown(&t, size, lifecycle::Interval());
+  return {taken && !lifecycle::Paused(), interval};
 }
 
 // From now on the block's free is looked for. False: no room, the sample is dropped and counted.
-bool Track(const void* block, Stream* stream) {
+bool Track(const void* block, const Sample& sample, Stream* stream) {
   if (lifecycle::FullMode()) return true;
   if (!live_set::Insert(Address(block))) {
     counters::Add(Loss::kLiveSetFull);
     return false;
   }
-  thread_state.last_sampled = Address(block);
+  stream->last_sampled = Address(block);
   stream->left_after_sample = thread_state.bytes_left;
+  stream->DescribeInterval(sample.interval_bytes);
   return true;
 }
 
@@ -45,9 +53,8 @@ bool UntrackOnly(const void* block) {
 
 // No allocation of this thread since it sampled `block`: each would have changed the countdown.
 bool FreedAtOnce(const void* block, const Stream* stream) {
-  ThreadState& t = thread_state;
-  return !lifecycle::FullMode() && t.last_sampled == Address(block) &&
-         stream->left_after_sample == t.bytes_left;
+  return !lifecycle::FullMode() && stream->last_sampled == Address(block) &&
+         stream->left_after_sample == thread_state.bytes_left;
 }
 
 }  // namespace
@@ -55,12 +62,14 @@ bool FreedAtOnce(const void* block, const Stream* stream) {
 void RecordAlloc(HeapApi api, const void* block, size_t size) {
   AgentScope scope;
   if (!scope) return lifecycle::Refused();
-  if (!lifecycle::Enter() || !Charge(size)) return;
+  if (!lifecycle::Enter()) return;
+  const Sample sample = Charge(size);
+  if (!sample.taken) return;
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
   const uint64_t now = process::NowNs();
   const uint64_t stack = call_stack::Take(stream, whole_walk::Capture());
-  if (!Track(block, stream)) return;
+  if (!Track(block, sample, stream)) return;
   stream->Put(AllocRecord{api, now, Address(block), size, stack});
 }
 
@@ -98,8 +107,8 @@ void RecordRealloc(HeapApi api, const ReallocClaim& claim, const void* old_block
   AgentScope scope;
   if (!scope) return lifecycle::Refused();
   if (!lifecycle::Enter()) return;
-  const bool sampled = new_block != nullptr && Charge(size);
-  if (!sampled && !claim.tracked) return;
+  const Sample sample = new_block != nullptr ? Charge(size) : Sample{};
+  if (!sample.taken && !claim.tracked) return;
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
   const uint64_t now = process::NowNs();
@@ -108,7 +117,7 @@ void RecordRealloc(HeapApi api, const ReallocClaim& claim, const void* old_block
     stream->Put(FreeRecord{api, 0, claim.time_ns, Address(old_block), stack});
     return;
   }
-  const bool tracked = sampled && Track(new_block, stream);
+  const bool tracked = sample.taken && Track(new_block, sample, stream);
   if (old_block == nullptr) {
     if (tracked) stream->Put(AllocRecord{api, now, Address(new_block), size, stack});
     return;

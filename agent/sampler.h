@@ -1,7 +1,7 @@
 // sampler.h: when is the next sample? Exponential draws for Poisson sampling.
 //
 // Every byte (nanosecond, acquisition) is marked with probability 1/mean; the gap between marks is exponential. After a
-// sample, and only then, a new gap is drawn; what the last allocation ran past its mark is discarded (the exponential
+// sample, or when the mean changes, a new gap is drawn; what the last allocation ran past its mark is discarded (the exponential
 // has no memory). A call of size s is sampled with p = 1 - exp(-(s + 1) / mean).
 //
 // Threads: state is in ThreadState. No libm: the guest may not have it, and the agent needs libc alone.
@@ -52,6 +52,36 @@ inline uint64_t DrawGap(uint64_t* random, uint64_t mean) {
   // 53 random bits in (0, 1].
   const double u = static_cast<double>((NextRandom(random) >> 11) + 1) * 0x1p-53;
   return static_cast<uint64_t>(-Log(u) * static_cast<double>(mean));
+}
+
+// A longer gap is waited for in parts, so that a thread notices in time when another mean is asked for.
+inline constexpr uint64_t kLongestWait = 16 << 20;
+
+inline void StartCountdown(ThreadState* t, uint64_t gap) {
+  t->gap_is_cut = gap > kLongestWait;
+  t->bytes_left = t->gap_is_cut ? kLongestWait : gap;
+}
+inline void DrawCountdown(ThreadState* t, uint64_t mean) {
+  t->interval_bytes = mean;
+  StartCountdown(t, DrawGap(&t->random, mean));
+}
+
+// The countdown ended within a call that allocates `size` bytes, and goes on with `next_mean`. True: the call is sampled,
+// with the mean that t->interval_bytes had before. A cut decides nothing about the call: what follows the cut is decided by
+// a fresh draw with the same mean, so that every call has one mean and p = 1 - exp(-(size + 1) / mean).
+inline bool EndCountdown(ThreadState* t, uint64_t size, uint64_t next_mean) {
+  bool sampled = true;
+  if (t->gap_is_cut != 0) {
+    const uint64_t last = size - t->bytes_left;  // of the call's bytes after the cut, from 0
+    const uint64_t gap = DrawGap(&t->random, t->interval_bytes);
+    sampled = gap <= last;
+    if (!sampled && t->interval_bytes == next_mean) {
+      StartCountdown(t, gap - last - 1);
+      return false;
+    }
+  }
+  DrawCountdown(t, next_mean);
+  return sampled;
 }
 
 }  // namespace perfagent::sampler

@@ -10,6 +10,7 @@
 #include "agent/config.h"
 #include "agent/dump_writer.h"
 #include "agent/process.h"
+#include "agent/sandbox.h"
 #include "agent/sys.h"
 #include "agent/thread_state.h"
 
@@ -43,7 +44,8 @@ void Seal(SegmentHeader* segment) {
 // Linux thread ids are reused: our own id means that the former owner is gone.
 bool ThreadIsGone(int32_t tid, int32_t self) {
   constexpr long kNoSuchProcess = -3;
-  return tid == self || sys::Call(SYS_tgkill, sys::Pid(), tid, 0) == kNoSuchProcess;
+  if (tid == self) return true;
+  return !sandbox::Entered() && sys::Call(SYS_tgkill, sys::Pid(), tid, 0) == kNoSuchProcess;
 }
 
 Stream* TakeOverEnded(int32_t self) {
@@ -61,8 +63,19 @@ Stream* TakeOverEnded(int32_t self) {
   return nullptr;
 }
 
+// Room for streams where mmap may not be called; taken from the front.
+std::atomic<Stream*> reserve;
+Stream* reserve_end;
+
+Stream* TakeFromReserve() {
+  Stream* next = reserve.load();
+  while (next != reserve_end && !reserve.compare_exchange_weak(next, next + 1)) {
+  }
+  return next != reserve_end ? next : nullptr;
+}
+
 Stream* Make(int32_t self) {
-  void* memory = sys::Reserve(sizeof(Stream));
+  void* memory = sandbox::Entered() ? TakeFromReserve() : sys::Reserve(sizeof(Stream));
   if (memory == nullptr) return nullptr;
   Stream* stream = new (memory) Stream();
   stream->number = stream_count.fetch_add(1);
@@ -87,13 +100,12 @@ void MarkEnding(void* value) {
 }  // namespace
 
 SegmentHeader* Stream::ClaimFor(SegmentKind kind, Loss* cause) {
-  SegmentHeader* fresh = dump_writer::ClaimSegment(cause);
+  SegmentHeader* fresh = unready != nullptr ? unready : dump_writer::ClaimSegment(cause);
   if (fresh == nullptr) return nullptr;
   const uint32_t bytes = kind == SegmentKind::kEvents ? PresentStep() : kSegmentPayload;
-  if (!dump_writer::MakePresent(fresh, PayloadOf(fresh) + bytes)) {
-    *cause = Loss::kDiskFull;
-    return nullptr;
-  }
+  const bool present = dump_writer::MakePresent(fresh, PayloadOf(fresh) + bytes, cause);
+  unready = present ? nullptr : fresh;
+  if (!present) return nullptr;
   fresh->kind = kind;
   fresh->stream = number;
   return fresh;
@@ -115,6 +127,7 @@ bool Stream::BeginSegment() {
   if (full != nullptr) Seal(full);
   // Every segment says whose it is: one that is lost to damage takes only its own events along.
   name[0] = 0;
+  interval_bytes = 0;
   DescribeThread();
   return true;
 }
@@ -133,20 +146,27 @@ void Stream::Recover() {
   committed = published;
 }
 
+bool Stream::MakePresent(size_t bytes, Loss* cause) {
+  if (bytes <= present) return true;
+  uint8_t* payload = PayloadOf(segment);
+  const size_t wanted = bytes + PresentStep();
+  const size_t until = wanted < kSegmentPayload ? wanted : kSegmentPayload;
+  if (!dump_writer::MakePresent(payload + present, payload + until, cause)) return false;
+  present = static_cast<uint32_t>(until);
+  return true;
+}
+
 uint8_t* Stream::Reserve(size_t bytes) {
   if (segment != nullptr) Recover();
-  if (segment == nullptr || committed + bytes > kSegmentPayload) {
+  Loss cause;
+  if (segment == nullptr || committed + bytes > kSegmentPayload ||
+      !MakePresent(committed + bytes, &cause)) {
+    // A fresh segment may be had where the rest of this one may not: from the reserve.
     if (!BeginSegment()) return nullptr;
-  }
-  if (committed + bytes > present) {
-    uint8_t* payload = PayloadOf(segment);
-    const size_t wanted = committed + bytes + PresentStep();
-    const size_t until = wanted < kSegmentPayload ? wanted : kSegmentPayload;
-    if (!dump_writer::MakePresent(payload + present, payload + until)) {
-      counters::Add(Loss::kDiskFull);
+    if (!MakePresent(committed + bytes, &cause)) {
+      counters::Add(cause);
       return nullptr;
     }
-    present = static_cast<uint32_t>(until);
   }
   return PayloadOf(segment) + committed;
 }
@@ -204,15 +224,31 @@ void Stream::SumWait(uint64_t lock, uint64_t caller, uint64_t wait_ns) {
 void Stream::DescribeThread() {
   // A fresh segment describes its thread itself; after this there is room for one more record.
   if (Reserve(MaxTextRecord(sizeof name)) == nullptr) return;
-  char now[16] = {};
-  sys::Call(SYS_prctl, PR_GET_NAME, sys::Word(now));
+  char now[16] = "?";
+  if (!sandbox::Entered()) sys::Call(SYS_prctl, PR_GET_NAME, sys::Word(now));
   if (memcmp(now, name, sizeof now) == 0) return;
   memcpy(name, now, sizeof now);
   Put(ThreadRecord{process::NowNs(), static_cast<uint64_t>(owner.load()),
                    std::string_view(now, strnlen(now, sizeof now))});
 }
 
+void Stream::DescribeInterval(uint64_t bytes) {
+  // As with the thread's name: room first, because a fresh segment has neither.
+  if (Reserve(2 * kMaxPlainRecord) == nullptr || interval_bytes == bytes) return;
+  Put(IntervalRecord{process::NowNs(), bytes});
+  interval_bytes = bytes;
+}
+
 namespace streams {
+
+void MakeReserve() {
+  constexpr size_t kStreams = 4096;
+  if (reserve.load() != nullptr) return;
+  auto* memory = static_cast<Stream*>(sys::Reserve(kStreams * sizeof(Stream)));
+  if (memory == nullptr) return;
+  reserve_end = memory + kStreams;
+  reserve.store(memory);
+}
 
 void Start() { has_ending_key = pthread_key_create(&ending_key, MarkEnding) == 0; }
 
@@ -224,7 +260,7 @@ void Forget() {
 Stream* Current() {
   ThreadState& t = thread_state;
   if (t.stream != nullptr) return t.stream;
-  const int32_t self = sys::Tid();
+  const auto self = static_cast<int32_t>(process::ThreadId());
   Stream* stream = TakeOverEnded(self);
   if (stream == nullptr) stream = Make(self);
   if (stream == nullptr) {

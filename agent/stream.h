@@ -49,9 +49,13 @@ struct Stream {
   void SumWait(uint64_t lock, uint64_t caller, uint64_t wait_ns);
   // Writes who the thread is when that has changed since it was last written.
   void DescribeThread();
+  // Writes with which mean the blocks that follow were sampled, when that has changed.
+  void DescribeInterval(uint64_t interval_bytes);
 
   bool BeginSegment();
   void Recover();
+  // Makes the payload of the current segment present up to `bytes`. False, with the cause: it cannot be.
+  bool MakePresent(size_t bytes, Loss* cause);
   // Null, with the cause, when there is none.
   SegmentHeader* ClaimFor(SegmentKind kind, Loss* cause);
   LockTableSlot* SlotFor(uint64_t lock, uint64_t caller);
@@ -63,15 +67,18 @@ struct Stream {
   uint32_t number;
   uint32_t sequence;  // of the next event segment
   SegmentHeader* segment;
+  SegmentHeader* unready;  // claimed, and could not be made present: tried again
   uint32_t committed;
   uint32_t present;       // bytes of the payload that are present in memory
   CodecState codec;       // after the committed records
   CodecState next_codec;  // after the record being written
   SegmentHeader* lock_table;
   uint32_t lock_slots_used;
-  char name[16];  // as last written
+  char name[16];            // as last written
+  uint64_t interval_bytes;  // as last written; 0: not in this segment yet
   StackBounds stack;
-  uint64_t left_after_sample;  // ThreadState::bytes_left when last_sampled was taken
+  uintptr_t last_sampled;      // the last sampled block, while no other was sampled since
+  uint64_t left_after_sample;  // ThreadState::bytes_left when it was taken
   uint64_t pcs[kMaxFrames];    // of the walk in progress; too large for small guest stacks
 };
 
@@ -80,6 +87,9 @@ namespace streams {
 // The calling thread's stream, begun if need be. Null when there is no memory, counted.
 // REQUIRES: an AgentScope.
 Stream* Current();
+
+// Memory for threads that begin when mmap may no longer be called.
+void MakeReserve();
 
 // Thread-specific key whose destructor marks the thread's stream as ending. Once per process.
 void Start();

@@ -67,13 +67,6 @@ inline void Unmap(void* address, size_t size) {
   Call(SYS_munmap, Word(address), static_cast<long>(size));
 }
 
-// Is the word at `address` readable? The kernel copies the new mask before it looks at `how`, and this `how` is never
-// valid: EFAULT says unreadable, EINVAL readable, and nothing changes. Needs no descriptor.
-inline bool Readable(uintptr_t address) {
-  constexpr int kFault = 14;
-  return Call(SYS_rt_sigprocmask, ~0L, static_cast<long>(address & ~uintptr_t{7}), 0, 8) != -kFault;
-}
-
 // Reads at most size - 1 bytes of a file and ends them with a zero byte. Returns their number, negative on error.
 inline long ReadFile(const char* path, char* buffer, size_t size) {
   const int fd = Open(path, O_RDONLY | O_CLOEXEC);

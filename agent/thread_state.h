@@ -23,9 +23,9 @@ struct alignas(64) ThreadState {
   uint64_t random;        // generator state; 0 = not seeded
   uintptr_t guard;        // the AgentScope in force, 0 if none
   uint32_t quiet;         // the scope in force expects nested events: they are not losses
-  uint32_t reserved;
-  Stream* stream;          // this thread's writer; null until its first record
-  uintptr_t last_sampled;  // the last sampled block, while no other was sampled since
+  uint32_t gap_is_cut;  // bytes_left ends before the next sample: the draw was too long to wait for
+  Stream* stream;       // this thread's writer; null until its first record
+  uint64_t interval_bytes;  // mean of the draw that bytes_left came from
 
   // Charges an allocation of `size` bytes. False: it is to be recorded, and nothing was charged.
   // Unsigned, and one more than the size: neither a failing malloc(2^63) nor malloc(0) can stall the countdown.

@@ -56,9 +56,8 @@ bool Run(const whole_walk::Registers& registers, uint64_t epoch, StackBounds* bo
     }
     const PackedRule rule = rule_table::Find(frame.pc, epoch);
     if (rule.kind() != Rule::kFrame) [[unlikely]] {
-      if (rule.kind() == Rule::kWhole) return false;
       *walk = {count, rule.kind() != Rule::kEnd};
-      return true;
+      return rule.kind() != Rule::kWhole;
     }
     if (!StepOut(rule, readable, &frame)) {
       walk->count = count;

@@ -14,7 +14,7 @@
 
 namespace perfagent::rule_walk {
 
-// As whole_walk::Run. False: this stack needs whole_walk, and `*walk` is not set.
+// As whole_walk::Run. False: this stack needs whole_walk; `*walk` is its part up to the frame that does.
 bool Run(const whole_walk::Registers& registers, uint64_t epoch, StackBounds* bounds, uint64_t* pcs,
          size_t most, whole_walk::Walk* walk);
 

@@ -2,7 +2,7 @@
 
 #include <pthread.h>
 
-#include "agent/sys.h"
+#include "agent/readable.h"
 
 extern "C" void* __libc_stack_end;
 
@@ -10,12 +10,10 @@ namespace perfagent {
 
 namespace {
 
-constexpr uintptr_t kPage = 4096;
-
 // Nearer to the top than this, an address is taken to be on that stack; what lies between is proven, not believed.
 constexpr uintptr_t kLargestStack = uintptr_t{64} << 20;
 
-uintptr_t PageOf(uintptr_t address) { return address & ~(kPage - 1); }
+uintptr_t PageOf(uintptr_t address) { return address & ~(kPageBytes - 1); }
 
 uintptr_t TopOfStackAt(uintptr_t sp) {
   const auto first_thread = reinterpret_cast<uintptr_t>(__libc_stack_end);
@@ -44,7 +42,7 @@ void StackBounds::Enter(uintptr_t sp) {
   const uintptr_t wanted = PageOf(sp);
   while (range->low > wanted) {
     const uintptr_t page = PageOf(range->low - 1);
-    if (!sys::Readable(page)) return;
+    if (!Readable(page)) return;
     range->low = page;
   }
 }
@@ -55,7 +53,7 @@ bool StackBounds::AllowsElsewhere(uintptr_t address) {
   for (uintptr_t known : elsewhere_) {
     if (known == page) return true;
   }
-  if (!sys::Readable(page)) return false;
+  if (!Readable(page)) return false;
   elsewhere_[elsewhere_next_++ % kElsewhere] = page;
   return true;
 }

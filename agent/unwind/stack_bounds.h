@@ -3,7 +3,7 @@
 // The highest address of the current stack is known without asking anybody: for the first thread it is
 // __libc_stack_end; glibc puts every other thread's control block (%fs:0) at the top of its stack. From a page below
 // it that was proven readable, all pages up to it are, so proof is needed once per page of depth
-// (sys::Readable: no allocation, no descriptor, no lock; pthread_getattr_np does all three).
+// (readable.h: no allocation, no descriptor, no lock; pthread_getattr_np does all three).
 // Anything else (a signal stack, a fiber) is proven page by page within each walk.
 //
 // Threads: belongs to its thread. Signals: safe.

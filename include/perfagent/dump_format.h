@@ -219,7 +219,7 @@ struct HeaderPage {
   char host[64];  // text fields end with a zero byte
   char executable[1024];
   char command_line[2048];  // arguments separated by one space
-  char allocator[256];      // the object whose malloc the agent's passes calls on to
+  char allocator[256];      // the object whose malloc serves the program
   char bypassed_by[256];    // the object whose malloc comes before the agent's; empty: none
   uint64_t checksum;        // XXH3-64 of the bytes before it
 

@@ -57,6 +57,47 @@ TEST(Spend, SamplesSizeSWithProbabilityOneMinusExp) {
   }
 }
 
+// A gap that is waited for in parts is the same gap.
+TEST(Countdown, CutGapsSampleWithTheSameProbability) {
+  constexpr uint64_t kMean = 4 * sampler::kLongestWait;
+  for (uint64_t size : {uint64_t{1} << 16, sampler::kLongestWait - 1, 3 * sampler::kLongestWait}) {
+    ThreadState t = {};
+    t.random = 11 + size;
+    sampler::DrawCountdown(&t, kMean);
+    constexpr int kCalls = 200000;
+    int sampled = 0, cuts = 0;
+    for (int i = 0; i < kCalls; ++i) {
+      if (t.Spend(size)) continue;
+      cuts += t.gap_is_cut;
+      sampled += sampler::EndCountdown(&t, size, kMean);
+    }
+    const double p = 1 - std::exp(-static_cast<double>(size + 1) / kMean);
+    EXPECT_GT(cuts, 100);
+    EXPECT_NEAR(sampled, kCalls * p, 4 * std::sqrt(kCalls * p * (1 - p)) + 1) << size;
+  }
+}
+
+// Each call is weighed with the mean that was in force when it was made, whenever that changes.
+TEST(Countdown, ChangingTheMeanBiasesNothing) {
+  constexpr uint64_t kMeans[] = {4096, 8 * sampler::kLongestWait, 65536, 2 << 20};
+  constexpr uint64_t kSize = 30000;
+  ThreadState t = {};
+  t.random = 5;
+  sampler::DrawCountdown(&t, kMeans[0]);
+  double estimate = 0, variance = 0;
+  constexpr int kCalls = 2000000;
+  for (int i = 0; i < kCalls; ++i) {
+    const uint64_t mean = t.interval_bytes;
+    const uint64_t wanted = kMeans[i / 5000 % std::size(kMeans)];
+    if (t.Spend(kSize) || !sampler::EndCountdown(&t, kSize, wanted)) continue;
+    const double p = -std::expm1(-static_cast<double>(kSize + 1) / static_cast<double>(mean));
+    estimate += 1 / p;
+    variance += (1 - p) / (p * p);
+  }
+  EXPECT_NEAR(estimate, kCalls, 4 * std::sqrt(variance));
+  EXPECT_LT(std::sqrt(variance), kCalls * 0.1) << "or the test says nothing";
+}
+
 TEST(Spend, FailingHugeRequestsDoNotChangeTheCountdown) {
   ThreadState t = {};
   t.bytes_left = 1000;

@@ -1,0 +1,79 @@
+// sandbox_hooks.cc: prctl and syscall, looked at for one thing: a seccomp filter that is about to be installed.
+
+#include <linux/seccomp.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "agent/export.h"
+#include "agent/lifecycle.h"
+#include "agent/readable.h"
+#include "agent/real.h"
+#include "agent/sandbox.h"
+
+namespace perfagent {
+
+namespace {
+
+// What the kernel could not read either allows nothing.
+bool AllowsMadvise(unsigned long argument) {
+  const auto* filter = reinterpret_cast<const sock_fprog*>(argument);
+  return Readable(filter, sizeof *filter) &&
+         Readable(filter->filter, filter->len * sizeof *filter->filter) &&
+         sandbox::AllowsMadvise(*filter);
+}
+
+// The agent falls silent before the filter is in force, and speaks again if the kernel refused it.
+template <typename Install>
+auto InstallFilter(bool may_advise, Install install) {
+  lifecycle::BeforeSandbox(may_advise);
+  const sandbox::Before before = sandbox::Enter(may_advise);
+  const auto result = install();
+  if (result < 0) sandbox::Undo(before);
+  return result;
+}
+
+}  // namespace
+
+extern "C" {
+
+PERFAGENT_EXPORT int prctl(int operation, unsigned long a, unsigned long b, unsigned long c,
+                           unsigned long d) {
+  const auto call = [=] { return real::prctl(operation, a, b, c, d); };
+  if (operation != PR_SET_SECCOMP) return call();
+  return InstallFilter(a == SECCOMP_MODE_FILTER && AllowsMadvise(b), call);
+}
+
+// Where the assembly below sends number SYS_seccomp.
+__attribute__((visibility("hidden"), used)) long PerfagentSeccomp(long number, long operation,
+                                                                  long flags, long argument) {
+  const auto call = [=] { return real::syscall(number, operation, flags, argument, 0, 0, 0); };
+  switch (operation) {
+    case SECCOMP_SET_MODE_STRICT:
+      return InstallFilter(false, call);
+    case SECCOMP_SET_MODE_FILTER:
+      return InstallFilter(AllowsMadvise(static_cast<unsigned long>(argument)), call);
+    default:
+      return call();
+  }
+}
+
+}  // extern "C"
+
+}  // namespace perfagent
+
+// Every other number is jumped on with registers and stack as they are: the sixth argument lies above the return address,
+// and vfork and clone return twice, which must not be through a frame of ours.
+asm(R"(
+  .pushsection .text
+  .globl syscall
+  .type syscall, @function
+syscall:
+  .cfi_startproc
+  cmpl $317, %edi
+  je PerfagentSeccomp
+  jmp *_ZN9perfagent4real7syscallE(%rip)
+  .cfi_endproc
+  .size syscall, . - syscall
+  .popsection
+)");
+static_assert(SYS_seccomp == 317);
