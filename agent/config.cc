@@ -18,9 +18,16 @@ std::string_view After(std::string_view text, size_t count) {
   return text;
 }
 
+// Copied: programs that set their title (redis, nginx, PostgreSQL) overwrite their environment.
 bool ParseText(std::string_view value, const char** out) {
-  *out = value.data();
-  return !value.empty();
+  static char copies[2 * 4096];
+  static size_t used;
+  if (value.empty() || value.size() >= sizeof copies - used) return false;
+  char* copy = copies + used;
+  used += value.size() + 1;
+  memcpy(copy, value.data(), value.size());
+  *out = copy;
+  return true;
 }
 
 bool ParseNumber(std::string_view value, uint64_t* out) {

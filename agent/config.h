@@ -19,7 +19,7 @@ extern Config config;
 
 // Fills `config` from NAME=VALUE strings. The environment block is read directly: getenv may belong to the guest (bash
 // defines its own). A value that is not allowed, or a PERFAGENT_ name that does not exist, is one line on stderr, and
-// the default stays. Text settings point into the block, which outlives the process's start-up.
+// the default stays. Nothing points into the block afterwards.
 void ReadConfig(char** environment);
 
 // Does `name` match one of the comma-separated globs (`*` and `?`)? An empty list matches everything.

@@ -61,7 +61,7 @@ void Seed(ThreadState* t) {
 bool WantedHere() {
   if (config.mode == RunMode::kOff) return false;
   if (!MatchesPrograms(config.programs, process::Current().program)) return false;
-  return !(config.ignore_children && process::ParentIsWatched());
+  return !(config.ignore_children && process::ParentIsRecorded());
 }
 
 bool MapTables() {
@@ -132,7 +132,7 @@ bool RestartInChild() {
     state.store(State::kOff);
     return false;
   }
-  process::Gather();
+  process::GatherInChild();
   if (!dump_writer::Open(unwinder_works)) {
     state.store(State::kOff);
     return false;
@@ -155,6 +155,7 @@ void Start(char** environment, uint64_t return_address) {
     state.store(State::kOff);
     return;
   }
+  process::GatherAllocator();
   LeaveHeapToBypass();
   unwinder_works = whole_walk::Start(return_address);
   call_stack::SetUnwinder(unwinder_works);

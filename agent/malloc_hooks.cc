@@ -63,6 +63,12 @@ template <HeapApi kApi, typename Call>
   return moved;
 }
 
+// Where there is no free with a size.
+void PlainFree(void* block) {
+  real::Resolve();
+  (real::free_of_program != nullptr ? real::free_of_program : real::free)(block);
+}
+
 }  // namespace
 
 extern "C" {
@@ -96,6 +102,8 @@ PERFAGENT_EXPORT void* reallocarray(void* block, size_t count, size_t size) noex
     errno = ENOMEM;
     return nullptr;
   }
+  real::Resolve();
+  if (real::realloc_of_program != nullptr) return real::realloc_of_program(block, bytes);
   return RecordedRealloc(HeapApi::kReallocArray, block, bytes);
 }
 
@@ -126,7 +134,7 @@ PERFAGENT_EXPORT void* pvalloc(size_t size) noexcept {
 PERFAGENT_EXPORT void free_sized(void* block, size_t size) noexcept {
   Free<HeapApi::kFreeSized>(block, [=] {
     if (real::free_sized != nullptr) return real::free_sized(block, size);
-    real::free(block);
+    PlainFree(block);
   });
 }
 
@@ -135,7 +143,7 @@ PERFAGENT_EXPORT void free_aligned_sized(void* block, size_t alignment, size_t s
     if (real::free_aligned_sized != nullptr) {
       return real::free_aligned_sized(block, alignment, size);
     }
-    real::free(block);
+    PlainFree(block);
   });
 }
 

@@ -3,13 +3,16 @@
 #include <pthread.h>
 #include <sys/utsname.h>
 
+#include <cstddef>
 #include <cstring>
+#include <string_view>
 
 #include "agent/config.h"
 #include "agent/real.h"
 #include "agent/sampler.h"
 #include "agent/sandbox.h"
 #include "agent/text.h"
+#include "perfagent/dump_format.h"
 
 namespace perfagent::process {
 
@@ -40,24 +43,17 @@ void ReadCommandLine() {
   }
 }
 
-// Fields 4 (parent) and 22 (start) of /proc/self/stat; the second field may itself contain spaces and brackets.
-void ReadStat() {
+// Field 22 of /proc/self/stat; the second field may itself contain spaces and brackets. 0 when it cannot be read.
+void ReadStartTicks() {
   char text[1024];
+  facts.start_ticks = 0;
   if (sys::ReadFile("/proc/self/stat", text, sizeof text) <= 0) return;
   const char* at = strrchr(text, ')');
-  if (at == nullptr) return;
-  uint64_t fields[22] = {};
-  ++at;
-  for (int field = 3; field <= 22 && *at != 0; ++field) {
-    while (*at == ' ') ++at;
-    uint64_t value = 0;
-    for (; *at != ' ' && *at != 0; ++at) {
-      if (*at >= '0' && *at <= '9') value = value * 10 + static_cast<uint64_t>(*at - '0');
-    }
-    fields[field - 1] = value;
+  constexpr int kSpacesBefore = 20;
+  for (int spaces = 0; at != nullptr && spaces < kSpacesBefore; ++spaces) at = strchr(at + 1, ' ');
+  for (at += at != nullptr; at != nullptr && *at >= '0' && *at <= '9'; ++at) {
+    facts.start_ticks = facts.start_ticks * 10 + static_cast<uint64_t>(*at - '0');
   }
-  facts.parent_pid = static_cast<uint32_t>(fields[3]);
-  facts.start_ticks = fields[21];
 }
 
 void ReadHost() {
@@ -88,23 +84,66 @@ uint64_t RandomSeed() {
   return seed;
 }
 
-}  // namespace
+// Calls handle(line) for each line of a file; what is longer than the buffer is cut.
+template <typename Handle>
+void ForEachLine(const char* path, Handle handle) {
+  const int fd = sys::Open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  char text[4096 + 256];
+  size_t used = 0;
+  while (true) {
+    const long got = sys::Read(fd, text + used, sizeof text - 1 - used);
+    if (got <= 0) break;
+    used += static_cast<size_t>(got);
+    size_t begin = 0;
+    while (auto* end = static_cast<char*>(memchr(text + begin, '\n', used - begin))) {
+      *end = 0;
+      handle(std::string_view(text + begin));
+      begin = static_cast<size_t>(end - text) + 1;
+    }
+    if (begin == 0) begin = used;
+    used -= begin;
+    memmove(text, text + begin, used);
+  }
+  sys::Close(fd);
+}
 
-void Gather() {
+bool IsDumpOf(const char* path, uint32_t pid) {
+  const int fd = sys::Open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (fd < 0) return false;
+  HeaderPage header = {};
+  const long got = sys::Read(fd, &header, offsetof(HeaderPage, host));
+  sys::Close(fd);
+  return got == offsetof(HeaderPage, host) && header.magic == kDumpMagic && header.pid == pid;
+}
+
+void ReadOwn() {
   facts.pid = static_cast<uint32_t>(sys::Pid());
+  facts.parent_pid = static_cast<uint32_t>(sys::Call(SYS_getppid));
   control_block_has_tid = TidInControlBlock() == static_cast<uint32_t>(sys::Tid());
   facts.start_monotonic_ns = ClockNs(CLOCK_MONOTONIC);
   facts.start_realtime_ns = ClockNs(CLOCK_REALTIME);
+  ReadStartTicks();
+  // A forked child must not repeat its parent's draws.
+  facts.seed = config.seed != 0 ? config.seed : RandomSeed();
+}
+
+}  // namespace
+
+void Gather() {
   ReadExecutable();
   ReadCommandLine();
-  ReadStat();
   ReadHost();
   ReadWorkingDirectory();
+  ReadOwn();
+}
+
+void GatherInChild() { ReadOwn(); }
+
+void GatherAllocator() {
   facts.bypassed_by = NamedOr(real::BypassPath(), facts.executable);
   facts.allocator = *facts.bypassed_by != 0 ? facts.bypassed_by
                                             : NamedOr(real::AllocatorPath(), facts.executable);
-  // A forked child must not repeat its parent's draws.
-  facts.seed = config.seed != 0 ? config.seed : RandomSeed();
 }
 
 const Facts& Current() { return facts; }
@@ -114,26 +153,16 @@ uint32_t ThreadId() {
   return control_block_has_tid ? TidInControlBlock() : 0;
 }
 
-bool ParentIsWatched() {
+bool ParentIsRecorded() {
   Text<64> name;
   name << "/proc/" << uint64_t{facts.parent_pid} << "/maps";
-  const int fd = sys::Open(name.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  constexpr const char kNeedle[] = "libperfagent.so";
-  constexpr size_t kKeep = sizeof kNeedle - 2;  // a needle may straddle two reads
-  char text[4096 + kKeep];
-  size_t used = 0;
   bool found = false;
-  while (!found) {
-    const long got = sys::Read(fd, text + used, sizeof text - used);
-    if (got <= 0) break;
-    used += static_cast<size_t>(got);
-    found = memmem(text, used, kNeedle, sizeof kNeedle - 1) != nullptr;
-    const size_t keep = used < kKeep ? used : kKeep;
-    memmove(text, text + used - keep, keep);
-    used = keep;
-  }
-  sys::Close(fd);
+  ForEachLine(name.c_str(), [&](std::string_view line) {
+    const size_t path = line.find('/');
+    const bool shared = line.find(" rw-s ") < path;
+    found =
+        found || (shared && path != line.npos && IsDumpOf(line.data() + path, facts.parent_pid));
+  });
   return found;
 }
 

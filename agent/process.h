@@ -1,6 +1,6 @@
-// process.h: what is known of the guest process, gathered once (and again in a forked child), and the clock.
+// process.h: what is known of the guest process, gathered at start, and the clock.
 //
-// Threads: Gather from one thread; everything else from any. Signals: safe.
+// Threads: Gather… from one thread; everything else from any. Signals: safe.
 #pragma once
 
 #include <time.h>
@@ -31,6 +31,11 @@ struct Facts {
 };
 
 void Gather();
+// In a forked child: what is its own. The program, its arguments and the directory it was started in stay; the child may
+// have lost sight of them (chroot).
+void GatherInChild();
+// Which object's malloc serves the program; calls it once.
+void GatherAllocator();
 const Facts& Current();
 
 inline uint64_t ClockNs(clockid_t clock) {
@@ -45,7 +50,7 @@ inline uint64_t NowNs() { return ClockNs(CLOCK_MONOTONIC) - Current().start_mono
 // The calling thread's id, as the kernel numbers it.
 uint32_t ThreadId();
 
-// Is libperfagent.so mapped in the parent process? Then this one is a child for CHILDREN=ignore.
-bool ParentIsWatched();
+// Does the parent process have a dump? Then this one is a child for CHILDREN=ignore.
+bool ParentIsRecorded();
 
 }  // namespace perfagent::process

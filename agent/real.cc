@@ -6,6 +6,8 @@
 #include <cstring>
 #include <initializer_list>
 
+#include "agent/thread_state.h"
+
 namespace perfagent::real {
 
 namespace {
@@ -94,17 +96,25 @@ void Find(const char* name, Function* out) {
   if (void* found = Probe(RTLD_NEXT, name)) *out = reinterpret_cast<Function>(found);
 }
 
-constexpr const char* kNewNames[] = {
-#define PERFAGENT_OPERATOR_NAME(symbol, api) #symbol,
-    PERFAGENT_NEW_OPERATORS(PERFAGENT_OPERATOR_NAME)};
-constexpr const char* kDeleteNames[] = {PERFAGENT_DELETE_OPERATORS(PERFAGENT_OPERATOR_NAME)};
-#undef PERFAGENT_OPERATOR_NAME
-
 struct link_map* MapOf(const void* address) {
   dl_find_object found;
   if (_dl_find_object(const_cast<void*>(address), &found) != 0) return nullptr;
   return found.dlfo_link_map;
 }
+
+// glibc has every name that this is asked for, so no look-up fails.
+template <typename Function>
+void FindOfProgram(const char* name, Function* out) {
+  void* found = dlsym(RTLD_DEFAULT, name);
+  const struct link_map* own = MapOf(reinterpret_cast<const void*>(&Resolve));
+  if (MapOf(found) != own) *out = reinterpret_cast<Function>(found);
+}
+
+constexpr const char* kNewNames[] = {
+#define PERFAGENT_OPERATOR_NAME(symbol, api) #symbol,
+    PERFAGENT_NEW_OPERATORS(PERFAGENT_OPERATOR_NAME)};
+constexpr const char* kDeleteNames[] = {PERFAGENT_DELETE_OPERATORS(PERFAGENT_OPERATOR_NAME)};
+#undef PERFAGENT_OPERATOR_NAME
 
 void* LateOperator(const char* name, void* caller) {
   // glibc's handles are its link maps, so the caller's own scope can be searched.
@@ -132,6 +142,8 @@ void* (*realloc)(void*, size_t) = StubRealloc;
   result(*name) parameters = Stub_##name;
 PERFAGENT_REAL_OTHERS(PERFAGENT_REAL_POINTER)
 #undef PERFAGENT_REAL_POINTER
+void (*free_of_program)(void*) = nullptr;
+void* (*realloc_of_program)(void*, size_t) = nullptr;
 void (*free_sized)(void*, size_t) = nullptr;
 void (*free_aligned_sized)(void*, size_t, size_t) = nullptr;
 
@@ -155,6 +167,8 @@ void Resolve() {
     free = FreeOutsideArena;
     realloc = ReallocOutsideArena;
   }
+  FindOfProgram("free", &free_of_program);
+  FindOfProgram("realloc", &realloc_of_program);
   resolving = false;
   resolved = true;
 }
@@ -183,13 +197,18 @@ const char* AllocatorPath() {
 }
 
 const char* BypassPath() {
-  const struct link_map* own = MapOf(reinterpret_cast<const void*>(&Resolve));
-  for (const char* name : {"malloc", "free"}) {
-    // glibc has both, so neither look-up fails.
-    const struct link_map* first = MapOf(dlsym(RTLD_DEFAULT, name));
-    if (first != nullptr && first != own) return first->l_name;
-  }
-  return nullptr;
+  void* (*malloc_of_program)(size_t) = nullptr;
+  FindOfProgram("malloc", &malloc_of_program);
+  if (malloc_of_program == nullptr || free_of_program == nullptr) return nullptr;
+  // A preloaded tool that wraps malloc asks the next one, which is the agent's.
+  ThreadState& t = thread_state;
+  const ThreadState before = t;
+  t.bytes_left = kNever;
+  free_of_program(malloc_of_program(1));
+  const bool asked = t.bytes_left != kNever;
+  t.bytes_left = before.bytes_left;
+  if (asked) return nullptr;
+  return MapOf(reinterpret_cast<const void*>(malloc_of_program))->l_name;
 }
 
 bool BesideMalloc(const void* function) {

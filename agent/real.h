@@ -49,6 +49,12 @@ PERFAGENT_REAL_BASICS(PERFAGENT_REAL_POINTER)
 PERFAGENT_REAL_OTHERS(PERFAGENT_REAL_POINTER)
 #undef PERFAGENT_REAL_POINTER
 
+// What a call from the program finds, where that is not the agent's hook but a definition in the program itself or in a
+// library preloaded before the agent; null otherwise. For what the agent defines and such an allocator does not: its blocks
+// must not meet libc's functions.
+extern void (*free_of_program)(void* block);
+extern void* (*realloc_of_program)(void* block, size_t size);
+
 // C23: null when the next library has none (glibc before 2.43).
 extern void (*free_sized)(void* block, size_t size);
 extern void (*free_aligned_sized)(void* block, size_t alignment, size_t size);
@@ -106,8 +112,8 @@ void Resolve();
 // Finds what may be missing. From the constructor alone.
 void ResolveOptional();
 
-// The object that has the next malloc, and the one whose malloc or free a call from the program finds before the agent's;
-// null: none. The program's own name is empty. Valid while that object is loaded.
+// The object that has the next malloc, and the one whose malloc serves the program without asking the agent; null: none.
+// The program's own name is empty. Valid while that object is loaded.
 const char* AllocatorPath();
 const char* BypassPath();
 

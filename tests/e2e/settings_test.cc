@@ -142,6 +142,13 @@ TEST(Settings, ADirectoryThatDoesNotExistLeavesTheProgramAlone) {
   EXPECT_EQ(Lines(result.err).size(), 1u) << "says once that nothing is recorded: " << result.err;
 }
 
+TEST(Settings, HoldInChildrenOfAProgramThatOverwritesItsEnvironment) {
+  const Recording recording = Record({TestProgram("title")}, {{"MODE", "full"}});
+  EXPECT_TRUE(recording.process.Succeeded()) << recording.process.Describe();
+  EXPECT_EQ(recording.process.err, "");
+  EXPECT_EQ(recording.dumps.size(), 2u) << "the program's and its child's";
+}
+
 TEST(Settings, OffLeavesNoFile) {
   const Recording recording = Record({Sample("leak")}, {{"MODE", "off"}});
   EXPECT_TRUE(recording.process.Succeeded());
