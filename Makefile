@@ -105,7 +105,7 @@ TEST_CXXFLAGS := $(STD) -O1 -g $(WARN) $(INC) -I.
 GTEST := -lgtest -lgtest_main -pthread
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 TSAN := -fsanitize=thread
-AGENT_PART_SRC := agent/config.cc agent/live_filter.cc agent/live_set.cc agent/sandbox.cc agent/stack_table.cc \
+AGENT_PART_SRC := agent/config.cc agent/live_filter.cc agent/live_set.cc agent/sandbox.cc agent/say.cc agent/stack_table.cc \
   $(wildcard agent/unwind/*.cc)
 
 # $(call object_rule,directory,flags): sources of any room to $(BUILD)/directory.
@@ -133,7 +133,7 @@ $(BUILD)/tests/include_test: $(call objects,asan,$(INCLUDE_TEST_SRC))
 	$(Q)$(CXX) $(ASAN) $^ $(GTEST) -o $@
 $(BUILD)/tests/agent_test: $(call objects,asan,$(AGENT_TEST_SRC))
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $(ASAN) $^ $(GTEST) -o $@
+	$(Q)$(CXX) $(ASAN) $^ $(GTEST) -lunwind -o $@
 $(BUILD)/tests/agent_race_test: $(call objects,tsan,$(AGENT_RACE_TEST_SRC))
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(TSAN) $^ $(GTEST) -o $@

@@ -10,7 +10,7 @@ bool AgentScope::WasAbandoned(uintptr_t guard) const {
   if (guard == self) return true;
   if (const Stream* stream = thread_state.stream; stream != nullptr && guard < self) {
     // The stack grows down: what lies below a running function on its stack no longer runs.
-    const StackBounds::Range range = stream->stack.range();
+    const StackBounds::Range range = stream->unwind.bounds.range();
     if (range.Contains(guard) && range.Contains(self)) return true;
   }
   // A fiber's stack may be gone altogether.

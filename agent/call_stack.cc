@@ -2,7 +2,6 @@
 
 #include "agent/config.h"
 #include "agent/modules.h"
-#include "agent/sandbox.h"
 #include "agent/stack_table.h"
 #include "agent/unwind/rule_walk.h"
 
@@ -10,18 +9,13 @@ namespace perfagent::call_stack {
 
 namespace {
 
-bool unwinder_works;
-
 whole_walk::Walk WalkStack(Stream* stream, const whole_walk::Registers& registers) {
-  whole_walk::Walk walk = {0, true};
-  if (rule_walk::Run(registers, modules::Epoch(), &stream->stack, stream->pcs, config.depth,
+  whole_walk::Walk walk;
+  if (rule_walk::Run(registers, modules::Epoch(), &stream->unwind, stream->pcs, config.depth,
                      &walk)) {
     return walk;
   }
-  // It blocks signals and maps memory: calls that a filter need not allow.
-  if (unwinder_works && !sandbox::Entered())
-    walk = whole_walk::Run(registers, &stream->stack, stream->pcs, config.depth);
-  return walk;
+  return whole_walk::Run(registers, &stream->unwind, stream->pcs, config.depth);
 }
 
 uint64_t Define(Stream* stream, size_t count, uint64_t epoch, bool truncated) {
@@ -32,8 +26,6 @@ uint64_t Define(Stream* stream, size_t count, uint64_t epoch, bool truncated) {
 }
 
 }  // namespace
-
-void SetUnwinder(bool works) { unwinder_works = works; }
 
 uint64_t Take(Stream* stream, const whole_walk::Registers& registers) {
   const whole_walk::Walk walk = WalkStack(stream, registers);

@@ -10,11 +10,8 @@
 
 namespace perfagent::call_stack {
 
-// Walks the stack from `registers`; a stack met for the first time is written to the dump. 0 when there is none (no
-// unwinder, no room): counted under no_stack.
+// Walks the stack from `registers`; a stack met for the first time is written to the dump. 0 when there is none (nothing
+// readable, no room): counted under no_stack.
 uint64_t Take(Stream* stream, const whole_walk::Registers& registers);
-
-// Whether walks work at all in this process.
-void SetUnwinder(bool works);
 
 }  // namespace perfagent::call_stack

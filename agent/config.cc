@@ -3,7 +3,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "agent/text.h"
+#include "agent/say.h"
 #include "perfagent/dump_format.h"
 
 namespace perfagent {

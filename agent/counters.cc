@@ -25,6 +25,10 @@ void Add(Loss cause, uint64_t count) { Counter(cause).fetch_add(count, std::memo
 
 uint64_t Get(Loss cause) { return Counter(cause).load(std::memory_order_relaxed); }
 
+void Flush() {
+  for (size_t i = 0; i < kLossCount; ++i) Add(static_cast<Loss>(i), waiting[i].exchange(0));
+}
+
 uint64_t TotalEvents() {
   uint64_t total = 0;
   for (size_t i = 0; i < kLossCount; ++i) {

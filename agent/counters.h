@@ -14,6 +14,8 @@ namespace perfagent::counters {
 
 void Add(Loss cause, uint64_t count = 1);
 uint64_t Get(Loss cause);
+// There is a dump now: what waited goes there.
+void Flush();
 // All causes together, but for those that lose no event (kNoStack, kModuleTableFull, kQuietChild).
 uint64_t TotalEvents();
 

@@ -8,11 +8,12 @@
 #include <string_view>
 
 #include "agent/config.h"
+#include "agent/counters.h"
 #include "agent/process.h"
 #include "agent/readable.h"
 #include "agent/real.h"
 #include "agent/sandbox.h"
-#include "agent/text.h"
+#include "agent/say.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -25,19 +26,22 @@ namespace perfagent::dump_writer {
 
 namespace {
 
-constexpr size_t kPathBytes = 4096;
 constexpr uint64_t kSmallestFile = kHeaderBytes + kSegmentBytes;
 
-using PathText = Text<kPathBytes>;
+PathText path,
+    wanted_path;      // not on the stack: a forked child opens its dump wherever its first event is
+unsigned char* base;  // of the mapping; belongs to the process whose `own` is set
+uint32_t segment_limit;  // segments that fit
+// A file system may need milliseconds to find that it is full (btrfs commits first), and every event would ask.
+constexpr uint64_t kRetryAfterNs = 1000000000;
+std::atomic<uint64_t> next_try_ns;
 
-char path[kPathBytes];
-unsigned char* base;                   // of the mapping; belongs to the process whose `own` is set
-uint32_t segment_limit;                // segments that fit
 uintptr_t reserve_begin, reserve_end;  // segments that are present already
 dev_t file_device;
 ino_t file_inode;
 
 // One word in a page that fork wipes: is the mapping at `base` ours?
+enum Ownership : uint32_t { kNotOurs = 0, kOpening, kOurs };
 std::atomic<uint32_t>* own;
 
 bool MapOwnershipWord() {
@@ -81,16 +85,15 @@ void Expand(std::string_view pattern, const process::Facts& facts, PathText* out
 }
 
 // Opens a file that did not exist: NAME, else NAME.1, NAME.2 ... Nothing is overwritten, no link is followed.
-int CreateFile(const PathText& name) {
+int CreateFile() {
   constexpr int kMostTries = 10000;
   constexpr int kExists = 17;
   int fd = -kExists;
   for (int suffix = 0; fd == -kExists && suffix < kMostTries; ++suffix) {
-    PathText candidate;
-    candidate << name.view();
-    if (suffix != 0) candidate << "." << static_cast<uint64_t>(suffix);
-    fd = sys::Open(candidate.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd >= 0) memcpy(path, candidate.c_str(), candidate.size() + 1);
+    path.Clear();
+    path << wanted_path.view();
+    if (suffix != 0) path << "." << static_cast<uint64_t>(suffix);
+    fd = sys::Open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
   }
   return fd;
 }
@@ -149,7 +152,7 @@ void CopyText(char (&out)[kSize], std::string_view text) {
   out[count] = 0;
 }
 
-void FillHeader(const process::Facts& facts, uint64_t size, bool unwinder_works) {
+void FillHeader(const process::Facts& facts, uint64_t size) {
   HeaderPage* h = reinterpret_cast<HeaderPage*>(base);
   const bool sampled = config.mode == RunMode::kSample;
   h->version_major = kVersionMajor;
@@ -172,7 +175,6 @@ void FillHeader(const process::Facts& facts, uint64_t size, bool unwinder_works)
   h->heap_enabled = config.heap;
   h->locks_enabled = config.locks;
   h->max_frames = static_cast<uint32_t>(config.depth);
-  h->unwinder = unwinder_works;
   CopyText(h->host, facts.host);
   CopyText(h->executable, facts.executable);
   CopyText(h->command_line, facts.command_line);
@@ -186,7 +188,7 @@ void FillHeader(const process::Facts& facts, uint64_t size, bool unwinder_works)
 bool Refuse(int fd, std::string_view what, long error) {
   if (fd >= 0) {
     sys::Close(fd);
-    sys::Unlink(path);
+    sys::Unlink(path.c_str());
   }
   Say("not recording: ", what, " (error ", static_cast<uint64_t>(-error), ")");
   return false;
@@ -195,23 +197,30 @@ bool Refuse(int fd, std::string_view what, long error) {
 }  // namespace
 
 HeaderPage* Header() {
-  if (own == nullptr || own->load(std::memory_order_relaxed) == 0) return nullptr;
+  if (own == nullptr || own->load(std::memory_order_acquire) != kOurs) return nullptr;
   return reinterpret_cast<HeaderPage*>(base);
 }
 
-const char* Path() { return path; }
+const char* Path() { return path.c_str(); }
 
-bool Open(bool unwinder_works) {
-  const process::Facts& facts = process::Current();
+bool ClaimOpening() {
   if (!MapOwnershipWord()) return Refuse(-1, "no memory for the ownership word", 0);
+  uint32_t nobody = kNotOurs;
+  return own->compare_exchange_strong(nobody, kOpening);
+}
+
+bool Open() {
+  const process::Facts& facts = process::Current();
   const uint64_t size = FileSize();
   if (size < kSmallestFile)
     return Refuse(-1, "MAX_SIZE, RLIMIT_FSIZE or RLIMIT_AS leaves no room", 0);
-  PathText name;
-  Expand(config.output, facts, &name);
-  const int fd = CreateFile(name);
+
+  wanted_path.Clear();
+  Expand(config.output, facts, &wanted_path);
+  const int fd = CreateFile();
   if (fd < 0) {
-    Say("not recording: cannot create ", name.view(), " (error ", static_cast<uint64_t>(-fd), ")");
+    Say("not recording: cannot create ", wanted_path.view(), " (error ", static_cast<uint64_t>(-fd),
+        ")");
     return false;
   }
   DisableCopyOnWrite(fd);
@@ -233,8 +242,9 @@ bool Open(bool unwinder_works) {
   file_device = file.st_dev;
   file_inode = file.st_ino;
   segment_limit = static_cast<uint32_t>((size - kHeaderBytes) / kSegmentBytes);
-  FillHeader(facts, size, unwinder_works);
-  own->store(1, std::memory_order_release);
+  FillHeader(facts, size);
+  own->store(kOurs, std::memory_order_release);
+  counters::Flush();
   return true;
 }
 
@@ -258,9 +268,18 @@ bool MakePresent(void* begin, void* end, Loss* cause) {
   const uintptr_t first = reinterpret_cast<uintptr_t>(begin) & ~(kPageBytes - 1);
   const uintptr_t last = (reinterpret_cast<uintptr_t>(end) + kPageBytes - 1) & ~(kPageBytes - 1);
   if (first >= reserve_begin && last <= reserve_end) return true;
-  *cause = sandbox::MayAdvise() ? Loss::kDiskFull : Loss::kSandboxed;
-  return sandbox::MayAdvise() &&
-         sys::Advise(reinterpret_cast<void*>(first), last - first, MADV_POPULATE_WRITE) == 0;
+  if (!sandbox::MayAdvise()) {
+    *cause = Loss::kSandboxed;
+    return false;
+  }
+  *cause = Loss::kDiskFull;
+  const uint64_t next_try = next_try_ns.load(std::memory_order_relaxed);
+  if (next_try != 0 && process::NowNs() < next_try) return false;
+  if (sys::Advise(reinterpret_cast<void*>(first), last - first, MADV_POPULATE_WRITE) == 0) {
+    return true;
+  }
+  next_try_ns.store(process::NowNs() + kRetryAfterNs, std::memory_order_relaxed);
+  return false;
 }
 
 void MakeReserve() {
@@ -283,7 +302,7 @@ void Close(EndState how, int exit_status, uint64_t end_time_ns) {
   header->end_time_ns.store(end_time_ns);
   header->end_state.store(how);
   if (sandbox::Entered()) return;  // the file keeps its sparse size
-  const int fd = sys::Open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+  const int fd = sys::Open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return;
   struct stat file = {};
   if (sys::Stat(fd, &file) == 0 && file.st_dev == file_device && file.st_ino == file_inode) {

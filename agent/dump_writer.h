@@ -16,8 +16,11 @@
 
 namespace perfagent::dump_writer {
 
+// True for the one caller of this process, of any thread, that is to call Open. A forked child is a process of its own.
+bool ClaimOpening();
+
 // Creates the dump that `config` asks for. False: nothing was left behind, and the reason went to stderr.
-bool Open(bool unwinder_works);
+bool Open();
 
 // This process's header page; null when there is none (not opened, or inherited by fork).
 HeaderPage* Header();

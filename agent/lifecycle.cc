@@ -17,9 +17,11 @@
 #include "agent/real.h"
 #include "agent/sampler.h"
 #include "agent/sandbox.h"
+#include "agent/say.h"
 #include "agent/stack_table.h"
 #include "agent/stream.h"
 #include "agent/text.h"
+#include "agent/unseen.h"
 #include "agent/unwind/rule_table.h"
 
 namespace perfagent {
@@ -33,7 +35,6 @@ namespace {
 enum class State : uint32_t { kIdle, kOn, kOff };
 std::atomic<State> state{State::kIdle};
 std::atomic<uint64_t> threads_seeded;
-bool unwinder_works;
 
 constexpr unsigned kLog2StacksSampled = 16;
 constexpr unsigned kLog2StacksFull = 20;
@@ -91,7 +92,7 @@ void LeaveHeapToBypass() {
 
 void ReportLosses() {
   const uint64_t lost = counters::TotalEvents();
-  if (lost == 0 || sandbox::Entered()) return;
+  if (lost == 0) return;
   Text<1024> causes;
 #define PERFAGENT_LOSS_TEXT(id, name, help)                             \
   if (const uint64_t count = counters::Get(Loss::id); count != 0) {     \
@@ -106,11 +107,14 @@ void FinishAs(EndState how, int status) {
   AgentScope scope;
   if (!IsOn() || dump_writer::Header() == nullptr) return;
   if (scope) {
-    if (Stream* stream = thread_state.stream) stream->DescribeThread();
+    if (Stream* stream = thread_state.stream) {
+      stream->DescribeThread();
+      if (config.heap) unseen::ReportAll(stream);
+    }
   }
   dump_writer::Close(how, status, process::NowNs());
   ReportLosses();
-  if (config.verbose && !sandbox::Entered()) Say("wrote ", std::string_view(dump_writer::Path()));
+  if (config.verbose) Say("wrote ", std::string_view(dump_writer::Path()));
 }
 // Registered before the loader registers its own finalizer, so it runs after all destructors of the program and its
 // libraries, with the status given to exit.
@@ -125,22 +129,27 @@ void CountQuietChild() {
 // What a child inherited names its parent's dump. Its tables were wiped by the kernel (MADV_WIPEONFORK); the rest is
 // forgotten here.
 bool RestartInChild() {
+  if (!dump_writer::ClaimOpening()) {  // another thread is at it
+    Refused();
+    return false;
+  }
   streams::Forget();
   modules::Forget();
+  unseen::Forget();
   thread_state.random = 0;  // the child draws its own samples
   if (config.ignore_children || sandbox::Entered()) {
     state.store(State::kOff);
     return false;
   }
   process::GatherInChild();
-  if (!dump_writer::Open(unwinder_works)) {
+  if (!dump_writer::Open()) {
     state.store(State::kOff);
     return false;
   }
   return true;
 }
 
-void Start(char** environment, uint64_t return_address) {
+void Start(char** environment) {
   AgentScope scope;
   real::Resolve();
   real::ResolveOptional();
@@ -149,6 +158,7 @@ void Start(char** environment, uint64_t return_address) {
     state.store(State::kOff);
     return;
   }
+  RememberStandardError();
   ReadConfig(environment);
   process::Gather();
   if (!WantedHere() || !MapTables()) {
@@ -157,13 +167,7 @@ void Start(char** environment, uint64_t return_address) {
   }
   process::GatherAllocator();
   LeaveHeapToBypass();
-  unwinder_works = whole_walk::Start(return_address);
-  call_stack::SetUnwinder(unwinder_works);
-  if (!unwinder_works) {
-    Say("libunwind-x86_64.so.8 is missing or unusable: stacks through signal frames will be "
-        "missing");
-  }
-  if (!dump_writer::Open(unwinder_works)) {
+  if (!dump_writer::ClaimOpening() || !dump_writer::Open()) {
     state.store(State::kOff);
     return;
   }
@@ -177,9 +181,7 @@ void Start(char** environment, uint64_t return_address) {
   if (config.verbose) Say("recording to ", std::string_view(dump_writer::Path()));
 }
 
-[[gnu::constructor]] void Constructor(int, char**, char** environment) {
-  Start(environment, reinterpret_cast<uint64_t>(__builtin_return_address(0)));
-}
+[[gnu::constructor]] void Constructor(int, char**, char** environment) { Start(environment); }
 
 }  // namespace
 
@@ -194,7 +196,7 @@ bool Enter() {
     return false;
   }
   if (dump_writer::Header() == nullptr && !RestartInChild()) {
-    Rest(&t);
+    if (state.load() == State::kOff) Rest(&t);
     return false;
   }
   if (t.random == 0) Seed(&t);

@@ -61,7 +61,7 @@ bool Holds(int result) { return result == 0 || result == EOWNERDEAD; }
 template <LockApi kApi, typename Block>
 [[gnu::noinline]] int RecordedAcquire(pthread_mutex_t* mutex, uint64_t caller, Block block) {
   const int result = Acquire<kApi>(mutex, caller, block);
-  if (Holds(result) && !lock::IsOwn(caller)) lock::RecordAcquisition(kApi, mutex);
+  if (Holds(result)) lock::RecordAcquisition(kApi, mutex);
   return result;
 }
 

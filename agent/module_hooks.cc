@@ -6,22 +6,26 @@
 #include "agent/modules.h"
 #include "agent/real.h"
 #include "agent/stream.h"
+#include "agent/unseen.h"
 
 namespace perfagent {
 
 namespace {
 
-void SweepModules() {
+// Calls act(stream) where the thread may record.
+template <typename Act>
+void WithStream(Act act) {
   AgentScope scope;
   if (!scope || !lifecycle::Enter()) return;
-  if (Stream* stream = streams::Current()) modules::Sweep(stream);
+  if (Stream* stream = streams::Current()) act(stream);
 }
 
 }  // namespace
 
 extern "C" PERFAGENT_EXPORT int dlclose(void* handle) noexcept {
+  WithStream([=](Stream* stream) { unseen::ReportHandle(stream, handle); });
   const int result = real::dlclose(handle);
-  SweepModules();
+  WithStream([](Stream* stream) { modules::Sweep(stream); });
   return result;
 }
 

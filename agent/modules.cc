@@ -78,24 +78,20 @@ std::string_view BuildIdOf(uint64_t start, uint64_t bias) {
 }
 
 // The loader's name for the main program is empty, and a library's may be relative to the directory it was loaded from.
-Text<4096> PathOf(const link_map* map) {
-  Text<4096> path;
+std::string_view PathOf(const link_map* map, PathText* buffer) {
   const std::string_view name = map->l_name;
-  if (name.empty()) {
-    path << process::Current().executable;
-  } else if (name[0] != '/' && name.find('/') != std::string_view::npos) {
-    path << process::Current().working_directory << "/" << name;
-  } else {
-    path << name;
-  }
-  return path;
+  if (name.empty()) return process::Current().executable;
+  if (name[0] == '/' || name.find('/') == std::string_view::npos) return name;
+  buffer->Clear();
+  *buffer << process::Current().working_directory << "/" << name;
+  return buffer->view();
 }
 
 void Describe(Stream* stream, const Entry& entry) {
-  const Text<4096> path = PathOf(entry.map);
+  const std::string_view path = PathOf(entry.map, &stream->path);
   const std::string_view build_id = BuildIdOf(entry.start, entry.map->l_addr);
   const ModuleLoadRecord record = {process::NowNs(),  Epoch(),  entry.start, entry.end,
-                                   entry.map->l_addr, build_id, path.view()};
+                                   entry.map->l_addr, build_id, path};
   stream->PutSized(record, MaxTextRecord(build_id.size() + path.size()));
 }
 

@@ -11,6 +11,7 @@
 #include "agent/real.h"
 #include "agent/sampler.h"
 #include "agent/sandbox.h"
+#include "agent/sys.h"
 #include "agent/text.h"
 #include "perfagent/dump_format.h"
 
@@ -45,7 +46,7 @@ void ReadCommandLine() {
 
 // Field 22 of /proc/self/stat; the second field may itself contain spaces and brackets. 0 when it cannot be read.
 void ReadStartTicks() {
-  char text[1024];
+  static char text[1024];  // a forked child may be here on a small stack
   facts.start_ticks = 0;
   if (sys::ReadFile("/proc/self/stat", text, sizeof text) <= 0) return;
   const char* at = strrchr(text, ')');

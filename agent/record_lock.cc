@@ -43,7 +43,7 @@ Wait BeginWait() {
 
 void EndWait(LockApi api, const void* lock, uint64_t caller, const Wait& wait, int result) {
   AgentScope scope;
-  if (!scope) return IsOwn(caller) ? void() : lifecycle::Refused();
+  if (!scope) return lifecycle::Refused();
   if (wait.begin_ns == 0 || !WasWait(result) || !lifecycle::Enter() || lifecycle::Paused()) return;
   const uint64_t wait_ns = process::NowNs() - wait.begin_ns;
   Stream* stream = streams::Current();
@@ -79,7 +79,5 @@ void RecordAcquisition(LockApi api, const void* lock) {
   modules::Note(stream, address);
   stream->Put(LockAcquireRecord{api, now, address, stack});
 }
-
-bool IsOwn(uint64_t caller) { return whole_walk::IsUnwinder(caller); }
 
 }  // namespace perfagent::lock

@@ -26,7 +26,4 @@ void EndWait(LockApi api, const void* lock, uint64_t caller, const Wait& wait, i
 // The thread's countdown of acquisitions ended, and this call took the lock.
 void RecordAcquisition(LockApi api, const void* lock);
 
-// Is `caller` the agent's own unwinder? Its locks are not the guest's.
-bool IsOwn(uint64_t caller);
-
 }  // namespace perfagent::lock

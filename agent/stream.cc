@@ -56,7 +56,7 @@ Stream* TakeOverEnded(int32_t self) {
     if (stream->owner.compare_exchange_strong(owner, self)) {
       stream->ending.store(0);
       stream->name[0] = 0;
-      stream->stack.Reset();
+      stream->unwind.bounds.Reset();
       return stream;
     }
   }

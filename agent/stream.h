@@ -16,7 +16,8 @@
 #include <cstdint>
 
 #include "agent/counters.h"
-#include "agent/unwind/stack_bounds.h"
+#include "agent/text.h"
+#include "agent/unwind/workspace.h"
 #include "perfagent/event_codec.h"
 
 namespace perfagent {
@@ -76,10 +77,12 @@ struct Stream {
   uint32_t lock_slots_used;
   char name[16];            // as last written
   uint64_t interval_bytes;  // as last written; 0: not in this segment yet
-  StackBounds stack;
+  Workspace unwind;
   uintptr_t last_sampled;      // the last sampled block, while no other was sampled since
   uint64_t left_after_sample;  // ThreadState::bytes_left when it was taken
-  uint64_t pcs[kMaxFrames];    // of the walk in progress; too large for small guest stacks
+  // Of the record in progress; too large for small guest stacks.
+  uint64_t pcs[kMaxFrames];
+  PathText path;
 };
 
 namespace streams {

@@ -8,8 +8,6 @@
 #include <cstring>
 #include <string_view>
 
-#include "agent/sys.h"
-
 namespace perfagent {
 
 template <size_t kCapacity>
@@ -32,6 +30,11 @@ class Text {
     return *this << std::string_view(digits + at, sizeof digits - at);
   }
 
+  void Clear() {
+    size_ = 0;
+    bytes_[0] = 0;
+  }
+
   const char* c_str() const { return bytes_; }
   std::string_view view() const { return {bytes_, size_}; }
   size_t size() const { return size_; }
@@ -41,14 +44,7 @@ class Text {
   size_t size_ = 0;
 };
 
-// One line on standard error, in one write so that lines of several processes do not mix.
-template <typename... Parts>
-void Say(Parts... parts) {
-  Text<2048> line;
-  line << "perfagent: ";
-  (line << ... << parts);
-  line << "\n";
-  sys::Write(2, line.c_str(), line.size());
-}
+// The longest path that Linux takes.
+using PathText = Text<4096>;
 
 }  // namespace perfagent

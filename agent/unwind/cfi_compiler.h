@@ -2,12 +2,14 @@
 //
 // A rule knows what nearly all compiled code needs: the frame's end (CFA) is rsp or rbp plus a constant, the return
 // address lies right below it, and rbp is unchanged or saved at a constant distance. What needs more (expressions, other
-// base registers, signal frames) is kWhole: such a walk is done by libunwind, from its beginning.
+// base registers, signal frames) is kWhole: such a walk is done by whole_walk, from its beginning.
 //
 // Threads, signals: safe anywhere; no lock, no allocation. About a microsecond.
 #pragma once
 
 #include <cstdint>
+
+#include "agent/unwind/workspace.h"
 
 namespace perfagent {
 
@@ -16,7 +18,7 @@ struct Rule {
     kFrame = 1,  // the three fields below apply
     kEnd = 2,    // the outermost frame: it has no caller
     kNone = 3,   // no unwind information
-    kWhole = 4,  // libunwind has to walk this stack
+    kWhole = 4,  // whole_walk has to walk this stack
   };
   Kind kind;
   bool cfa_from_rbp;  // else from rsp
@@ -26,6 +28,6 @@ struct Rule {
 };
 
 // The rule at the return address `pc` (the instruction before it is the call).
-Rule CompileRule(uint64_t pc);
+Rule CompileRule(uint64_t pc, Workspace* workspace);
 
 }  // namespace perfagent

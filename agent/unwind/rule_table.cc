@@ -29,13 +29,13 @@ bool Start() {
   return slots != nullptr;
 }
 
-PackedRule FindElsewhere(uint64_t pc, uint64_t epoch) {
+PackedRule FindElsewhere(uint64_t pc, uint64_t epoch, Workspace* workspace) {
   Slot* slot = SlotOf(pc);
   if (slot != nullptr) {
     const PackedRule rule(slot->rule.load(std::memory_order_acquire));
     if (rule.kind() != 0 && rule.OfEpoch(epoch)) return rule;
   }
-  const PackedRule rule(CompileRule(pc), epoch);
+  const PackedRule rule(CompileRule(pc, workspace), epoch);
   if (slot != nullptr) slot->rule.store(rule.bits(), std::memory_order_release);
   return rule;
 }

@@ -63,17 +63,17 @@ bool Start();
 inline size_t HomeOf(uint64_t pc) { return pc * 0x9e3779b97f4a7c15 >> 48; }
 
 // For a pc that is not in its home slot, or not yet anywhere.
-PackedRule FindElsewhere(uint64_t pc, uint64_t epoch);
+PackedRule FindElsewhere(uint64_t pc, uint64_t epoch, Workspace* workspace);
 
 // The rule at return address `pc` in module epoch `epoch`; never of kind 0.
-inline PackedRule Find(uint64_t pc, uint64_t epoch) {
+inline PackedRule Find(uint64_t pc, uint64_t epoch, Workspace* workspace) {
   const Slot& home = slots[HomeOf(pc)];
   if (home.pc.load(std::memory_order_relaxed) == pc) [[likely]] {
     const PackedRule rule(home.rule.load(std::memory_order_acquire));
     if (rule.kind() != 0 && rule.OfEpoch(epoch)) [[likely]]
       return rule;
   }
-  return FindElsewhere(pc, epoch);
+  return FindElsewhere(pc, epoch, workspace);
 }
 
 }  // namespace rule_table

@@ -39,8 +39,9 @@ bool StepOut(PackedRule rule, const Readable& readable, Frame* frame) {
 
 }  // namespace
 
-bool Run(const whole_walk::Registers& registers, uint64_t epoch, StackBounds* bounds, uint64_t* pcs,
-         size_t most, whole_walk::Walk* walk) {
+bool Run(const whole_walk::Registers& registers, uint64_t epoch, Workspace* workspace,
+         uint64_t* pcs, size_t most, whole_walk::Walk* walk) {
+  StackBounds* bounds = &workspace->bounds;
   bounds->Enter(registers.rsp);
   const Readable readable = {bounds, bounds->range()};
   Frame frame = {registers.rip, registers.rsp, registers.rbp};
@@ -54,7 +55,7 @@ bool Run(const whole_walk::Registers& registers, uint64_t epoch, StackBounds* bo
       }
       pcs[count++] = frame.pc;
     }
-    const PackedRule rule = rule_table::Find(frame.pc, epoch);
+    const PackedRule rule = rule_table::Find(frame.pc, epoch, workspace);
     if (rule.kind() != Rule::kFrame) [[unlikely]] {
       *walk = {count, rule.kind() != Rule::kEnd};
       return rule.kind() != Rule::kWhole;

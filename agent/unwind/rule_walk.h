@@ -9,13 +9,12 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "agent/unwind/stack_bounds.h"
 #include "agent/unwind/whole_walk.h"
 
 namespace perfagent::rule_walk {
 
 // As whole_walk::Run. False: this stack needs whole_walk; `*walk` is its part up to the frame that does.
-bool Run(const whole_walk::Registers& registers, uint64_t epoch, StackBounds* bounds, uint64_t* pcs,
-         size_t most, whole_walk::Walk* walk);
+bool Run(const whole_walk::Registers& registers, uint64_t epoch, Workspace* workspace,
+         uint64_t* pcs, size_t most, whole_walk::Walk* walk);
 
 }  // namespace perfagent::rule_walk

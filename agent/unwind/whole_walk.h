@@ -1,29 +1,19 @@
-// whole_walk.h: the call stack, by libunwind's remote interface.
+// whole_walk.h: the call stack by .eh_frame as it stands: every register, every kind of rule.
 //
-// Remote, because in local mode libunwind 1.6 tests memory by writing it into a pipe: after a guest has closed all
-// descriptors, that pipe is the guest's socket. Here every read goes through our accessor, which knows what is readable.
-// libunwind-x86_64.so.8 is opened privately (RTLD_LOCAL), so that neither its _Unwind_* nor its backtrace come before
-// the guest's own. No cache: a cache would be shared and locked.
+// For what rule_walk cannot express: signal frames, realigned stacks, PLT entries, frames found through other registers.
+// Interprets the unwind program of each frame anew, about a microsecond each. libunwind is its oracle (tests/agent/
+// walk_test.cc) and not its engine: libunwind 1.6 opens a pipe that the guest's descriptors then lack, takes a pool's lock
+// with signals blocked, and maps memory.
 //
-// libunwind remembers register states in a pool with a lock, signals blocked while it is held: a thread that a debugger
-// stops there keeps others from walking such functions.
-//
-// Threads: any. Signals: under an AgentScope.
+// Threads: any; no lock, no allocation. Signals: under an AgentScope.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-#include "agent/unwind/stack_bounds.h"
+#include "agent/unwind/workspace.h"
 
 namespace perfagent::whole_walk {
-
-// Loads libunwind and walks the current stack once as a trial, which must pass through `return_address`, a frame of the
-// stack that is not the agent's. False: there will be no stacks.
-bool Start(uint64_t return_address);
-
-// Is `address` in libunwind's own code?
-bool IsUnwinder(uintptr_t address);
 
 struct Registers {
   uint64_t rip, rsp, rbp, rbx, r12, r13, r14, r15;
@@ -48,6 +38,6 @@ struct Walk {
 
 // Stores the pcs of the guest's frames, leaf first, the agent's own left out. A pc is one past its call instruction (or
 // one past the address where a signal came in).
-Walk Run(const Registers& registers, StackBounds* bounds, uint64_t* pcs, size_t most);
+Walk Run(const Registers& registers, Workspace* workspace, uint64_t* pcs, size_t most);
 
 }  // namespace perfagent::whole_walk

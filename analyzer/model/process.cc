@@ -87,7 +87,6 @@ ProcessFacts FactsOf(const HeaderPage& header) {
   facts.max_frames = header.max_frames;
   facts.heap_enabled = header.heap_enabled != 0;
   facts.locks_enabled = header.locks_enabled != 0;
-  facts.has_unwinder = header.unwinder != 0;
   facts.paused = header.paused != 0;
   facts.losses = LossesOf(header);
   return facts;

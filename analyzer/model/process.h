@@ -51,7 +51,6 @@ struct ProcessFacts {
   uint32_t max_frames = 0;
   bool heap_enabled = false;
   bool locks_enabled = false;
-  bool has_unwinder = false;
   bool paused = false;
   std::vector<LossCount> losses;  // those that happened
 

@@ -63,7 +63,6 @@ class Writer : private LineWriter {
     Fact("max_frames", facts_.max_frames);
     Fact("max_size", FormatBytes(static_cast<double>(facts_.max_size_bytes)));
     Fact("seed", facts_.seed);
-    Fact("unwinder", facts_.has_unwinder ? "libunwind" : "missing");
   }
 
   void WriteSegments() {

@@ -59,7 +59,6 @@ void WriteSettings(JsonWriter* json, const ProcessFacts& facts) {
   json->Key("max_frames").Integer(facts.max_frames);
   json->Key("max_size_bytes").Integer(facts.max_size_bytes);
   json->Key("seed").Integer(facts.seed);
-  json->Key("unwinder").Bool(facts.has_unwinder);
   json->EndObject();
 }
 

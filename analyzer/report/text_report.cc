@@ -127,8 +127,6 @@ class Writer : private LineWriter {
     WriteUnpaired(heap.unpaired_frees + heap.unpaired_reallocs,
                   "frees of blocks from before the recording began (or from before fork)");
     WriteUnpaired(heap.overlaps, "blocks began where one was live: an end was not recorded");
-    if (!facts_.has_unwinder)
-      Fact("no stacks", "through signal handlers and realigned frames (libunwind was not found)");
   }
 
   void WriteUnpaired(uint64_t count, const char* text) {

@@ -214,8 +214,7 @@ struct HeaderPage {
   uint32_t heap_enabled;
   uint32_t locks_enabled;
   uint32_t max_frames;
-  uint32_t unwinder;  // 1: libunwind works; 0: stacks that rules cannot walk are missing
-  uint32_t reserved1;
+  uint64_t reserved1;
   char host[64];  // text fields end with a zero byte
   char executable[1024];
   char command_line[2048];  // arguments separated by one space

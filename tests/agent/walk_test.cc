@@ -1,14 +1,19 @@
-// Two walks of one stack must agree frame by frame: rules compiled here, and libunwind.
+// Three walks of one stack must agree frame by frame: compiled rules, the whole walk, and libunwind, the oracle.
 
+#define UNW_LOCAL_ONLY
 #include <alloca.h>
 #include <gtest/gtest.h>
+#include <libunwind.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/time.h>
 #include <ucontext.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <stdexcept>
@@ -34,39 +39,60 @@ struct Comparison {
 };
 Comparison total;
 
+using Pcs = std::vector<uint64_t>;
+
+// The callers of the function that this is inlined into, as the agent stores them.
+[[gnu::always_inline]] inline Pcs CallersByLibunwind() {
+  unw_context_t context;
+  unw_getcontext(&context);
+  unw_cursor_t cursor;
+  unw_init_local(&cursor, &context);
+  Pcs pcs;
+  while (pcs.size() + 1 < kMost && unw_step(&cursor) > 0) {
+    unw_word_t pc = 0;
+    unw_get_reg(&cursor, UNW_REG_IP, &pc);
+    if (pc == 0) break;
+    // libunwind calls the interrupted function's frame the signal's.
+    pcs.push_back(pc + (unw_is_signal_frame(&cursor) > 0 ? 1 : 0));
+  }
+  return pcs;
+}
+
+// Without the first frame, which is the walker's caller itself at another instruction.
+Pcs Callers(const uint64_t* pcs, const whole_walk::Walk& walk) {
+  return {pcs + 1, pcs + walk.count};
+}
+
 [[gnu::noinline]] void CompareWalksHere() {
   const whole_walk::Registers registers = whole_walk::Capture();
-  StackBounds bounds;
-  uint64_t by_rules[kMost], by_library[kMost];
-  const whole_walk::Walk library = whole_walk::Run(registers, &bounds, by_library, kMost);
-  whole_walk::Walk rules;
+  const Pcs expected = CallersByLibunwind();
+  static thread_local Workspace workspace;
+  uint64_t pcs[kMost];
+  const whole_walk::Walk whole = whole_walk::Run(registers, &workspace, pcs, kMost);
   ++total.stacks;
-  ASSERT_GT(library.count, 2u);
-  if (!rule_walk::Run(registers, 0, &bounds, by_rules, kMost, &rules)) return;
+  total.frames += whole.count;
+  total.truncated += whole.truncated;
+  ASSERT_GT(expected.size(), 1u);
+  ASSERT_EQ(Callers(pcs, whole), expected);
+  whole_walk::Walk rules;
+  if (!rule_walk::Run(registers, 0, &workspace, pcs, kMost, &rules)) return;
   ++total.by_rules;
-  total.frames += rules.count;
-  total.truncated += rules.truncated;
-  ASSERT_EQ(rules.truncated, library.truncated);
-  ASSERT_EQ(std::vector<uint64_t>(by_rules, by_rules + rules.count),
-            std::vector<uint64_t>(by_library, by_library + library.count));
+  ASSERT_EQ(rules.truncated, whole.truncated);
+  ASSERT_EQ(Callers(pcs, rules), expected);
 }
 
 class Walk : public testing::Test {
  protected:
-  static void SetUpTestSuite() {
-    ASSERT_TRUE(rule_table::Start());
-    works_ = whole_walk::Start(reinterpret_cast<uint64_t>(__builtin_return_address(0)));
-  }
-  void SetUp() override {
-    ASSERT_TRUE(works_) << "libunwind-x86_64.so.8 is needed (package libunwind8)";
-    total = Comparison();
-  }
-  static void ExpectByRules() {
-    EXPECT_EQ(total.by_rules, total.stacks);
+  static void SetUpTestSuite() { ASSERT_TRUE(rule_table::Start()); }
+  void SetUp() override { total = Comparison(); }
+  static void ExpectWhole() {
     EXPECT_EQ(total.truncated, 0u);
     printf("compared %zu stacks, %zu frames\n", total.stacks, total.frames);
   }
-  static inline bool works_;
+  static void ExpectByRules() {
+    EXPECT_EQ(total.by_rules, total.stacks);
+    ExpectWhole();
+  }
 };
 
 [[gnu::noinline]] void Recurse(int depth, const std::function<void()>& leaf) {
@@ -126,9 +152,10 @@ TEST_F(Walk, FramesOfVariableSize) {
   }
   asm volatile("" : : "r"(room), "r"(more) : "memory");
 }
-TEST_F(Walk, RealignedFramesAreRightOrLeftToTheLibrary) {
+TEST_F(Walk, RealignedFrames) {
   Realigned(20);
   EXPECT_EQ(total.stacks, 1u);
+  ExpectWhole();
 }
 
 TEST_F(Walk, WhileAnExceptionIsBeingHandled) {
@@ -155,12 +182,37 @@ TEST_F(Walk, InThreadsToTheirStart) {
 
 void OnSignal(int) { Recurse(3, CompareWalksHere); }
 
-TEST_F(Walk, ThroughASignalFrameTheLibraryWalks) {
+TEST_F(Walk, ThroughASignalFrame) {
   signal(SIGUSR1, OnSignal);
   raise(SIGUSR1);
   signal(SIGUSR1, SIG_DFL);
   EXPECT_EQ(total.stacks, 1u);
   EXPECT_EQ(total.by_rules, 0u);
+  ExpectWhole();
+}
+
+// What is interrupted allocates nothing, so that the comparison may.
+[[gnu::noinline]] size_t Churn(int depth) {
+  char text[64];
+  snprintf(text, sizeof text, "%d %x", depth, depth * 7);
+  alignas(64) volatile char room[64] = {};
+  const size_t below = depth == 0 ? 0 : Churn(depth - 1);
+  return below + strlen(text) + strcspn(text, "9") + static_cast<size_t>(room[depth % 64]);
+}
+
+// In prologues and epilogues, in PLT entries, in libc's assembly: wherever the timer strikes.
+TEST_F(Walk, FromRandomInstructions) {
+  struct sigaction action = {};
+  action.sa_handler = [](int) { CompareWalksHere(); };
+  sigaction(SIGPROF, &action, nullptr);
+  const itimerval every = {{0, 250}, {0, 250}};
+  setitimer(ITIMER_PROF, &every, nullptr);
+  volatile size_t sum = 0;
+  while (total.stacks < 500) sum = sum + Churn(12);
+  const itimerval never = {};
+  setitimer(ITIMER_PROF, &never, nullptr);
+  signal(SIGPROF, SIG_DFL);
+  ExpectWhole();
 }
 
 TEST_F(Walk, OnASignalStack) {
@@ -179,6 +231,7 @@ TEST_F(Walk, OnASignalStack) {
   sigaltstack(&stack, nullptr);
   munmap(memory, size);
   EXPECT_EQ(total.stacks, 1u);
+  ExpectWhole();
 }
 
 ucontext_t main_context, fiber_context;

@@ -77,7 +77,6 @@ DumpBuilder::DumpBuilder() : header_(std::make_unique<HeaderPage>()) {
   header_->heap_enabled = 1;
   header_->locks_enabled = 1;
   header_->max_frames = 64;
-  header_->unwinder = 1;
   snprintf(header_->host, sizeof header_->host, "testhost");
   snprintf(header_->executable, sizeof header_->executable, "/usr/bin/app");
   snprintf(header_->command_line, sizeof header_->command_line, "app --fast");
