@@ -223,6 +223,7 @@ bool Open() {
         ")");
     return false;
   }
+  sys::Call(SYS_fchmod, fd, 0600);  // whatever the umask left of it
   DisableCopyOnWrite(fd);
   if (const int error = sys::Truncate(fd, size); error != 0) {
     return Refuse(fd, "cannot set the dump's size", error);

@@ -36,8 +36,18 @@ enum class State : uint32_t { kIdle, kOn, kOff };
 std::atomic<State> state{State::kIdle};
 std::atomic<uint64_t> threads_seeded;
 
+// The control words as last seen: a forked child cannot read its parent's header, and goes on as its parent did.
+std::atomic<uint32_t> paused_seen;
+std::atomic<uint64_t> interval_seen;
+
 constexpr unsigned kLog2StacksSampled = 16;
 constexpr unsigned kLog2StacksFull = 20;
+
+// Stores only what is new: the line is shared by all threads.
+template <typename T>
+void Keep(T value, std::atomic<T>* seen) {
+  if (seen->load(std::memory_order_relaxed) != value) seen->store(value, std::memory_order_relaxed);
+}
 
 // Countdowns of a thread that has nothing to record.
 void Rest(ThreadState* t) {
@@ -146,6 +156,8 @@ bool RestartInChild() {
     state.store(State::kOff);
     return false;
   }
+  dump_writer::Header()->paused.store(paused_seen.load());
+  dump_writer::Header()->interval_request.store(interval_seen.load());
   return true;
 }
 
@@ -217,10 +229,16 @@ void BeforeSandbox(bool may_advise) {
 
 uint64_t Interval() {
   const uint64_t asked = dump_writer::Header()->interval_request.load(std::memory_order_relaxed);
-  return asked >= kLeastInterval && asked <= kGreatestInterval ? asked : config.interval_bytes;
+  const bool allowed = asked >= kLeastInterval && asked <= kGreatestInterval;
+  Keep(allowed ? asked : 0, &interval_seen);
+  return allowed ? asked : config.interval_bytes;
 }
 
-bool Paused() { return dump_writer::Header()->paused.load(std::memory_order_relaxed) == 1; }
+bool Paused() {
+  const bool paused = dump_writer::Header()->paused.load(std::memory_order_relaxed) == 1;
+  Keep(uint32_t{paused}, &paused_seen);
+  return paused;
+}
 
 }  // namespace lifecycle
 

@@ -58,7 +58,7 @@ inline uint64_t DrawGap(uint64_t* random, uint64_t mean) {
 inline constexpr uint64_t kLongestWait = 16 << 20;
 
 inline void StartCountdown(ThreadState* t, uint64_t gap) {
-  t->gap_is_cut = gap > kLongestWait;
+  t->gap_is_cut = gap >= kLongestWait;
   t->bytes_left = t->gap_is_cut ? kLongestWait : gap;
 }
 inline void DrawCountdown(ThreadState* t, uint64_t mean) {
