@@ -122,9 +122,10 @@ $(eval $(call object_rule,tsan,$(TSAN)))
 objects = $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(2))
 
 INCLUDE_TEST_SRC := $(wildcard tests/include/*_test.cc)
-AGENT_TEST_SRC := $(wildcard tests/agent/*_test.cc) $(AGENT_PART_SRC)
+AGENT_RACE_ONLY_SRC := tests/agent/stream_test.cc
+AGENT_TEST_SRC := $(filter-out $(AGENT_RACE_ONLY_SRC),$(wildcard tests/agent/*_test.cc)) $(AGENT_PART_SRC)
 AGENT_RACE_TEST_SRC := tests/agent/sampler_test.cc tests/agent/live_set_test.cc tests/agent/stack_table_test.cc \
-  agent/live_filter.cc agent/live_set.cc agent/stack_table.cc
+  $(AGENT_RACE_ONLY_SRC) $(AGENT_PART_SRC) agent/agent_scope.cc agent/counters.cc agent/dump_writer.cc agent/process.cc agent/stream.cc
 ANALYZER_TEST_SRC := $(wildcard tests/analyzer/*_test.cc) $(addprefix tests/support/,dump_builder.cc analyze.cc process.cc)
 E2E_TEST_SRC := $(wildcard tests/e2e/*_test.cc) $(addprefix tests/support/,process.cc report.cc heaptrack.cc)
 

@@ -44,15 +44,6 @@ ino_t file_inode;
 enum Ownership : uint32_t { kNotOurs = 0, kOpening, kOurs };
 std::atomic<uint32_t>* own;
 
-bool MapOwnershipWord() {
-  if (own != nullptr) return true;
-  void* page = sys::Reserve(4096);
-  if (page == nullptr) return false;
-  if (sys::Advise(page, 4096, MADV_WIPEONFORK) != 0) return false;
-  own = static_cast<std::atomic<uint32_t>*>(page);
-  return true;
-}
-
 // ---- name ----
 
 void Expand(std::string_view pattern, const process::Facts& facts, PathText* out) {
@@ -203,8 +194,16 @@ HeaderPage* Header() {
 
 const char* Path() { return path.c_str(); }
 
+bool Start() {
+  void* page = sys::Reserve(kPageBytes);
+  if (page == nullptr || sys::Advise(page, kPageBytes, MADV_WIPEONFORK) != 0) {
+    return Refuse(-1, "no memory for the ownership word", 0);
+  }
+  own = static_cast<std::atomic<uint32_t>*>(page);
+  return true;
+}
+
 bool ClaimOpening() {
-  if (!MapOwnershipWord()) return Refuse(-1, "no memory for the ownership word", 0);
   uint32_t nobody = kNotOurs;
   return own->compare_exchange_strong(nobody, kOpening);
 }

@@ -16,6 +16,9 @@
 
 namespace perfagent::dump_writer {
 
+// Once, before all else. False: the process cannot be recorded, and the reason went to stderr.
+bool Start();
+
 // True for the one caller of this process, of any thread, that is to call Open. A forked child is a process of its own.
 bool ClaimOpening();
 

@@ -179,7 +179,7 @@ void Start(char** environment) {
   }
   process::GatherAllocator();
   LeaveHeapToBypass();
-  if (!dump_writer::ClaimOpening() || !dump_writer::Open()) {
+  if (!dump_writer::Start() || !dump_writer::ClaimOpening() || !dump_writer::Open()) {
     state.store(State::kOff);
     return;
   }

@@ -1,0 +1,139 @@
+// Streams and segments of many threads at once, written for the thread sanitizer; the bytes are read back.
+#include "agent/stream.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <map>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "agent/config.h"
+#include "agent/dump_writer.h"
+#include "agent/modules.h"
+#include "agent/process.h"
+#include "agent/real.h"
+#include "agent/unwind/rule_table.h"
+#include "perfagent/event_codec.h"
+
+namespace perfagent {
+
+bool modules::IsAgent(uint64_t) { return false; }
+const char* real::AllocatorPath() { return nullptr; }
+const char* real::BypassPath() { return nullptr; }
+
+namespace {
+
+constexpr uint64_t kBlocksEach = 3000;
+constexpr int kAtOnce = 8, kRounds = 12;
+
+// Blocks are numbered: thread << 32 | count.
+void Write(uint64_t thread) {
+  for (uint64_t i = 0; i < kBlocksEach; ++i) {
+    Stream* stream = streams::Current();
+    ASSERT_NE(stream, nullptr);
+    ASSERT_TRUE(
+        stream->Put(AllocRecord{HeapApi::kMalloc, process::NowNs(), thread << 32 | i, i, 0}));
+    if (i % 64 == 0) stream->SumWait(0x1000 + i % 7, thread, 5);
+    stream->CountAcquisition();
+  }
+}
+
+struct Found {
+  std::map<uint64_t, uint64_t> next_of_thread;
+  std::set<std::pair<uint32_t, uint32_t>> segments;  // stream, sequence
+  uint64_t contended = 0;
+};
+
+void ReadTable(const SegmentHeader& header, Found* found) {
+  const auto* slots = reinterpret_cast<const LockTableSlot*>(&header + 1);
+  for (size_t i = 0; i < kLockTableSlots; ++i) found->contended += slots[i].contended;
+}
+
+void ReadEvents(const SegmentHeader& header, Found* found) {
+  EXPECT_TRUE(found->segments.insert({header.stream, header.sequence}).second);
+  Decoder decoder({reinterpret_cast<const uint8_t*>(&header + 1), header.committed});
+  while (const std::optional<Record> record = decoder.Next()) {
+    const auto* alloc = std::get_if<AllocRecord>(&*record);
+    if (alloc == nullptr) continue;
+    uint64_t& next = found->next_of_thread[alloc->address >> 32];
+    EXPECT_EQ(alloc->address & 0xffffffff, next) << "in order, none missing, none twice";
+    ++next;
+  }
+  EXPECT_EQ(decoder.error(), nullptr);
+}
+
+Found ReadDump() {
+  Found found;
+  const HeaderPage* header = dump_writer::Header();
+  const auto* base = reinterpret_cast<const unsigned char*>(header) + kHeaderBytes;
+  for (uint32_t i = 0; i < header->segments_claimed; ++i) {
+    const auto* segment = reinterpret_cast<const SegmentHeader*>(base + i * kSegmentBytes);
+    EXPECT_EQ(segment->magic, kSegmentMagic);
+    segment->kind == SegmentKind::kEvents ? ReadEvents(*segment, &found)
+                                          : ReadTable(*segment, &found);
+  }
+  return found;
+}
+
+TEST(Streams, OfManyThreadsKeepEveryRecordOnceAndInOrder) {
+  static const std::string path = testing::TempDir() + "/stream_test." + std::to_string(getpid());
+  config.output = path.c_str();
+  config.mode = RunMode::kFull;
+  process::Gather();
+  process::GatherAllocator();
+  streams::Start();
+  ASSERT_TRUE(dump_writer::Start());
+  // One opener of many.
+  std::atomic<int> openers = 0;
+  std::vector<std::thread> racers;
+  for (int i = 0; i < kAtOnce; ++i)
+    racers.emplace_back([&] { openers += dump_writer::ClaimOpening(); });
+  for (std::thread& racer : racers) racer.join();
+  ASSERT_EQ(openers, 1);
+  ASSERT_TRUE(dump_writer::Open());
+  ASSERT_EQ(unlink(path.c_str()), 0);
+
+  // Rounds, so that streams are taken over from threads that have ended.
+  for (uint64_t round = 0; round < kRounds; ++round) {
+    std::vector<std::thread> threads;
+    for (uint64_t i = 0; i < kAtOnce; ++i) threads.emplace_back(Write, round * kAtOnce + i + 1);
+    for (std::thread& thread : threads) thread.join();
+  }
+
+  const Found found = ReadDump();
+  EXPECT_EQ(found.next_of_thread.size(), size_t{kAtOnce * kRounds});
+  for (const auto& [thread, blocks] : found.next_of_thread)
+    EXPECT_EQ(blocks, kBlocksEach) << thread;
+  EXPECT_EQ(found.contended, kAtOnce * kRounds * ((kBlocksEach + 63) / 64));
+  std::set<uint32_t> streams;
+  for (const auto& [stream, sequence] : found.segments) streams.insert(stream);
+  EXPECT_LT(streams.size(), size_t{kAtOnce * kRounds}) << "no stream was taken over";
+}
+
+// The same rule for the same pc, whoever compiles it first.
+TEST(RuleTable, ThreadsAgree) {
+  ASSERT_TRUE(rule_table::Start());
+  const auto code = reinterpret_cast<uint64_t>(&dump_writer::Open);
+  constexpr uint64_t kPcs = 400;
+  std::vector<std::vector<uint64_t>> rules(kAtOnce, std::vector<uint64_t>(kPcs));
+  std::vector<std::thread> threads;
+  for (std::vector<uint64_t>& mine : rules) {
+    threads.emplace_back([&mine, code] {
+      const auto workspace = std::make_unique<Workspace>();
+      for (uint64_t i = 0; i < kPcs; ++i)
+        mine[i] = rule_table::Find(code + i, 0, workspace.get()).bits();
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const std::vector<uint64_t>& mine : rules) EXPECT_EQ(mine, rules.front());
+}
+
+}  // namespace
+}  // namespace perfagent
