@@ -1,73 +1,11 @@
 #!/usr/bin/env bash
-# Tests of scripts/perfagent: every line that begins with "ok" or "not ok" is one claim.
+# Tests of `perfagent run`.
 #
 # Most need no real agent: a library that leaves an empty file with the dump's name stands in for it.
-# PERFAGENT_LIB names the real one. What cannot be tested here is skipped, unless CI=true.
-# shellcheck disable=SC2016  # what stands in single quotes is for other shells
-set -u
-shopt -s extglob
-
-root=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
-perfagent=$root/scripts/perfagent
-real_agent=${PERFAGENT_LIB:-$root/build/libperfagent.so}
-unset "${!PERFAGENT_@}" LD_PRELOAD
-passed=0 failed=0 skipped=0
-
-work=$(mktemp -d /tmp/perfagent_test.XXXXXX)
-trap 'rm -rf "$work"' EXIT
-cd "$work" || exit 1
-export TMPDIR=$work/tmp
-mkdir tmp
-
-Ok() {
-  echo "ok - $1"
-  passed=$((passed + 1))
-}
-
-NotOk() {
-  echo "not ok - $1"
-  shift
-  printf '    %s\n' "$@"
-  failed=$((failed + 1))
-}
-
-Skip() {
-  if [[ ${CI:-} == true ]]; then
-    NotOk "$1" "skipped: $2, and nothing may be skipped in CI"
-  else
-    echo "skip - $1 ($2)"
-    skipped=$((skipped + 1))
-  fi
-}
-
-# Run NAME=VALUE... PROGRAM...: leaves output, errors and code.
-Run() {
-  env "$@" > out 2> err < /dev/null
-  code=$?
-  output=$(tr -d '\0' < out) errors=$(< err)
-}
-
-# Expect CLAIM CODE PATTERN-OF-STDERR, after Run.
-Expect() {
-  # shellcheck disable=SC2053  # a pattern
-  if ((code == $2)) && [[ $errors == $3 ]]; then
-    Ok "$1"
-  else
-    NotOk "$1" "exit $code, expected $2" "stderr: $errors" "expected: $3"
-  fi
-}
-
-Equal() {
-  if [[ $2 == "$3" ]]; then Ok "$1"; else NotOk "$1" "got: $2" "expected: $3"; fi
-}
-
-# Matches CLAIM TEXT PATTERN
-Matches() {
-  # shellcheck disable=SC2053  # a pattern
-  if [[ $2 == $3 ]]; then Ok "$1"; else NotOk "$1" "got: $2" "expected: $3"; fi
-}
-
-Has() { type -P "$1" > /dev/null; }
+# PERFAGENT_LIB names the real one.
+# shellcheck disable=SC2016,SC2154  # single quotes are for other shells; claims.sh sets names
+# shellcheck source=tests/scripts/claims.sh
+. "${BASH_SOURCE[0]%/*}/claims.sh"
 
 # ---- fixtures -----------------------------------------------------------------------------------------
 
@@ -108,22 +46,13 @@ exit 5;
 END
 }
 
-WaitFor() {  # PATTERN FILE
-  local i
-  for ((i = 0; i < 250; ++i)); do
-    grep -q -- "$1" "$2" 2> /dev/null && return
-    sleep 0.02
-  done
-  return 1
-}
-
 # ---- claims -------------------------------------------------------------------------------------------
 
 TestUsage() {
   Run "$perfagent"
-  Expect "no command is a usage error" 2 "*run, help*"
-  Run "$perfagent" doctor -- true
-  Expect "an unknown command is named, with those that exist" 2 "*'doctor'*run, help*"
+  Expect "no command is a usage error" 2 "*run, doctor, *, help*"
+  Run "$perfagent" record -- true
+  Expect "an unknown command is named, with those that exist" 2 "*'record'*run, doctor, *, help*"
   Run "$perfagent" --help
   Expect "--help succeeds" 0 ""
   Matches "--help lists the options" "$output" "*--max-size*"
@@ -511,7 +440,7 @@ TestRealAgent() {
 }
 
 Main() {
-  Has cc || { Skip "everything" "no C compiler"; exit; }
+  Has cc || { Skip "everything" "no C compiler"; Summary; exit; }
   BuildStandIn
   WriteSignalLogger
   TestUsage
@@ -525,8 +454,7 @@ Main() {
   TestPidOne
   TestWithoutPerl
   TestRealAgent
-  echo "$passed passed, $failed failed, $skipped skipped"
-  ((failed == 0))
+  Summary
 }
 
 Main
