@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# claims.sh: what the tests of scripts share: every line that begins with "ok" or "not ok" is one claim.
+# claims.sh: what the tests of scripts share. Each line beginning with "ok" or "not ok" is a claim.
 #
 # Sourced: leaves the shell in a directory of its own, `work`, which is removed at the end, without
-# PERFAGENT_* and LD_PRELOAD. `build` is what is tested, `real_agent` its agent. What cannot be tested
-# is skipped, unless CI=true.
+# PERFAGENT_* and LD_PRELOAD. `build` is what is tested, `real_agent` its agent. What cannot be
+# tested is skipped, unless CI=true.
 # shellcheck disable=SC2034  # used by the tests
 set -u
 shopt -s extglob

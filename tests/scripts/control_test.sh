@@ -395,7 +395,8 @@ TestNames() {
   if (($(id -u) == 0)); then
     Expect "root reaches a deleted dump" 0 "*process $pid: recording"
     Run "$perfagent" status "$pid"
-    Matches "and its name is one that works" "$output" "*dump */proc/$pid/map_files/*state *recording*"
+    Matches "and its name is one that works" "$output" \
+      "*dump */proc/$pid/map_files/*state *recording*"
   else
     Expect "a deleted dump needs root" 1 \
       "*process $pid: *$directory/dump (deleted)*expected its owner, or root"
