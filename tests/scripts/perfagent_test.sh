@@ -424,7 +424,8 @@ TestWithoutPerl() {
     ln -s "$(type -P "$tool")" "noperl/$tool"
   done
   Run PATH="$work/noperl" PERFAGENT_LIB="$work/standin.so" "$perfagent" run -- sh -c 'exit 6'
-  Expect "without perl the program runs all the same" 6 "*next: *analyzer report*"
+  Expect "without perl the program runs all the same" 6 \
+    "perfagent: perl is missing: *next: *analyzer report*"
 }
 
 TestRealAgent() {

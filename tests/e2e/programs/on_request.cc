@@ -3,7 +3,8 @@
 //   on_request THREADS
 //
 // Each line of stdin is "THREAD COUNT SIZE WHAT"; it is printed again when that is done. WHAT is
-// "pass" (each block is freed at once), "keep" (the blocks stay) or "drop" (those kept are freed).
+// "pass" (each block is freed at once), "keep" (the blocks stay), "grow" (those kept are reallocated
+// to SIZE) or "drop" (they are freed).
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -34,6 +35,10 @@ NAMED void Keep(const Request& request, std::vector<void*>& kept) {
   }
 }
 
+NAMED void Grow(const Request& request, std::vector<void*>& kept) {
+  for (void*& p : kept) p = std::realloc(p, request.size);
+}
+
 NAMED void Drop(std::vector<void*>& kept) {
   for (void* p : kept) std::free(p);
   kept.clear();
@@ -54,6 +59,7 @@ class Worker {
       begin_.acquire();
       if (strcmp(request_.what, "pass") == 0) AllocateAndFree(request_);
       if (strcmp(request_.what, "keep") == 0) Keep(request_, kept_);
+      if (strcmp(request_.what, "grow") == 0) Grow(request_, kept_);
       if (strcmp(request_.what, "drop") == 0) Drop(kept_);
       done_.release();
     }
@@ -67,7 +73,8 @@ class Worker {
 };
 
 int main(int argc, char** argv) {
-  auto* workers = new Worker[Argument(argc, argv, 1, 1)];  // never joined: the end of main ends them
+  // Never joined: the end of main ends them.
+  auto* workers = new Worker[Argument(argc, argv, 1, 1)];
   std::puts("ready");
   std::fflush(stdout);
   size_t thread = 0;
