@@ -2,31 +2,25 @@
 
 #include <sys/sysmacros.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <cinttypes>
-#include <climits>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <string>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 
 namespace perfagent {
 namespace {
 
-bool IsThisHost(const HeaderPage& header) {
-  char host[256] = {};
-  if (gethostname(host, sizeof host - 1) != 0) return false;
-  return strncmp(host, header.host, sizeof header.host - 1) == 0;
-}
-
 // Field 22 of /proc/PID/stat; 0 when there is no such process. The second field may hold anything,
 // closing parentheses too.
-uint64_t StartTicks(uint32_t pid) {
-  std::ifstream file(absl::StrCat("/proc/", pid, "/stat"));
+uint64_t StartTicks(const std::string& process) {
+  std::ifstream file(process + "/stat");
   std::string stat;
   std::getline(file, stat, '\0');
   size_t at = stat.rfind(')');
@@ -40,11 +34,11 @@ uint64_t StartTicks(uint32_t pid) {
 
 // By device and inode, or by path: on file systems with several volumes (btrfs, overlayfs) stat
 // and maps name different devices.
-bool IsMapped(const DumpFile& file) {
+bool IsMapped(const DumpFile& file, const std::string& process) {
   char* resolved = realpath(file.path().c_str(), nullptr);
   const std::string path = resolved == nullptr ? "" : resolved;
   free(resolved);
-  std::ifstream maps(absl::StrCat("/proc/", file.header().pid, "/maps"));
+  std::ifstream maps(process + "/maps");
   for (std::string line; std::getline(maps, line);) {
     unsigned device_major = 0;
     unsigned device_minor = 0;
@@ -61,12 +55,35 @@ bool IsMapped(const DumpFile& file) {
   return false;
 }
 
+// The process's number for itself, which in a container is another than here. 0 when there is no such process.
+uint32_t OwnPid(const std::string& process) {
+  std::ifstream status(process + "/status");
+  for (std::string line; std::getline(status, line);) {
+    if (!line.starts_with("NSpid:")) continue;
+    return static_cast<uint32_t>(strtoul(line.c_str() + line.find_last_of(" \t"), nullptr, 10));
+  }
+  return 0;
+}
+
+bool IsWriter(const DumpFile& file, const std::string& process) {
+  const HeaderPage& header = file.header();
+  return StartTicks(process) == header.process_start_ticks && OwnPid(process) == header.pid &&
+         IsMapped(file, process);
+}
+
 }  // namespace
 
 bool IsBeingWritten(const DumpFile& file) {
-  const HeaderPage& header = file.header();
-  return header.end_state == EndState::kOpen && IsThisHost(header) &&
-         StartTicks(header.pid) == header.process_start_ticks && IsMapped(file);
+  if (file.header().end_state != EndState::kOpen) return false;
+  // Most often it is the process of that number.
+  if (IsWriter(file, absl::StrCat("/proc/", file.header().pid))) return true;
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
+    const std::string name = entry.path().filename();
+    if (name.find_first_not_of("0123456789") == std::string::npos && IsWriter(file, entry.path()))
+      return true;
+  }
+  return false;
 }
 
 uint64_t MonotonicNow() {

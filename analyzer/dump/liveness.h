@@ -5,8 +5,8 @@
 
 namespace perfagent {
 
-// True when the dump is open, this is the host it was recorded on, the process of its pid is the
-// one that it was (start ticks), and that process still maps the file: an exec or a restored
+// True when the dump is open and a process here maps the file that has the pid it was written by, as that
+// process counts (it may be in a container), and began when it did (start ticks): an exec or a restored
 // snapshot of the disk leaves a dump that nobody writes any more.
 bool IsBeingWritten(const DumpFile& file);
 

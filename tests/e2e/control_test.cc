@@ -1,7 +1,10 @@
 // Recording as it is controlled while the program runs: by the header page's words, and by the program itself.
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -71,6 +74,30 @@ TEST(ControlWords, PauseLeavesOutWhatIsAllocatedMeanwhileInFullMode) {
               function.metrics.at("allocations"))
         << function.function;
   }
+}
+
+// As in a container: its pid is 1 there, and another here.
+TEST(Running, ReportOfAProcessWithItsOwnPidsSaysThatItRuns) {
+  if (geteuid() != 0) GTEST_SKIP() << "needs root for a pid namespace";
+  TempDir dir;
+  ProcessOptions options;
+  options.env = AgentEnvironment(dir.path(), {{"PROGRAMS", "endings"}});
+  BackgroundProcess process(
+      {"/usr/bin/unshare", "--pid", "--fork", "--kill-child", TestProgram("endings"), "wait"},
+      options);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (DumpsIn(dir.path()).empty() && std::chrono::steady_clock::now() < deadline) usleep(10000);
+  ASSERT_EQ(DumpsIn(dir.path()).size(), 1u);
+  const nlohmann::json running = Report(DumpsIn(dir.path()).front());
+  EXPECT_EQ(running.at("processes").at(0).at("pid"), 1);
+  EXPECT_EQ(running.at("processes").at(0).at("ended"), "running");
+  process.Signal(SIGKILL);
+  process.Wait();
+  const auto ended = [&] {
+    return Report(DumpsIn(dir.path()).front()).at("processes").at(0).at("ended") == "killed";
+  };
+  while (!ended() && std::chrono::steady_clock::now() < deadline) usleep(10000);
+  EXPECT_TRUE(ended());
 }
 
 std::vector<std::string> MarksIn(const Recording& recording) {
