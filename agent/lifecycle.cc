@@ -72,7 +72,7 @@ void Seed(ThreadState* t) {
 bool WantedHere() {
   if (config.mode == RunMode::kOff) return false;
   if (!MatchesPrograms(config.programs, process::Current().program)) return false;
-  return !(config.ignore_children && process::ParentIsRecorded());
+  return !(config.ignore_children && process::AncestorIsRecorded());
 }
 
 bool MapTables() {

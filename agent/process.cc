@@ -44,17 +44,17 @@ void ReadCommandLine() {
   }
 }
 
-// Field 22 of /proc/self/stat; the second field may itself contain spaces and brackets. 0 when it cannot be read.
-void ReadStartTicks() {
+// A numeric field of /proc/PID/stat, from 3 on; the second may itself contain spaces and brackets. 0 when it cannot be read.
+uint64_t StatField(const char* path, int field) {
   static char text[1024];  // a forked child may be here on a small stack
-  facts.start_ticks = 0;
-  if (sys::ReadFile("/proc/self/stat", text, sizeof text) <= 0) return;
+  if (sys::ReadFile(path, text, sizeof text) <= 0) return 0;
   const char* at = strrchr(text, ')');
-  constexpr int kSpacesBefore = 20;
-  for (int spaces = 0; at != nullptr && spaces < kSpacesBefore; ++spaces) at = strchr(at + 1, ' ');
+  for (int i = 2; at != nullptr && i < field; ++i) at = strchr(at + 1, ' ');
+  uint64_t value = 0;
   for (at += at != nullptr; at != nullptr && *at >= '0' && *at <= '9'; ++at) {
-    facts.start_ticks = facts.start_ticks * 10 + static_cast<uint64_t>(*at - '0');
+    value = value * 10 + static_cast<uint64_t>(*at - '0');
   }
+  return value;
 }
 
 void ReadHost() {
@@ -118,13 +118,25 @@ bool IsDumpOf(const char* path, uint32_t pid) {
   return got == offsetof(HeaderPage, host) && header.magic == kDumpMagic && header.pid == pid;
 }
 
+bool IsRecorded(uint32_t pid) {
+  Text<64> name;
+  name << "/proc/" << uint64_t{pid} << "/maps";
+  bool found = false;
+  ForEachLine(name.c_str(), [&](std::string_view line) {
+    const size_t path = line.find('/');
+    const bool shared = line.find(" rw-s ") < path;
+    found = found || (shared && path != line.npos && IsDumpOf(line.data() + path, pid));
+  });
+  return found;
+}
+
 void ReadOwn() {
   facts.pid = static_cast<uint32_t>(sys::Pid());
   facts.parent_pid = static_cast<uint32_t>(sys::Call(SYS_getppid));
   control_block_has_tid = TidInControlBlock() == static_cast<uint32_t>(sys::Tid());
   facts.start_monotonic_ns = ClockNs(CLOCK_MONOTONIC);
   facts.start_realtime_ns = ClockNs(CLOCK_REALTIME);
-  ReadStartTicks();
+  facts.start_ticks = StatField("/proc/self/stat", 22);
   // A forked child must not repeat its parent's draws.
   facts.seed = config.seed != 0 ? config.seed : RandomSeed();
 }
@@ -154,17 +166,16 @@ uint32_t ThreadId() {
   return control_block_has_tid ? TidInControlBlock() : 0;
 }
 
-bool ParentIsRecorded() {
-  Text<64> name;
-  name << "/proc/" << uint64_t{facts.parent_pid} << "/maps";
-  bool found = false;
-  ForEachLine(name.c_str(), [&](std::string_view line) {
-    const size_t path = line.find('/');
-    const bool shared = line.find(" rw-s ") < path;
-    found =
-        found || (shared && path != line.npos && IsDumpOf(line.data() + path, facts.parent_pid));
-  });
-  return found;
+bool AncestorIsRecorded() {
+  constexpr int kMostAncestors = 64;  // and no loop, should pids be reused meanwhile
+  uint32_t pid = facts.parent_pid;
+  for (int i = 0; i < kMostAncestors && pid > 0; ++i) {
+    if (IsRecorded(pid)) return true;
+    Text<64> name;
+    name << "/proc/" << uint64_t{pid} << "/stat";
+    pid = static_cast<uint32_t>(StatField(name.c_str(), 4));
+  }
+  return false;
 }
 
 }  // namespace perfagent::process

@@ -50,7 +50,7 @@ inline uint64_t NowNs() { return ClockNs(CLOCK_MONOTONIC) - Current().start_mono
 // The calling thread's id, as the kernel numbers it.
 uint32_t ThreadId();
 
-// Does the parent process have a dump? Then this one is a child for CHILDREN=ignore.
-bool ParentIsRecorded();
+// Has an ancestor of this process a dump? Then this one is a child for CHILDREN=ignore.
+bool AncestorIsRecorded();
 
 }  // namespace perfagent::process
