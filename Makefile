@@ -127,7 +127,7 @@ AGENT_TEST_SRC := $(filter-out $(AGENT_RACE_ONLY_SRC),$(wildcard tests/agent/*_t
 AGENT_RACE_TEST_SRC := tests/agent/sampler_test.cc tests/agent/live_set_test.cc tests/agent/stack_table_test.cc \
   $(AGENT_RACE_ONLY_SRC) $(AGENT_PART_SRC) agent/agent_scope.cc agent/counters.cc agent/dump_writer.cc agent/process.cc agent/stream.cc
 ANALYZER_TEST_SRC := $(wildcard tests/analyzer/*_test.cc) $(addprefix tests/support/,dump_builder.cc analyze.cc process.cc)
-E2E_TEST_SRC := $(wildcard tests/e2e/*_test.cc) $(addprefix tests/support/,process.cc report.cc heaptrack.cc)
+E2E_TEST_SRC := $(wildcard tests/e2e/*_test.cc) $(addprefix tests/support/,process.cc report.cc behaviour.cc heaptrack.cc)
 
 $(BUILD)/tests/include_test: $(call objects,asan,$(INCLUDE_TEST_SRC))
 	@mkdir -p $(@D)
@@ -156,11 +156,29 @@ $(BUILD)/tests/reader_fuzz: $(call objects,fuzz,tests/fuzz/reader_fuzz.cc tests/
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CXX) $(FUZZ_FLAGS) $^ $(ANALYZER_LIBS) -o $@
 
-# Programs that the end-to-end tests run under the agent.
-TEST_PROGRAMS := $(patsubst tests/e2e/programs/%.cc,$(BUILD)/tests/programs/%,$(wildcard tests/e2e/programs/*.cc))
+# Programs that the end-to-end tests run under the agent, and the libraries that these load or that are preloaded with it.
+HEAP_FAMILIES := $(addprefix $(BUILD)/tests/programs/heap_family_,glibc jemalloc tcmalloc mimalloc bump static_jemalloc)
+TEST_LIBRARY_SRC := $(wildcard tests/e2e/programs/library/*.cc)
+TEST_PROGRAMS := $(patsubst tests/e2e/programs/%.cc,$(BUILD)/tests/programs/%,$(wildcard tests/e2e/programs/*.cc)) \
+  $(patsubst tests/e2e/programs/library/%.cc,$(BUILD)/tests/programs/lib%.so,$(TEST_LIBRARY_SRC)) \
+  $(HEAP_FAMILIES)
+TEST_PROGRAM_CXXFLAGS := $(STD) -O1 -g $(WARN) $(INC) -I. -fno-builtin
 $(BUILD)/tests/programs/%: tests/e2e/programs/%.cc
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $(STD) -O1 -g $(WARN) $(INC) -I. -fno-builtin $(DEP) $< -o $@ -pthread -ldl
+	$(Q)$(CXX) $(TEST_PROGRAM_CXXFLAGS) $(DEP) $< -o $@ -pthread -ldl
+$(BUILD)/tests/programs/lib%.so: tests/e2e/programs/library/%.cc
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(TEST_PROGRAM_CXXFLAGS) -shared -fPIC -fno-gnu-unique $(DEP) $< -o $@ $(TEST_LIBRARY_LDFLAGS)
+
+# The same program with allocators that it is linked with, or that are part of it.
+HEAP_FAMILY_jemalloc := -ljemalloc
+HEAP_FAMILY_tcmalloc := -ltcmalloc_minimal
+HEAP_FAMILY_mimalloc := -lmimalloc
+HEAP_FAMILY_bump := tests/e2e/programs/own/bump.cc
+HEAP_FAMILY_static_jemalloc := -l:libjemalloc.a -lm
+$(HEAP_FAMILIES): $(BUILD)/tests/programs/heap_family_%: tests/e2e/programs/own/heap_family.cc tests/e2e/programs/own/bump.cc
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(TEST_PROGRAM_CXXFLAGS) $(DEP) $< -o $@ -Wl,--no-as-needed $(HEAP_FAMILY_$*) -pthread -ldl
 
 TESTS := $(addprefix $(BUILD)/tests/,include_test agent_test agent_race_test analyzer_test e2e_test)
 FUZZ_SECONDS ?= 20
@@ -172,8 +190,9 @@ test: tests
 
 # ---- lint -----------------------------------------------------------------------------------------------------------
 SOURCES := $(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc tests/*/*.cc tests/e2e/programs/*.cc \
-  samples/*.cc samples/plugin/*.cc)
-HEADERS := $(wildcard include/perfagent/*.h agent/*.h agent/*/*.h analyzer/*.h analyzer/*/*.h tests/*/*.h samples/*.h)
+  tests/e2e/programs/*/*.cc samples/*.cc samples/plugin/*.cc)
+HEADERS := $(wildcard include/perfagent/*.h agent/*.h agent/*/*.h analyzer/*.h analyzer/*/*.h tests/*/*.h \
+  tests/e2e/programs/*.h samples/*.h)
 SCRIPTS := scripts/perfagent scripts/demo scripts/deps tests/run.sh tests/bench/bench.sh .ci/run $(wildcard tests/scripts/*.sh)
 CLANG_OBJ := $(patsubst %.cc,$(BUILD)/clang/%.o,$(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc))
 TIDY_OK := $(patsubst %.cc,$(BUILD)/tidy/%.ok,$(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc))

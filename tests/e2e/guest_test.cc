@@ -5,7 +5,7 @@
 #include <chrono>
 #include <string>
 
-#include "tests/support/report.h"
+#include "tests/support/behaviour.h"
 
 namespace perfagent::test {
 namespace {
@@ -19,33 +19,6 @@ class Guest : public testing::TestWithParam<std::string> {
 
 INSTANTIATE_TEST_SUITE_P(Modes, Guest, testing::Values("full", "sample"),
                          [](const auto& info) { return info.param; });
-
-// Every dump can be read and has lost nothing.
-void ExpectWhole(const std::vector<fs::path>& dumps) {
-  ASSERT_FALSE(dumps.empty());
-  for (const fs::path& dump : dumps) {
-    const nlohmann::json report = Report(dump);
-    EXPECT_EQ(report.at("loss").at("total"), 0) << report.at("loss").dump();
-    EXPECT_EQ(report.at("loss").at("damaged_bytes"), 0);
-    if (report.at("settings").at("mode") == "full") {
-      EXPECT_EQ(report.at("heap").at("overlaps"), 0) << dump;
-      EXPECT_EQ(report.at("heap").at("unpaired_frees"), 0) << dump;
-    }
-  }
-}
-
-// Runs the command without and with the agent.
-void ExpectTheSame(const std::vector<std::string>& argv,
-                   const std::map<std::string, std::string>& settings, ProcessOptions options) {
-  options.timeout = std::chrono::seconds(120);
-  const ProcessResult bare = RunProcess(argv, options);
-  ASSERT_TRUE(bare.Succeeded()) << bare.Describe();
-  const Recording recording = Record(argv, settings, options);
-  EXPECT_EQ(recording.process.exit_code, bare.exit_code) << recording.process.Describe();
-  EXPECT_EQ(recording.process.out, bare.out);
-  EXPECT_EQ(recording.process.err, bare.err);
-  ExpectWhole(recording.dumps);
-}
 
 TEST_P(Guest, Sqlite3SortsTheSame) {
   REQUIRE_PROGRAM("sqlite3", "sqlite3");
@@ -171,9 +144,11 @@ print("to stderr", file=sys.stderr)
 sys.exit(0)
 )py");
   ProcessOptions options;
+  options.timeout = std::chrono::seconds(120);
   options.env = {
       {"PYTHONMALLOC", "malloc"}, {"PYTHONHASHSEED", "0"}, {"PYTHONDONTWRITEBYTECODE", "1"}};
-  ExpectTheSame({"/usr/bin/python3", "-I", dir / "work.py"}, Settings(), options);
+  const Surroundings around = {.settings = Settings(), .options = options};
+  ExpectWhole(RecordLikeBare({"/usr/bin/python3", "-I", dir / "work.py"}, around).dumps);
 }
 
 TEST_P(Guest, GitWritesTheSameRepository) {

@@ -7,7 +7,7 @@
 #include <set>
 #include <string>
 
-#include "tests/support/report.h"
+#include "tests/support/behaviour.h"
 
 namespace perfagent::test {
 namespace {
@@ -72,19 +72,6 @@ class OtherAllocator : public testing::TestWithParam<Allocator> {
   REQUIRE_INSTALLED(*GetParam().library == '\0' || std::filesystem::exists(GetParam().library), \
                     GetParam().library, GetParam().debian_package)
 
-void ExpectTruth(const Recording& recording) {
-  ASSERT_TRUE(recording.process.Succeeded()) << recording.process.Describe();
-  const nlohmann::json report = Report(recording.dump());
-  EXPECT_EQ(report.at("loss").at("total"), 0) << report.at("loss").dump();
-  const ProcessTruth truth_line = ParseTruth(recording.process.out).front();
-  for (const FunctionTruth& function : truth_line.functions) {
-    for (const auto& [metric, expected] : function.metrics) {
-      EXPECT_EQ(Sum(SitesBelow(report, function.function), MetricOfTruth(metric)).value, expected)
-          << function.function << " " << metric;
-    }
-  }
-}
-
 TEST_P(OtherAllocator, NewIsCountedOnce) {
   REQUIRE_ALLOCATOR();
   ExpectTruth(Record({TestProgram("new_once")}, Settings()));
@@ -121,11 +108,12 @@ TEST(OtherAllocatorIsUsed, JemallocServesTheProgram) {
 
 INSTANTIATE_TEST_SUITE_P(
     Allocators, OtherAllocator,
-    testing::Values(Allocator{"glibc", "", ""},
-                    Allocator{"jemalloc", "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2",
-                              "libjemalloc2"},
-                    Allocator{"tcmalloc", "/usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4",
-                              "libtcmalloc-minimal4"}),
+    testing::Values(
+        Allocator{"glibc", "", ""},
+        Allocator{"jemalloc", "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2", "libjemalloc2"},
+        Allocator{"tcmalloc", "/usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4",
+                  "libtcmalloc-minimal4"},
+        Allocator{"mimalloc", "/usr/lib/x86_64-linux-gnu/libmimalloc.so.2.0", "libmimalloc2.0"}),
     [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace

@@ -1,0 +1,106 @@
+#include "tests/support/behaviour.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace perfagent::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string Joined(const std::vector<std::string>& libraries) {
+  std::string text;
+  for (const std::string& library : libraries) {
+    if (library.empty()) continue;
+    text += (text.empty() ? "" : " ") + library;
+  }
+  return text;
+}
+
+}  // namespace
+
+ProcessOptions WithoutAgent(const Surroundings& around) {
+  ProcessOptions options = around.options;
+  const std::string preload = Joined({around.preload_before, around.preload_after});
+  if (!preload.empty()) options.env["LD_PRELOAD"] = preload;
+  return options;
+}
+
+ProcessOptions WithAgent(const Surroundings& around, const fs::path& dumps,
+                         const std::string& agent) {
+  ProcessOptions options = around.options;
+  options.env["LD_PRELOAD"] = Joined({around.preload_before, agent, around.preload_after});
+  options.env.merge(AgentEnvironment(dumps, around.settings));
+  return options;
+}
+
+void ExpectSame(const ProcessResult& watched, const ProcessResult& bare) {
+  EXPECT_EQ(watched.exit_code, bare.exit_code) << watched.Describe();
+  EXPECT_EQ(watched.signal, bare.signal) << watched.Describe();
+  EXPECT_EQ(watched.out, bare.out);
+  EXPECT_EQ(watched.err, bare.err);
+}
+
+Recording RecordLikeBare(const std::vector<std::string>& argv, const Surroundings& around) {
+  const ProcessResult bare = RunProcess(argv, WithoutAgent(around));
+  EXPECT_TRUE(bare.Succeeded()) << "without the agent: " << bare.Describe();
+  Recording recording;
+  recording.process = RunProcess(argv, WithAgent(around, recording.dir.path()));
+  ExpectSame(recording.process, bare);
+  recording.dumps = DumpsIn(recording.dir.path());
+  return recording;
+}
+
+void ExpectNothingLost(const std::vector<fs::path>& dumps) {
+  ASSERT_FALSE(dumps.empty());
+  for (const fs::path& dump : dumps) {
+    const nlohmann::json loss = Report(dump).at("loss");
+    EXPECT_EQ(loss.at("total"), 0) << dump << loss.dump();
+    EXPECT_EQ(loss.at("damaged_bytes"), 0) << dump;
+  }
+}
+
+void ExpectWhole(const std::vector<fs::path>& dumps) {
+  ExpectNothingLost(dumps);
+  for (const fs::path& dump : dumps) {
+    const nlohmann::json report = Report(dump);
+    if (report.at("settings").at("mode") != "full") continue;
+    EXPECT_EQ(report.at("heap").at("overlaps"), 0) << dump;
+    EXPECT_EQ(report.at("heap").at("unpaired_frees"), 0) << dump;
+  }
+}
+
+void ExpectTruth(const Recording& recording) {
+  ASSERT_TRUE(recording.process.Succeeded()) << recording.process.Describe();
+  const nlohmann::json report = Report(recording.dump());
+  EXPECT_EQ(report.at("loss").at("total"), 0) << report.at("loss").dump();
+  const ProcessTruth truth_line = ParseTruth(recording.process.out).front();
+  for (const FunctionTruth& function : truth_line.functions) {
+    for (const auto& [metric, expected] : function.metrics) {
+      EXPECT_EQ(Sum(SitesBelow(report, function.function), MetricOfTruth(metric)).value, expected)
+          << function.function << " " << metric;
+    }
+  }
+}
+
+double ContendedWaits(const nlohmann::json& report) {
+  const Estimate contended = ToEstimate(report.at("locks").at("contended"));
+  EXPECT_TRUE(contended.IsExact());
+  return contended.value;
+}
+
+std::vector<double> PerDump(const std::vector<fs::path>& dumps, const std::string& function,
+                            const std::string& metric) {
+  std::vector<double> values;
+  for (const fs::path& dump : dumps) {
+    const nlohmann::json report = Report(dump);
+    EXPECT_EQ(report.at("loss").at("total"), 0) << dump << report.at("loss").dump();
+    const std::vector<nlohmann::json> sites = SitesBelow(report, function);
+    if (!sites.empty()) values.push_back(Sum(sites, metric).value);
+  }
+  std::sort(values.begin(), values.end());
+  return values;
+}
+
+}  // namespace perfagent::test

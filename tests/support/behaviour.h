@@ -1,0 +1,58 @@
+// behaviour.h: runs a program without the agent and with it, and expects the same of both.
+//
+// Behaviour is what a program prints and how it ends. The programs in tests/e2e/programs print what else they observe,
+// such as their open descriptors, and count their own allocations and waits (samples/truth.h).
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/support/process.h"
+#include "tests/support/report.h"
+
+namespace perfagent::test {
+
+struct Surroundings {
+  std::map<std::string, std::string> settings;  // PERFAGENT_ names without their prefix
+  // Other libraries for LD_PRELOAD; without the agent they are preloaded too.
+  std::string preload_before = "";
+  std::string preload_after = "";
+  ProcessOptions options = {};
+};
+
+// The environment of `around`, without and with the agent (a copy of it, where another is named).
+ProcessOptions WithoutAgent(const Surroundings& around);
+ProcessOptions WithAgent(const Surroundings& around, const std::filesystem::path& dumps,
+                         const std::string& agent = AgentLibrary());
+
+void ExpectSame(const ProcessResult& watched, const ProcessResult& bare);
+
+// Runs the program without and with the agent, expects the same, and gives the second run.
+Recording RecordLikeBare(const std::vector<std::string>& argv, const Surroundings& around);
+
+// Nothing is lost, and in full mode allocations and frees alternate per address.
+void ExpectWhole(const std::vector<std::filesystem::path>& dumps);
+
+void ExpectNothingLost(const std::vector<std::filesystem::path>& dumps);
+
+// The dump has exactly what the program counted about its functions.
+void ExpectTruth(const Recording& recording);
+
+// Contended waits on all locks: exact in every mode.
+double ContendedWaits(const nlohmann::json& report);
+
+// The values of `metric` below `function`, one for each dump that has any, sorted.
+std::vector<double> PerDump(const std::vector<std::filesystem::path>& dumps,
+                            const std::string& function, const std::string& metric);
+
+}  // namespace perfagent::test
+
+// Ends the test, as skipped, when it does not run as root; as failed under CI=true.
+#define REQUIRE_ROOT(why)                                                                        \
+  do {                                                                                           \
+    if (geteuid() != 0) {                                                                        \
+      if (::perfagent::test::InContinuousIntegration()) FAIL() << "must run as root: " << (why); \
+      GTEST_SKIP() << "not root: " << (why);                                                     \
+    }                                                                                            \
+  } while (false)
