@@ -161,7 +161,7 @@ HEAP_FAMILIES := $(addprefix $(BUILD)/tests/programs/heap_family_,glibc jemalloc
 TEST_LIBRARY_SRC := $(wildcard tests/e2e/programs/library/*.cc)
 TEST_PROGRAMS := $(patsubst tests/e2e/programs/%.cc,$(BUILD)/tests/programs/%,$(wildcard tests/e2e/programs/*.cc)) \
   $(patsubst tests/e2e/programs/library/%.cc,$(BUILD)/tests/programs/lib%.so,$(TEST_LIBRARY_SRC)) \
-  $(HEAP_FAMILIES)
+  $(HEAP_FAMILIES) $(BUILD)/tests/programs/leaf_static
 TEST_PROGRAM_CXXFLAGS := $(STD) -O1 -g $(WARN) $(INC) -I. -fno-builtin
 $(BUILD)/tests/programs/%: tests/e2e/programs/%.cc
 	@mkdir -p $(@D)
@@ -169,6 +169,10 @@ $(BUILD)/tests/programs/%: tests/e2e/programs/%.cc
 $(BUILD)/tests/programs/lib%.so: tests/e2e/programs/library/%.cc
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(TEST_PROGRAM_CXXFLAGS) -shared -fPIC -fno-gnu-unique $(DEP) $< -o $@ $(TEST_LIBRARY_LDFLAGS)
+
+$(BUILD)/tests/programs/leaf_static: tests/e2e/programs/leaf.cc
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(TEST_PROGRAM_CXXFLAGS) -static $(DEP) $< -o $@
 
 # The same program with allocators that it is linked with, or that are part of it.
 HEAP_FAMILY_jemalloc := -ljemalloc

@@ -52,22 +52,12 @@ Recording RecordLikeBare(const std::vector<std::string>& argv, const Surrounding
   return recording;
 }
 
-void ExpectNothingLost(const std::vector<fs::path>& dumps) {
-  ASSERT_FALSE(dumps.empty());
-  for (const fs::path& dump : dumps) {
-    const nlohmann::json loss = Report(dump).at("loss");
-    EXPECT_EQ(loss.at("total"), 0) << dump << loss.dump();
-    EXPECT_EQ(loss.at("damaged_bytes"), 0) << dump;
-  }
-}
-
 void ExpectWhole(const std::vector<fs::path>& dumps) {
-  ExpectNothingLost(dumps);
-  for (const fs::path& dump : dumps) {
-    const nlohmann::json report = Report(dump);
+  ASSERT_FALSE(dumps.empty());
+  for (const nlohmann::json& report : ReportEach(dumps)) {
     if (report.at("settings").at("mode") != "full") continue;
-    EXPECT_EQ(report.at("heap").at("overlaps"), 0) << dump;
-    EXPECT_EQ(report.at("heap").at("unpaired_frees"), 0) << dump;
+    EXPECT_EQ(report.at("heap").at("overlaps"), 0) << report.at("processes").dump();
+    EXPECT_EQ(report.at("heap").at("unpaired_frees"), 0) << report.at("processes").dump();
   }
 }
 
@@ -90,12 +80,21 @@ double ContendedWaits(const nlohmann::json& report) {
   return contended.value;
 }
 
-std::vector<double> PerDump(const std::vector<fs::path>& dumps, const std::string& function,
-                            const std::string& metric) {
-  std::vector<double> values;
+std::vector<nlohmann::json> ReportEach(const std::vector<fs::path>& dumps) {
+  std::vector<nlohmann::json> reports;
   for (const fs::path& dump : dumps) {
-    const nlohmann::json report = Report(dump);
-    EXPECT_EQ(report.at("loss").at("total"), 0) << dump << report.at("loss").dump();
+    reports.push_back(Report(dump));
+    const nlohmann::json& loss = reports.back().at("loss");
+    EXPECT_EQ(loss.at("total"), 0) << dump << loss.dump();
+    EXPECT_EQ(loss.at("damaged_bytes"), 0) << dump;
+  }
+  return reports;
+}
+
+std::vector<double> PerReport(const std::vector<nlohmann::json>& reports,
+                              const std::string& function, const std::string& metric) {
+  std::vector<double> values;
+  for (const nlohmann::json& report : reports) {
     const std::vector<nlohmann::json> sites = SitesBelow(report, function);
     if (!sites.empty()) values.push_back(Sum(sites, metric).value);
   }

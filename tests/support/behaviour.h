@@ -34,17 +34,18 @@ Recording RecordLikeBare(const std::vector<std::string>& argv, const Surrounding
 // Nothing is lost, and in full mode allocations and frees alternate per address.
 void ExpectWhole(const std::vector<std::filesystem::path>& dumps);
 
-void ExpectNothingLost(const std::vector<std::filesystem::path>& dumps);
-
 // The dump has exactly what the program counted about its functions.
 void ExpectTruth(const Recording& recording);
 
 // Contended waits on all locks: exact in every mode.
 double ContendedWaits(const nlohmann::json& report);
 
-// The values of `metric` below `function`, one for each dump that has any, sorted.
-std::vector<double> PerDump(const std::vector<std::filesystem::path>& dumps,
-                            const std::string& function, const std::string& metric);
+// The report of each dump alone, in the same order. Nothing may be lost.
+std::vector<nlohmann::json> ReportEach(const std::vector<std::filesystem::path>& dumps);
+
+// The values of `metric` below `function`, one for each report that has any, sorted.
+std::vector<double> PerReport(const std::vector<nlohmann::json>& reports,
+                              const std::string& function, const std::string& metric);
 
 }  // namespace perfagent::test
 
