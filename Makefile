@@ -161,14 +161,20 @@ HEAP_FAMILIES := $(addprefix $(BUILD)/tests/programs/heap_family_,glibc jemalloc
 TEST_LIBRARY_SRC := $(wildcard tests/e2e/programs/library/*.cc)
 TEST_PROGRAMS := $(patsubst tests/e2e/programs/%.cc,$(BUILD)/tests/programs/%,$(wildcard tests/e2e/programs/*.cc)) \
   $(patsubst tests/e2e/programs/library/%.cc,$(BUILD)/tests/programs/lib%.so,$(TEST_LIBRARY_SRC)) \
-  $(HEAP_FAMILIES) $(BUILD)/tests/programs/leaf_static
+  $(HEAP_FAMILIES) $(addprefix $(BUILD)/tests/programs/,leaf_static sub/libhidden.so)
 TEST_PROGRAM_CXXFLAGS := $(STD) -O1 -g $(WARN) $(INC) -I. -fno-builtin
 $(BUILD)/tests/programs/%: tests/e2e/programs/%.cc
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(TEST_PROGRAM_CXXFLAGS) $(DEP) $< -o $@ -pthread -ldl
+# A library with a unique symbol would never be unloaded.
+TEST_LIBRARY = $(Q)$(CXX) $(TEST_PROGRAM_CXXFLAGS) -shared -fPIC -fno-gnu-unique $(DEP) $< -o $@ $(TEST_LIBRARY_LDFLAGS)
 $(BUILD)/tests/programs/lib%.so: tests/e2e/programs/library/%.cc
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $(TEST_PROGRAM_CXXFLAGS) -shared -fPIC -fno-gnu-unique $(DEP) $< -o $@ $(TEST_LIBRARY_LDFLAGS)
+	$(TEST_LIBRARY)
+$(BUILD)/tests/programs/sub/lib%.so: tests/e2e/programs/library/sub/%.cc
+	@mkdir -p $(@D)
+	$(TEST_LIBRARY)
+$(BUILD)/tests/programs/libcaller.so: TEST_LIBRARY_LDFLAGS := -Wl,--enable-new-dtags,-rpath,'$$ORIGIN/sub'
 
 $(BUILD)/tests/programs/leaf_static: tests/e2e/programs/leaf.cc
 	@mkdir -p $(@D)
@@ -194,7 +200,7 @@ test: tests
 
 # ---- lint -----------------------------------------------------------------------------------------------------------
 SOURCES := $(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc tests/*/*.cc tests/e2e/programs/*.cc \
-  tests/e2e/programs/*/*.cc samples/*.cc samples/plugin/*.cc)
+  tests/e2e/programs/*/*.cc tests/e2e/programs/*/*/*.cc samples/*.cc samples/plugin/*.cc)
 HEADERS := $(wildcard include/perfagent/*.h agent/*.h agent/*/*.h analyzer/*.h analyzer/*/*.h tests/*/*.h \
   tests/e2e/programs/*.h samples/*.h)
 SCRIPTS := scripts/perfagent scripts/demo scripts/deps tests/run.sh tests/bench/bench.sh .ci/run $(wildcard tests/scripts/*.sh)

@@ -49,11 +49,15 @@ std::vector<double> PerReport(const std::vector<nlohmann::json>& reports,
 
 }  // namespace perfagent::test
 
-// Ends the test, as skipped, when it does not run as root; as failed under CI=true.
-#define REQUIRE_ROOT(why)                                                                        \
-  do {                                                                                           \
-    if (geteuid() != 0) {                                                                        \
-      if (::perfagent::test::InContinuousIntegration()) FAIL() << "must run as root: " << (why); \
-      GTEST_SKIP() << "not root: " << (why);                                                     \
-    }                                                                                            \
+// Ends the test, as skipped, when the machine does not permit what it needs; as failed under CI=true.
+#define REQUIRE_PERMITTED(permitted, what)                \
+  do {                                                    \
+    if (!(permitted)) {                                   \
+      if (::perfagent::test::InContinuousIntegration()) { \
+        FAIL() << "not permitted here: " << (what);       \
+      }                                                   \
+      GTEST_SKIP() << "not permitted here: " << (what);   \
+    }                                                     \
   } while (false)
+
+#define REQUIRE_ROOT(why) REQUIRE_PERMITTED(geteuid() == 0, std::string("(not root) ") + (why))
