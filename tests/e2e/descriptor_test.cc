@@ -33,6 +33,13 @@ TEST_P(Descriptors, TheProgramIsGivenTheSameNumbers) {
   ExpectWhole(recording.dumps);
 }
 
+// Of 0, 1 and 2 only 1 is open at the start: what the agent opens for a moment is given the others.
+TEST_P(Descriptors, TheProgramIsGivenTheSameNumbersWhereStandardOnesAreFree) {
+  const Recording recording = RecordLikeBare(
+      {"sh", "-c", "exec \"$0\" numbers <&- 2>&-", TestProgram("descriptors")}, Around());
+  EXPECT_NE(recording.process.out.find("open 0\npipe 2 3\n"), std::string::npos);
+}
+
 // The program's exit status says which byte was not its own.
 TEST_P(Descriptors, ChannelsAtEveryNumberCarryTheProgramsBytesAlone) {
   const Recording recording = RecordLikeBare({TestProgram("descriptors"), "channels"}, Around());

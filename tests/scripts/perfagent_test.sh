@@ -124,6 +124,11 @@ TestPreload() {
     sh -c 'echo "$LD_PRELOAD"'
   Equal "existing LD_PRELOAD entries are kept, after the agent" "$output" \
     "$work/standin.so:$work/other.so"
+  cp standin.so third.so
+  Run PERFAGENT_LIB="$work/standin.so" LD_PRELOAD="$work/other.so $work/third.so" "$perfagent" run -- \
+    grep -cE '(standin|other|third)[.]so' /proc/self/maps
+  Equal "several entries, separated by blanks, are loaded with the agent" \
+    "$output" "$(($(LD_PRELOAD=$work/standin.so grep -c standin.so /proc/self/maps) * 3))"
   mkdir "with space:and colon"
   cp standin.so "with space:and colon/"
   Run PERFAGENT_LIB="$work/with space:and colon/standin.so" "$perfagent" run -- \

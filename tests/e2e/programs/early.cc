@@ -47,7 +47,8 @@ __attribute__((constructor)) static void Construct() {
 }
 
 static void Leave(const char* name, Stage* stage) {
-  for (void* block : stage->blocks) std::free(block);
+  std::free(stage->blocks[0]);
+  std::free(std::realloc(stage->blocks[1], 5000));
   std::printf("%s: reached=%d, %s\n", name, stage->reached,
               stage->missing != nullptr ? stage->missing : "no look-up");
   std::free(const_cast<char*>(stage->missing));
