@@ -155,8 +155,8 @@ TEST_P(Fakeroot, OwnersAreTheSameAndTheDumpIsWritten) {
   REQUIRE_PROGRAM("fakeroot", "fakeroot");
   REQUIRE_ROOT("becomes another user");
   const std::string script =
-      "cd $0 && mkdir d && echo x > d/f && chown 12:34 d/f && chmod 4711 d/f && mknod d/n c 1 3 &&"
-      "stat -c '%n %u:%g %a %F' d d/f d/n && tar cf d.tar d && tar tvf d.tar | cut -c1-22";
+      "cd $0 && mkdir d && echo x > d/f && chown 12:34 d/f && chmod 4711 d/f && mknod d/n c 1 3 && "
+      "stat -c '%n %u:%g %a %F' d d/f d/n";
   std::string outputs[2];
   for (const bool with_agent : {false, true}) {
     TempDir dir;
