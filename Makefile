@@ -166,8 +166,7 @@ TEST_PROGRAM_CXXFLAGS := $(STD) -O1 -g $(WARN) $(INC) -I. -fno-builtin
 $(BUILD)/tests/programs/%: tests/e2e/programs/%.cc
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(TEST_PROGRAM_CXXFLAGS) $(DEP) $< -o $@ -pthread -ldl
-# A library with a unique symbol would never be unloaded.
-TEST_LIBRARY = $(Q)$(CXX) $(TEST_PROGRAM_CXXFLAGS) -shared -fPIC -fno-gnu-unique $(DEP) $< -o $@ $(TEST_LIBRARY_LDFLAGS)
+TEST_LIBRARY = $(Q)$(CXX) $(TEST_PROGRAM_CXXFLAGS) -shared -fPIC $(DEP) $< -o $@ $(TEST_LIBRARY_LDFLAGS)
 $(BUILD)/tests/programs/lib%.so: tests/e2e/programs/library/%.cc
 	@mkdir -p $(@D)
 	$(TEST_LIBRARY)

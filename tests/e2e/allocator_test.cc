@@ -10,8 +10,10 @@
 namespace perfagent::test {
 namespace {
 
-Recording RecordIn(const std::string& mode, const std::vector<std::string>& argv) {
+Recording RecordIn(const std::string& mode, const std::vector<std::string>& argv,
+                   size_t lines_of_agent = 0) {
   Surroundings around;
+  around.lines_of_agent = lines_of_agent;
   around.settings = {{"MODE", mode}};
   Recording recording = RecordLikeBare(argv, around);
   const nlohmann::json report = Report(recording.dump());
@@ -45,7 +47,7 @@ class AllocatorInTheProgram : public testing::TestWithParam<Case> {};
 // The program's definitions come before every library's: the agent never sees its heap. Its locks it does.
 TEST_P(AllocatorInTheProgram, ServesItAsWithoutTheAgentAndLocksAreRecorded) {
   const auto& [mode, allocator] = GetParam();
-  RecordIn(mode, {TestProgram("heap_family_" + allocator)});
+  RecordIn(mode, {TestProgram("heap_family_" + allocator)}, 1);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, AllocatorInTheProgram,

@@ -115,7 +115,8 @@ TEST_P(PreloadedBeforeTheAgent, ProgramIsTheSameAndItsLocksAreRecorded) {
     Surroundings around;
     around.settings = {{"MODE", mode}};
     around.preload_before = GetParam().library;
-    for (const char* program : {"early", "heap_family_glibc"}) {
+    around.lines_of_agent = 1;
+    for (const char* program : {"opens", "heap_family_glibc"}) {
       SCOPED_TRACE(program);
       const Recording recording = RecordLikeBare({TestProgram(program)}, around);
       const nlohmann::json report = Report(recording.dump());

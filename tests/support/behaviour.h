@@ -18,6 +18,8 @@ struct Surroundings {
   // Other libraries for LD_PRELOAD; without the agent they are preloaded too.
   std::string preload_before = "";
   std::string preload_after = "";
+  // How many lines the agent may have to say on standard error, such as that it cannot see the heap.
+  size_t lines_of_agent = 0;
   ProcessOptions options = {};
 };
 
@@ -26,7 +28,8 @@ ProcessOptions WithoutAgent(const Surroundings& around);
 ProcessOptions WithAgent(const Surroundings& around, const std::filesystem::path& dumps,
                          const std::string& agent = AgentLibrary());
 
-void ExpectSame(const ProcessResult& watched, const ProcessResult& bare);
+// `lines_of_agent` as in Surroundings.
+void ExpectSame(const ProcessResult& watched, const ProcessResult& bare, size_t lines_of_agent = 0);
 
 // Runs the program without and with the agent, expects the same, and gives the second run.
 Recording RecordLikeBare(const std::vector<std::string>& argv, const Surroundings& around);

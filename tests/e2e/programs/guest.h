@@ -51,14 +51,17 @@ class KeptMutex {
   pthread_t keeper_;
 };
 
+// Not within the function: what is static in an inline one is unique in the process, and a library that has such never
+// unloads.
+[[maybe_unused]] static pthread_mutex_t own_mutex = PTHREAD_MUTEX_INITIALIZER;
+
 // Allocates, fills, checks and frees a block of `size` bytes, and takes and gives back a mutex.
-inline void AllocateAndLock(size_t size) {
-  static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static inline void AllocateAndLock(size_t size) {
   auto* p = static_cast<unsigned char*>(std::malloc(size));
   p[0] = p[size - 1] = 0x5a;
   Escape(p);
-  pthread_mutex_lock(&mutex);
-  pthread_mutex_unlock(&mutex);
+  pthread_mutex_lock(&own_mutex);
+  pthread_mutex_unlock(&own_mutex);
   if (p[size - 1] != 0x5a) std::abort();
   std::free(p);
 }
