@@ -45,7 +45,7 @@ INSTANTIATE_TEST_SUITE_P(Modes, Processes, testing::Values("full", "sample"),
 TEST_P(Processes, ManyThreadsForkAtOnceAndEveryChildIsRecorded) {
   const Recording recording =
       RecordLikeBare({TestProgram("processes"), "storm", TestProgram("leaf")}, Around());
-  constexpr int kChildren = 18;
+  constexpr int kChildren = 12;
   std::vector<double> processes = {50};
   std::vector<double> leaves;
   for (int child = 0; child < kChildren; ++child) {

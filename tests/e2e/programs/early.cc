@@ -28,7 +28,7 @@ static void LookUpWhatIsMissing(Stage* stage) {
 
 static int Answer() { return 42; }
 extern "C" {
-static int (*ResolveAnswer())() {
+int (*ResolveAnswer())() {
   Enter(&resolver_stage);
   return Answer;
 }

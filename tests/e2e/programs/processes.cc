@@ -44,7 +44,7 @@ static void ExecLeaf(const char* leaf, size_t blocks) {
 
 // ---- storm ----
 
-static constexpr size_t kThreads = 6;
+static constexpr size_t kThreads = 4;
 static constexpr size_t kForksPerThread = 3;
 
 [[noreturn]] static void BeChild(size_t number, const char* leaf) {
