@@ -56,10 +56,11 @@ setitimer(ITIMER_REAL, 0);
 print sha256_hex("@strings"), " ", $ticks > 0 ? "interrupted" : "never interrupted", "\n";
 print `echo from a shell; exit 2`, $? >> 8, "\n";
 warn "to stderr\n";
+$! = 9;  # what die exits with
 die "at the end\n";
 PERL
 }
 
 Work() {
-  PERL_HASH_SEED=0 Exits 255 perl "$inputs/work.pl"
+  PERL_HASH_SEED=0 Exits 9 perl "$inputs/work.pl"
 }

@@ -13,7 +13,7 @@ def digest(value):
 
 def texts():
     rows = [{"id": i, "name": "name-%d" % (i * 7919 % 1009), "tags": [str(j) for j in range(i % 7)]}
-            for i in range(20000)]
+            for i in range(40000)]
     text = json.dumps(rows, sort_keys=True)
     assert json.loads(text) == rows and pickle.loads(pickle.dumps(rows)) == rows
     words = collections.Counter(re.findall(r"name-(\d)\d*", text))
@@ -60,7 +60,7 @@ def in_child(shared, sender):
 def system():
     signal.signal(signal.SIGALRM, lambda *_: None)
     signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
-    print("signals", digest([json.dumps({"n": n}) for n in range(50000)]))
+    print("signals", digest([json.dumps({"n": n}) for n in range(100000)]))
     signal.setitimer(signal.ITIMER_REAL, 0)
     print(subprocess.run(["sh", "-c", "cat; exit 3"], input=b"piped", capture_output=True))
     base = sqlite3.connect(":memory:")

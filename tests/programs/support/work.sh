@@ -10,7 +10,7 @@ if [[ $mode != bare ]]; then
     PERFAGENT_MAX_SIZE=4G)
 fi
 servers=()
-trap 'kill "${servers[@]}" 2> /dev/null' EXIT
+trap 'kill -INT "${servers[@]}" 2> /dev/null; wait' EXIT
 
 # Watched COMMAND...: runs it, under the agent in the modes that have one.
 Watched() { "${watch[@]}" "$@"; }
