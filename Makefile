@@ -4,6 +4,7 @@
 #   make deps            install what building and the demo need (Debian packages; SET=test|programs for the rest)
 #   make demo            a real redis-server under the agent, loaded, stopped, reported on
 #   make test            every test; the last line counts them
+#   make test-programs   real programs without the agent and with it, one table (PROGRAMS="redis git" for some)
 #   make bench           the tables of costs
 #   make lint | format   clang-format, clang-tidy, cppcheck, shellcheck | rewrite in place
 #   make install PREFIX=/usr/local DESTDIR=
@@ -32,7 +33,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all deps demo test bench lint format install clean samples tests
+.PHONY: all deps demo test test-programs bench lint format install clean samples tests
 
 all: $(BUILD)/libperfagent.so $(BUILD)/analyzer
 
@@ -197,12 +198,17 @@ tests: all samples $(TESTS) $(TEST_PROGRAMS) $(BUILD)/tests/reader_fuzz
 test: tests
 	BUILD_DIR=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run.sh $(TESTS)
 
+# Each with and without the agent; all of them take some minutes.
+test-programs: all
+	BUILD_DIR=$(BUILD) tests/programs/run.sh $(PROGRAMS)
+
 # ---- lint -----------------------------------------------------------------------------------------------------------
 SOURCES := $(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc tests/*/*.cc tests/e2e/programs/*.cc \
   tests/e2e/programs/*/*.cc tests/e2e/programs/*/*/*.cc samples/*.cc samples/plugin/*.cc)
 HEADERS := $(wildcard include/perfagent/*.h agent/*.h agent/*/*.h analyzer/*.h analyzer/*/*.h tests/*/*.h \
   tests/e2e/programs/*.h samples/*.h)
-SCRIPTS := scripts/perfagent scripts/demo scripts/deps tests/run.sh tests/bench/bench.sh .ci/run $(wildcard tests/scripts/*.sh)
+SCRIPTS := scripts/perfagent scripts/demo scripts/deps tests/run.sh tests/bench/bench.sh .ci/run \
+  $(wildcard tests/scripts/*.sh tests/programs/*.sh tests/programs/*/*.sh)
 CLANG_OBJ := $(patsubst %.cc,$(BUILD)/clang/%.o,$(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc))
 TIDY_OK := $(patsubst %.cc,$(BUILD)/tidy/%.ok,$(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc))
 

@@ -6,7 +6,7 @@ commands="bash seq sort awk"
 Prepare() {
   cat > "$inputs/work.sh" << 'BASH'
 declare -A words
-for ((i = 0; i < 60000; ++i)); do
+for ((i = 0; i < 40000; ++i)); do
   key=word$((i * 7919 % 1009))
   words[$key]=${words[$key]:-}$i,
 done
@@ -17,7 +17,7 @@ done | sort
 
 Square() { local n=$1; echo $((n * n)); }
 sum=0
-for ((i = 0; i < 400; ++i)); do sum=$((sum + $(Square "$i"))); done
+for ((i = 0; i < 250; ++i)); do sum=$((sum + $(Square "$i"))); done
 echo "sum $sum"
 
 trap 'echo "got USR1" >&2' USR1

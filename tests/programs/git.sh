@@ -25,7 +25,7 @@ Work() {
   export GIT_{AUTHOR,COMMITTER}_DATE=2024-01-02T03:04:05Z
   local n
   Git init -q -b trunk repository && cd repository || return
-  for n in {1..8}; do
+  for n in {1..5}; do
     Change "$n"
     Commit "commit $n"
   done
@@ -34,7 +34,7 @@ Work() {
   Commit "on the side"
   Git merge -q -m merged trunk
   Git log --stat -p --format=fuller | sha256sum
-  Git diff --word-diff HEAD~4 | sha256sum
+  Git diff --word-diff HEAD~3 | sha256sum
   Git blame file3 | sha256sum
   Git gc -q --prune=now
   Git fsck --full --no-progress

@@ -1,8 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2154  # read by run.sh, set by run.sh
 # PostgreSQL: initdb, a server and its many processes; pgbench's own sums, parallel queries in shared memory, procedures,
 # cancelled statements, a killed backend and the recovery after it, dump and restore. It refuses to run as root.
-packages="postgresql postgresql-contrib"
-commands="pg_config setpriv useradd userdel"
+packages=postgresql
+commands="pg_createcluster psql setpriv useradd userdel"
 
 Prepare() {
   if [[ $(id -u) == 0 ]]; then
@@ -72,7 +72,8 @@ Victim() { Sql -At -c "SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT
 
 Work() {
   export PGUSER=postgres
-  bin=$(pg_config --bindir) as=()
+  local versions=(/usr/lib/postgresql/*/bin)
+  as=() bin=${versions[-1]}
   mkdir data && chmod 700 data
   if [[ -e $inputs/user ]]; then
     as=(setpriv --reuid "$(< "$inputs/user")" --regid "$(< "$inputs/user")" --clear-groups --)

@@ -13,7 +13,7 @@ def digest(value):
 
 def texts():
     rows = [{"id": i, "name": "name-%d" % (i * 7919 % 1009), "tags": [str(j) for j in range(i % 7)]}
-            for i in range(40000)]
+            for i in range(25000)]
     text = json.dumps(rows, sort_keys=True)
     assert json.loads(text) == rows and pickle.loads(pickle.dumps(rows)) == rows
     words = collections.Counter(re.findall(r"name-(\d)\d*", text))

@@ -18,7 +18,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 build=${BUILD_DIR:-build}
 case $build in /*) ;; *) build=$root/$build ;; esac
-programs=${PERFAGENT_TEST_PROGRAMS:-$here}
+programs=${PROGRAMS_DIR:-$here}
 enough_allocations=100000
 seconds_at_most=300
 
