@@ -17,6 +17,8 @@ def ask(f, command, data=None):
     f.write(command.encode() + b"\r\n" + (data + b"\r\n" if data is not None else b""))
     f.flush()
     line = f.readline()
+    if line.startswith(b"VA "):
+        return line + f.read(int(line.split()[1]) + 2)
     lines = [line]
     while line.startswith(b"VALUE"):
         lines += [f.read(int(line.split()[3]) + 2)]
