@@ -34,11 +34,11 @@ exit 3
 BASH
 }
 
-# bash says which pid was killed.
+# bash says which process was killed, in a column.
 Work() {
   local status
   Exits 3 bash "$inputs/work.sh" 2> errors
   status=$?
-  sed -E 's/[0-9]+ Killed/PID Killed/' errors >&2
+  sed -E 's/ +[0-9]+ Killed/ PID Killed/' errors >&2
   return "$status"
 }
