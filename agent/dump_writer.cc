@@ -115,8 +115,8 @@ uint64_t FileSize() {
       limit.rlim_cur < size) {
     size = limit.rlim_cur;
   }
-  // A limited guest keeps three quarters of what it had left.
-  const uint64_t room = AddressSpaceLeft() / 4;
+  // A limited guest was measured without the agent: it keeps nearly all of what it had left.
+  const uint64_t room = AddressSpaceLeft() / 32;
   if (room < size) size = room;
   if (size < kHeaderBytes) return 0;
   return kHeaderBytes + (size - kHeaderBytes) / kSegmentBytes * kSegmentBytes;
