@@ -13,6 +13,7 @@ bool AgentScope::WasAbandoned(uintptr_t guard) const {
     const StackBounds::Range range = stream->unwind.bounds.range();
     if (range.Contains(guard) && range.Contains(self)) return true;
   }
+  if (!sandbox::MayAdvise()) return false;
   // A fiber's stack may be gone altogether.
   return !Readable(guard) || *reinterpret_cast<const volatile uint64_t*>(guard) != CookieAt(guard);
 }

@@ -18,10 +18,6 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#ifndef MADV_POPULATE_WRITE
-#define MADV_POPULATE_WRITE 23
-#endif
-
 namespace perfagent::dump_writer {
 
 namespace {

@@ -221,10 +221,11 @@ void Refused() {
   if (IsOn() && thread_state.quiet == 0) counters::Add(Loss::kReentered);
 }
 
-void BeforeSandbox(bool may_advise) {
+void BeforeSandbox(sandbox::Rights rights) {
   if (!IsOn() || dump_writer::Header() == nullptr) return;
+  process::FreezeClock();
   streams::MakeReserve();
-  if (!may_advise) dump_writer::MakeReserve();
+  if (rights >= sandbox::kNoCalls) dump_writer::MakeReserve();
 }
 
 uint64_t Interval() {

@@ -9,6 +9,8 @@
 
 #include <cstdint>
 
+#include "agent/sandbox.h"
+
 namespace perfagent::lifecycle {
 
 // First act of every slow path, under an AgentScope: is this process recording, and is this thread ready to? In a forked
@@ -27,8 +29,8 @@ bool IsOn();
 bool Paused();
 uint64_t Interval();
 
-// The program is about to put a seccomp filter on itself: sets aside what cannot be had afterwards.
-void BeforeSandbox(bool may_advise);
+// The program is about to restrict itself to `rights`: sets aside what cannot be had afterwards.
+void BeforeSandbox(sandbox::Rights rights);
 
 bool FullMode();
 

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sys/utsname.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstring>
 #include <string_view>
@@ -20,6 +21,7 @@ namespace perfagent::process {
 namespace {
 
 Facts facts;
+std::atomic<uint64_t> frozen_ns;
 
 // glibc keeps a thread's id in its control block, at the same place from 2.35 on; believed when it held the truth at start.
 constexpr uintptr_t kTidOffset = 0x2d0;
@@ -160,6 +162,9 @@ void GatherAllocator() {
 }
 
 const Facts& Current() { return facts; }
+
+uint64_t FrozenNs() { return frozen_ns.load(std::memory_order_relaxed); }
+void FreezeClock() { frozen_ns.store(NowNs(), std::memory_order_relaxed); }
 
 uint32_t ThreadId() {
   if (!sandbox::Entered()) return static_cast<uint32_t>(sys::Tid());

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "agent/sandbox.h"
+
 namespace perfagent::process {
 
 // Sampled mode: one contended wait in a millisecond of waiting keeps its stack, because the walk happens while the lock
@@ -44,8 +46,14 @@ inline uint64_t ClockNs(clockid_t clock) {
   return static_cast<uint64_t>(now.tv_sec) * 1000000000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
-// Nanoseconds of CLOCK_MONOTONIC since Gather.
-inline uint64_t NowNs() { return ClockNs(CLOCK_MONOTONIC) - Current().start_monotonic_ns; }
+// Nanoseconds of CLOCK_MONOTONIC since Gather. Where the clock may no longer be read, those of the last FreezeClock.
+uint64_t FrozenNs();
+inline uint64_t NowNs() {
+  if (!sandbox::MayReadClock()) [[unlikely]]
+    return FrozenNs();
+  return ClockNs(CLOCK_MONOTONIC) - Current().start_monotonic_ns;
+}
+void FreezeClock();
 
 // The calling thread's id, as the kernel numbers it.
 uint32_t ThreadId();

@@ -9,10 +9,6 @@
 #include "agent/sandbox.h"
 #include "agent/sys.h"
 
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#endif
-
 namespace perfagent {
 
 inline constexpr uintptr_t kPageBytes = 4096;

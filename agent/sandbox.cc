@@ -5,14 +5,17 @@
 #include <sys/syscall.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstring>
+#include <initializer_list>
+
+#include "agent/sys.h"
 
 namespace perfagent::sandbox {
 
 namespace {
 
-enum State : uint32_t { kFree, kAdviceAllowed, kNothingAllowed };
-std::atomic<uint32_t> state{kFree};
+std::atomic<Rights> rights_now{kFree};
 
 // The classic BPF machine, as far as seccomp filters may use it (linux/kernel/seccomp.c, seccomp_check_filter): 32-bit
 // words, sixteen of memory, forward jumps only, loads from the call's data at aligned offsets.
@@ -103,11 +106,17 @@ class Machine {
     }
   }
 
+  // Where the call is made from, and its first two arguments: address and length, which differ each time.
+  static bool IsPlace(uint32_t offset) {
+    return offset >= offsetof(seccomp_data, instruction_pointer) &&
+           offset < offsetof(seccomp_data, args) + 2 * sizeof data_.args[0];
+  }
+
   // Loads and stores.
   bool Move(const sock_filter& i) {
     switch (i.code) {
       case BPF_LD | BPF_W | BPF_ABS:
-        if (i.k % 4 != 0 || i.k > sizeof data_ - 4) return false;
+        if (i.k % 4 != 0 || i.k > sizeof data_ - 4 || IsPlace(i.k)) return false;
         memcpy(&a_, reinterpret_cast<const char*>(&data_) + i.k, 4);
         return true;
       case BPF_LD | BPF_IMM:
@@ -158,26 +167,30 @@ bool Allows(uint32_t action) {
 
 }  // namespace
 
-bool AllowsMadvise(const sock_fprog& filter) {
-  seccomp_data data = {};
-  data.nr = SYS_madvise;
-  data.arch = AUDIT_ARCH_X86_64;
-  return Allows(Machine(data).Run(filter.filter, filter.len));
-}
-
-bool Entered() { return state.load(std::memory_order_acquire) != kFree; }
-
-bool MayAdvise() { return state.load(std::memory_order_acquire) != kNothingAllowed; }
-
-Before Enter(bool may_advise) {
-  // Of several filters the strictest counts.
-  const uint32_t wanted = may_advise ? kAdviceAllowed : kNothingAllowed;
-  uint32_t now = state.load();
-  while (now < wanted && !state.compare_exchange_weak(now, wanted)) {
+Rights RightsUnder(const sock_fprog& filter) {
+  for (const int advice : {MADV_POPULATE_READ, MADV_POPULATE_WRITE}) {
+    seccomp_data data = {};
+    data.nr = SYS_madvise;
+    data.arch = AUDIT_ARCH_X86_64;
+    data.args[2] = static_cast<uint64_t>(advice);
+    if (!Allows(Machine(data).Run(filter.filter, filter.len))) return kNoCalls;
   }
-  return {now};
+  return kAdvice;
 }
 
-void Undo(Before before) { state.store(before.state); }
+bool Entered() { return rights_now.load(std::memory_order_acquire) != kFree; }
+
+bool MayAdvise() { return rights_now.load(std::memory_order_acquire) <= kAdvice; }
+
+bool MayReadClock() { return rights_now.load(std::memory_order_acquire) != kNoClock; }
+
+Rights Enter(Rights rights) {
+  Rights now = rights_now.load();
+  while (now < rights && !rights_now.compare_exchange_weak(now, rights)) {
+  }
+  return now;
+}
+
+void Undo(Rights before) { rights_now.store(before); }
 
 }  // namespace perfagent::sandbox

@@ -23,14 +23,19 @@ bool Entered();
 // May the agent call madvise?
 bool MayAdvise();
 
-// Does a filter allow madvise? Runs it; one that cannot be run does not. Reads only the instructions.
-bool AllowsMadvise(const sock_fprog& filter);
+// May it read the clock? Strict mode and prctl(PR_SET_TSC) turn the time stamp counter off, and the vDSO then faults.
+bool MayReadClock();
 
-// Before the program asks the kernel for a filter. Undo when the kernel refuses.
-struct Before {
-  uint32_t state;
-};
-Before Enter(bool may_advise);
-void Undo(Before before);
+// What is allowed from now on.
+enum Rights : uint32_t { kFree, kAdvice, kNoCalls, kNoClock };
+
+// kAdvice when a filter allows the agent's uses of madvise, whatever their addresses; else kNoCalls. Runs the filter; one
+// that cannot be run allows nothing. Reads only the instructions.
+Rights RightsUnder(const sock_fprog& filter);
+
+// Before the program asks the kernel for a filter; of several the strictest counts. Returns what was before, for Undo when
+// the kernel refuses.
+Rights Enter(Rights rights);
+void Undo(Rights before);
 
 }  // namespace perfagent::sandbox

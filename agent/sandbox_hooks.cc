@@ -15,18 +15,18 @@ namespace perfagent {
 namespace {
 
 // What the kernel could not read either allows nothing.
-bool AllowsMadvise(unsigned long argument) {
+sandbox::Rights RightsUnder(unsigned long argument) {
   const auto* filter = reinterpret_cast<const sock_fprog*>(argument);
-  return Readable(filter, sizeof *filter) &&
-         Readable(filter->filter, filter->len * sizeof *filter->filter) &&
-         sandbox::AllowsMadvise(*filter);
+  const bool readable = Readable(filter, sizeof *filter) &&
+                        Readable(filter->filter, filter->len * sizeof *filter->filter);
+  return readable ? sandbox::RightsUnder(*filter) : sandbox::kNoCalls;
 }
 
-// The agent falls silent before the filter is in force, and speaks again if the kernel refused it.
+// The agent falls silent before the restriction is in force, and speaks again if the kernel refused it.
 template <typename Install>
-auto InstallFilter(bool may_advise, Install install) {
-  lifecycle::BeforeSandbox(may_advise);
-  const sandbox::Before before = sandbox::Enter(may_advise);
+auto Restrict(sandbox::Rights rights, Install install) {
+  lifecycle::BeforeSandbox(rights);
+  const sandbox::Rights before = sandbox::Enter(rights);
   const auto result = install();
   if (result < 0) sandbox::Undo(before);
   return result;
@@ -39,8 +39,9 @@ extern "C" {
 PERFAGENT_EXPORT int prctl(int operation, unsigned long a, unsigned long b, unsigned long c,
                            unsigned long d) {
   const auto call = [=] { return real::prctl(operation, a, b, c, d); };
+  if (operation == PR_SET_TSC && a == PR_TSC_SIGSEGV) return Restrict(sandbox::kNoClock, call);
   if (operation != PR_SET_SECCOMP) return call();
-  return InstallFilter(a == SECCOMP_MODE_FILTER && AllowsMadvise(b), call);
+  return Restrict(a == SECCOMP_MODE_FILTER ? RightsUnder(b) : sandbox::kNoClock, call);
 }
 
 // Where the assembly below sends number SYS_seccomp.
@@ -49,9 +50,9 @@ __attribute__((visibility("hidden"), used)) long PerfagentSeccomp(long number, l
   const auto call = [=] { return real::syscall(number, operation, flags, argument, 0, 0, 0); };
   switch (operation) {
     case SECCOMP_SET_MODE_STRICT:
-      return InstallFilter(false, call);
+      return Restrict(sandbox::kNoClock, call);
     case SECCOMP_SET_MODE_FILTER:
-      return InstallFilter(AllowsMadvise(static_cast<unsigned long>(argument)), call);
+      return Restrict(RightsUnder(static_cast<unsigned long>(argument)), call);
     default:
       return call();
   }

@@ -14,6 +14,12 @@
 #include <cstddef>
 #include <cstdint>
 
+// Linux 5.14; Debian 12's headers of libc have neither.
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#define MADV_POPULATE_WRITE 23
+#endif
+
 namespace perfagent::sys {
 
 inline long Call(long number, long a = 0, long b = 0, long c = 0, long d = 0, long e = 0,

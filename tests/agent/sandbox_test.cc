@@ -34,6 +34,8 @@ constexpr size_t kArch = offsetof(seccomp_data, arch);
 constexpr uint32_t kAllow = SECCOMP_RET_ALLOW;
 constexpr uint32_t kRefuse = SECCOMP_RET_ERRNO | 99;
 constexpr uint32_t kMadvise = SYS_madvise;
+constexpr int kPopulateRead = 22, kPopulateWrite = 23;
+constexpr size_t kAdvice = offsetof(seccomp_data, args) + 2 * sizeof(uint64_t);
 
 // Installs the filter in a child and calls madvise there. REQUIRES: the filter allows exit_group.
 bool KernelAllows(const Filter& filter) {
@@ -44,7 +46,7 @@ bool KernelAllows(const Filter& filter) {
                                 const_cast<sock_filter*>(filter.data())};
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) _exit(2);
-    _exit(madvise(page, 4096, MADV_NORMAL) == 0 ? 0 : 1);
+    _exit(madvise(page, 4096, kPopulateRead) == 0 ? 0 : 1);
   }
   int status = 0;
   waitpid(child, &status, 0);
@@ -53,7 +55,8 @@ bool KernelAllows(const Filter& filter) {
 }
 
 bool AgentAllows(Filter filter) {
-  return sandbox::AllowsMadvise({static_cast<unsigned short>(filter.size()), filter.data()});
+  return sandbox::RightsUnder({static_cast<unsigned short>(filter.size()), filter.data()}) ==
+         sandbox::kAdvice;
 }
 
 // Each one gives madvise and everything else different answers.
@@ -101,6 +104,19 @@ TEST(Sandbox, JudgesAFilterAsTheKernelDoes) {
   EXPECT_LT(allowed, static_cast<int>(Filters().size()) - 2);
 }
 
+// Of one advice, or by where and how much: a later call may be answered otherwise.
+TEST(Sandbox, AFilterThatAllowsMadviseNotAlwaysAllowsNothing) {
+  for (const int advice : {kPopulateRead, kPopulateWrite}) {
+    EXPECT_FALSE(AgentAllows({Load(kAdvice), JumpIf(BPF_JEQ, static_cast<uint32_t>(advice), 0, 1),
+                              Return(kRefuse), Return(kAllow)}));
+  }
+  EXPECT_TRUE(AgentAllows(
+      {Load(kAdvice), JumpIf(BPF_JEQ, MADV_NORMAL, 0, 1), Return(kRefuse), Return(kAllow)}));
+  for (size_t place = offsetof(seccomp_data, instruction_pointer); place < kAdvice; place += 4) {
+    EXPECT_FALSE(AgentAllows({Load(place), JumpIf(BPF_JEQ, 1, 0, 0), Return(kAllow)})) << place;
+  }
+}
+
 TEST(Sandbox, AFilterThatTheKernelWouldRefuseAllowsNothing) {
   EXPECT_FALSE(AgentAllows({}));
   EXPECT_FALSE(AgentAllows({Load(kNumber)}));                     // no end
@@ -115,13 +131,16 @@ TEST(Sandbox, AFilterThatTheKernelWouldRefuseAllowsNothing) {
 
 TEST(Sandbox, TheStrictestFilterCountsAndARefusedOneIsForgotten) {
   EXPECT_FALSE(sandbox::Entered());
-  const sandbox::Before none = sandbox::Enter(true);
+  const sandbox::Rights none = sandbox::Enter(sandbox::kAdvice);
   EXPECT_TRUE(sandbox::Entered());
   EXPECT_TRUE(sandbox::MayAdvise());
-  const sandbox::Before first = sandbox::Enter(false);
+  const sandbox::Rights first = sandbox::Enter(sandbox::kNoCalls);
   EXPECT_FALSE(sandbox::MayAdvise());
-  sandbox::Enter(true);
+  EXPECT_TRUE(sandbox::MayReadClock());
+  sandbox::Enter(sandbox::kAdvice);
   EXPECT_FALSE(sandbox::MayAdvise());
+  sandbox::Enter(sandbox::kNoClock);
+  EXPECT_FALSE(sandbox::MayReadClock());
   sandbox::Undo(first);
   EXPECT_TRUE(sandbox::MayAdvise());
   sandbox::Undo(none);
