@@ -116,7 +116,7 @@ void ReportLosses() {
 void FinishAs(EndState how, int status) {
   AgentScope scope;
   if (!IsOn() || dump_writer::Header() == nullptr) return;
-  if (scope) {
+  if (scope && Enter()) {
     if (Stream* stream = thread_state.stream) {
       stream->DescribeThread();
       if (config.heap) unseen::ReportAll(stream);
@@ -144,9 +144,9 @@ bool RestartInChild() {
     return false;
   }
   streams::Forget();
+  thread_state.random = 0;  // the child draws its own samples
   modules::Forget();
   unseen::Forget();
-  thread_state.random = 0;  // the child draws its own samples
   if (config.ignore_children || sandbox::Entered()) {
     state.store(State::kOff);
     return false;
@@ -210,6 +210,10 @@ bool Enter() {
   if (dump_writer::Header() == nullptr && !RestartInChild()) {
     if (state.load() == State::kOff) Rest(&t);
     return false;
+  }
+  if (t.stream != nullptr && !streams::IsOfThisProcess(t.stream)) [[unlikely]] {
+    t.stream = nullptr;  // the thread that forked
+    t.random = 0;        // draws its own samples
   }
   if (t.random == 0) Seed(&t);
   return true;

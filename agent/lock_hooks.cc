@@ -113,6 +113,14 @@ PERFAGENT_EXPORT int pthread_mutex_unlock(pthread_mutex_t* mutex) noexcept {
   return real::pthread_mutex_unlock(mutex);
 }
 
+// The names that programs linked long ago know them by.
+PERFAGENT_EXPORT int __pthread_mutex_lock(pthread_mutex_t*) noexcept
+    __attribute__((alias("pthread_mutex_lock")));
+PERFAGENT_EXPORT int __pthread_mutex_trylock(pthread_mutex_t*) noexcept
+    __attribute__((alias("pthread_mutex_trylock")));
+PERFAGENT_EXPORT int __pthread_mutex_unlock(pthread_mutex_t*) noexcept
+    __attribute__((alias("pthread_mutex_unlock")));
+
 }  // extern "C"
 
 }  // namespace perfagent

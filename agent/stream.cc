@@ -23,6 +23,7 @@ namespace {
 
 std::atomic<Stream*> all_streams;
 std::atomic<uint32_t> stream_count;
+std::atomic<uint32_t> process_count;
 pthread_key_t ending_key;
 bool has_ending_key;
 
@@ -78,6 +79,7 @@ Stream* Make(int32_t self) {
   void* memory = sandbox::Entered() ? TakeFromReserve() : sys::Reserve(sizeof(Stream));
   if (memory == nullptr) return nullptr;
   Stream* stream = new (memory) Stream();
+  stream->process = process_count.load();
   stream->number = stream_count.fetch_add(1);
   stream->owner.store(self);
   stream->next = all_streams.load();
@@ -89,7 +91,8 @@ Stream* Make(int32_t self) {
 void MarkEnding(void* value) {
   // Only this process's streams: a forked child runs the destructor with its parent's value.
   auto* stream = static_cast<Stream*>(value);
-  if (thread_state.stream != stream || dump_writer::Header() == nullptr) return;
+  if (thread_state.stream != stream || !streams::IsOfThisProcess(stream)) return;
+  if (dump_writer::Header() == nullptr) return;
   AgentScope scope;
   if (!scope) return;
   stream->DescribeThread();
@@ -253,9 +256,11 @@ void MakeReserve() {
 void Start() { has_ending_key = pthread_key_create(&ending_key, MarkEnding) == 0; }
 
 void Forget() {
+  process_count.fetch_add(1);
   all_streams.store(nullptr);
-  thread_state.stream = nullptr;
 }
+
+bool IsOfThisProcess(const Stream* stream) { return stream->process == process_count.load(); }
 
 Stream* Current() {
   ThreadState& t = thread_state;

@@ -64,7 +64,8 @@ struct Stream {
   Stream* next;                // in the list of all streams
   std::atomic<int32_t> owner;  // thread id
   std::atomic<uint32_t>
-      ending;  // the owner's destructors have run: ask the kernel whether it is gone
+      ending;        // the owner's destructors have run: ask the kernel whether it is gone
+  uint32_t process;  // which one it was made in, counted by forks
   uint32_t number;
   uint32_t sequence;  // of the next event segment
   SegmentHeader* segment;
@@ -97,8 +98,9 @@ void MakeReserve();
 // Thread-specific key whose destructor marks the thread's stream as ending. Once per process.
 void Start();
 
-// In a forked child: the parent's streams are not ours.
+// In a forked child: the parent's streams are not ours. The thread that forked still has one of them.
 void Forget();
+bool IsOfThisProcess(const Stream* stream);
 
 }  // namespace streams
 
