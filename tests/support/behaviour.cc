@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
 
 namespace perfagent::test {
 namespace {
@@ -71,15 +72,38 @@ void ExpectWhole(const std::vector<fs::path>& dumps) {
 
 void ExpectTruth(const Recording& recording) {
   ASSERT_TRUE(recording.process.Succeeded()) << recording.process.Describe();
-  const nlohmann::json report = Report(recording.dump());
-  EXPECT_EQ(report.at("loss").at("total"), 0) << report.at("loss").dump();
-  const ProcessTruth truth_line = ParseTruth(recording.process.out).front();
-  for (const FunctionTruth& function : truth_line.functions) {
+  ExpectTruth(recording.process, Report(recording.dump()));
+}
+
+void ExpectTruth(const ProcessResult& process, const nlohmann::json& report) {
+  EXPECT_EQ(Lost(report), 0) << report.at("loss").dump();
+  const ProcessTruth truth = ParseTruth(process.out).front();
+  if (truth.values.contains("acquisitions")) {
+    EXPECT_EQ(ToEstimate(report.at("locks").at("acquisitions")).value,
+              truth.Number("acquisitions"));
+  }
+  for (const FunctionTruth& function : truth.functions) {
+    const std::vector<nlohmann::json> sites = SitesBelow(report, function.function);
     for (const auto& [metric, expected] : function.metrics) {
-      EXPECT_EQ(Sum(SitesBelow(report, function.function), MetricOfTruth(metric)).value, expected)
+      EXPECT_EQ(Sum(sites, MetricOfTruth(metric)).value, expected)
           << function.function << " " << metric;
     }
   }
+}
+
+double Lost(const nlohmann::json& report, const std::string& cause) {
+  double lost = 0;
+  for (const nlohmann::json& entry : report.at("loss").at("causes")) {
+    if (entry.at("cause") == cause) lost += entry.at("count").get<double>();
+  }
+  return lost;
+}
+
+double Lost(const nlohmann::json& report) { return report.at("loss").at("total").get<double>(); }
+
+size_t Repetitions(const char* variable, size_t by_default) {
+  const char* value = std::getenv(variable);
+  return value != nullptr && *value != '\0' ? std::stoul(value) : by_default;
 }
 
 double ContendedWaits(const nlohmann::json& report) {

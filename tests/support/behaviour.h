@@ -37,8 +37,16 @@ Recording RecordLikeBare(const std::vector<std::string>& argv, const Surrounding
 // Nothing is lost, and in full mode allocations and frees alternate per address.
 void ExpectWhole(const std::vector<std::filesystem::path>& dumps);
 
-// The dump has exactly what the program counted about its functions.
+// The dump has exactly what the program counted about its functions, and, under `acquisitions`, how often it locked.
 void ExpectTruth(const Recording& recording);
+void ExpectTruth(const ProcessResult& process, const nlohmann::json& report);
+
+// How many events were lost by the cause; by all causes together.
+double Lost(const nlohmann::json& report, const std::string& cause);
+double Lost(const nlohmann::json& report);
+
+// How often a test repeats what happens at random moments: the environment's number, or the default.
+size_t Repetitions(const char* variable, size_t by_default);
 
 // Contended waits on all locks: exact in every mode.
 double ContendedWaits(const nlohmann::json& report);
