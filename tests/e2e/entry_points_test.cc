@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "tests/support/report.h"
+#include "tests/support/behaviour.h"
 
 namespace perfagent::test {
 namespace {
@@ -30,6 +30,27 @@ TEST(EntryPointsSampledDensely, OutputIsTheSameWithTheAgent) {
     EXPECT_EQ(recording.process.exit_code, 0) << recording.process.Describe();
     EXPECT_EQ(recording.process.out, bare.out) << interval;
     EXPECT_EQ(recording.process.err, bare.err) << interval;
+  }
+}
+
+// Each function that the agent exports, by its name in the table. The C23 ones are in no libc that is meant to be there.
+TEST(EntryPointsErrno, EveryCallLeavesWhatItLeavesWithoutTheAgent) {
+  REQUIRE_PROGRAM("nm", "binutils");
+  const std::vector<std::string> argv = {TestProgram("errno_table")};
+  const std::map<std::string, std::string> kModes[] = {
+      {{"MODE", "full"}}, {{"INTERVAL", "1"}}, {{"MODE", "sample"}}, {{"MODE", "off"}}};
+  std::string table;
+  for (const auto& settings : kModes) {
+    SCOPED_TRACE(settings.begin()->second);
+    table = RecordLikeBare(argv, {.settings = settings}).process.out;
+  }
+  const ProcessResult exported = RunProcess({"nm", "-D", "--defined-only", AgentLibrary()});
+  ASSERT_TRUE(exported.Succeeded()) << exported.Describe();
+  for (const std::string& line : Lines(exported.out)) {
+    std::string name = line.substr(line.rfind(' ') + 1);
+    name = name.substr(0, name.find('@'));
+    if (name == "free_sized" || name == "free_aligned_sized") continue;
+    EXPECT_NE(("\n" + table).find("\n" + name + ": "), std::string::npos) << name;
   }
 }
 
