@@ -1,12 +1,9 @@
 // However a process ends, its dump is whole and holds what happened until then.
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <chrono>
-#include <cstring>
-#include <fstream>
 #include <map>
 #include <ostream>
 #include <random>
@@ -14,7 +11,8 @@
 #include <thread>
 #include <vector>
 
-#include "tests/support/report.h"
+#include "tests/support/behaviour.h"
+#include "tests/support/progress.h"
 
 namespace perfagent::test {
 namespace {
@@ -23,31 +21,9 @@ std::string Ended(const nlohmann::json& report) {
   return report.at("processes").at(0).at("ended").get<std::string>();
 }
 
-void ExpectTruth(const ProcessResult& process, const nlohmann::json& report) {
-  EXPECT_EQ(report.at("loss").at("total"), 0) << report.at("loss").dump();
-  const FunctionTruth truth = ParseTruth(process.out).front().functions.front();
-  for (const auto& [metric, expected] : truth.metrics) {
-    EXPECT_EQ(Sum(SitesBelow(report, truth.function), MetricOfTruth(metric)).value, expected)
-        << metric;
-  }
-}
-
 // tests/e2e/programs/progress.cc
-struct Progress {
-  uint64_t tid;
-  uint64_t begun;
-  uint64_t ended;
-  uint64_t unused[5];
-};
 constexpr uint64_t kSize = 5000;
 constexpr uint64_t kSizes = 97;
-
-std::vector<Progress> ReadProgress(const std::filesystem::path& path) {
-  const std::string bytes = ReadFile(path);
-  std::vector<Progress> progress(bytes.size() / sizeof(Progress));
-  std::memcpy(progress.data(), bytes.data(), progress.size() * sizeof(Progress));
-  return progress;
-}
 
 // How many allocations of each thread the dump holds; they must be the first ones, in order.
 std::map<uint64_t, uint64_t> CountAllocations(const std::filesystem::path& dump) {
@@ -64,23 +40,39 @@ std::map<uint64_t, uint64_t> CountAllocations(const std::filesystem::path& dump)
   return counts;
 }
 
+// Each thread's records are the first ones of what it did; how many, it said itself. Where the recording was closed
+// before the process ended, what came after is counted as lost.
+void ExpectPrefixes(const std::filesystem::path& dump, const std::filesystem::path& progress_file,
+                    const nlohmann::json& report) {
+  const std::map<uint64_t, uint64_t> counts = CountAllocations(dump);
+  const double lost = Lost(report);
+  EXPECT_EQ(lost, Lost(report, "after_exit")) << report.at("loss").dump();
+  double total = 0;
+  double ended = 0;
+  for (const Progress& thread : ReadProgress(progress_file)) {
+    ASSERT_TRUE(counts.contains(thread.tid));
+    const uint64_t count = counts.at(thread.tid);
+    EXPECT_LE(count, thread.begun) << "more than there were";
+    EXPECT_GE(static_cast<double>(count) + lost, static_cast<double>(thread.ended))
+        << "an allocation that returned is missing";
+    total += static_cast<double>(count);
+    ended += static_cast<double>(thread.ended);
+  }
+  EXPECT_GE(total + lost, ended);
+  EXPECT_EQ(Sum(SitesBelow(report, "AllocateForEver"), "allocations").value, total);
+}
+
 TEST(Killed, EveryThreadsRecordsAreAPrefixOfWhatItDid) {
   std::mt19937 random(20);
-  for (int run = 0; run < 20; ++run) {
+  const size_t runs = Repetitions("PERFAGENT_TEST_KILLS", 20);
+  for (size_t run = 0; run < runs; ++run) {
     SCOPED_TRACE("run " + std::to_string(run));
     TempDir dir;
     const std::filesystem::path progress_file = dir / "progress";
     ProcessOptions options;
     options.env = AgentEnvironment(dir.path(), {{"MODE", "full"}});
     BackgroundProcess process({TestProgram("progress"), progress_file, "2"}, options);
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    const auto running = [&] {
-      if (!std::filesystem::exists(progress_file)) return false;
-      const std::vector<Progress> progress = ReadProgress(progress_file);
-      return progress.size() == 2 && progress[0].ended > 0 && progress[1].ended > 0;
-    };
-    while (!running() && std::chrono::steady_clock::now() < deadline) usleep(200);
-    ASSERT_TRUE(running());
+    ASSERT_TRUE(WaitFor([&] { return AllHaveBegun(progress_file, 2); }));
     std::this_thread::sleep_for(std::chrono::microseconds(random() % 30'000));
     process.Signal(SIGKILL);
     EXPECT_EQ(process.Wait().signal, SIGKILL);
@@ -89,16 +81,8 @@ TEST(Killed, EveryThreadsRecordsAreAPrefixOfWhatItDid) {
     ASSERT_EQ(dumps.size(), 1u);
     const nlohmann::json report = Report(dumps.front());
     EXPECT_EQ(Ended(report), "killed");
-    EXPECT_EQ(report.at("loss").at("total"), 0) << report.at("loss").dump();
-    const std::map<uint64_t, uint64_t> counts = CountAllocations(dumps.front());
-    double total = 0;
-    for (const Progress& thread : ReadProgress(progress_file)) {
-      ASSERT_TRUE(counts.contains(thread.tid));
-      EXPECT_GE(counts.at(thread.tid), thread.ended) << "an allocation that returned is missing";
-      EXPECT_LE(counts.at(thread.tid), thread.begun) << "more than there were";
-      total += static_cast<double>(counts.at(thread.tid));
-    }
-    EXPECT_EQ(Sum(SitesBelow(report, "AllocateForEver"), "allocations").value, total);
+    EXPECT_EQ(Lost(report), 0) << report.at("loss").dump();
+    ExpectPrefixes(dumps.front(), progress_file, report);
   }
 }
 
@@ -164,7 +148,43 @@ INSTANTIATE_TEST_SUITE_P(
                     Ending{"abort", -1, SIGABRT, "killed"},
                     Ending{"exit_from_thread", 15, 0, "exited"},
                     Ending{"pthread_exit", 16, 0, "exited"},
-                    Ending{"terminate", -1, SIGABRT, "killed"}, Ending{"at_exit", 17, 0, "exited"}),
+                    Ending{"terminate", -1, SIGABRT, "killed"},
+                    Ending{"segv", -1, SIGSEGV, "killed"}, Ending{"at_exit", 17, 0, "exited"}),
+    [](const auto& info) { return std::string(info.param.how); });
+
+class BusyEndings : public testing::TestWithParam<Ending> {};
+
+// Eight threads allocate while exit's handlers run, and after main has returned.
+TEST_P(BusyEndings, StatusIsTheProgramsAndWhatWasRecordedIsAPrefix) {
+  const Ending& ending = GetParam();
+  constexpr size_t kThreads = 8;
+  const bool is_plain_exit =
+      ending.how == std::string("return") || ending.how == std::string("exit");
+  const size_t runs = Repetitions("PERFAGENT_TEST_ENDS", is_plain_exit ? 13 : 3);
+  std::mt19937 random(8);
+  for (size_t run = 0; run < 2 * runs; ++run) {
+    const bool full = run % 2 == 0;
+    SCOPED_TRACE("run " + std::to_string(run) + (full ? ", full" : ", sample"));
+    TempDir dir;
+    const std::filesystem::path progress_file = dir / "progress";
+    const Recording recording =
+        Record({TestProgram("progress"), progress_file, std::to_string(kThreads), ending.how,
+                std::to_string(random() % 2000)},
+               full ? std::map<std::string, std::string>{{"MODE", "full"}}
+                    : std::map<std::string, std::string>{{"INTERVAL", "4K"}});
+    ASSERT_EQ(recording.process.exit_code, ending.exit_code) << recording.process.Describe();
+    ASSERT_EQ(recording.process.signal, ending.signal) << recording.process.Describe();
+    const nlohmann::json report = Report(recording.dump());
+    EXPECT_EQ(Ended(report), ending.ended);
+    if (full) ExpectPrefixes(recording.dump(), progress_file, report);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, BusyEndings,
+    testing::Values(Ending{"return", 9, 0, "exited"}, Ending{"exit", 9, 0, "exited"},
+                    Ending{"quick_exit", 9, 0, "exited"}, Ending{"_exit", 9, 0, "killed"},
+                    Ending{"abort", -1, SIGABRT, "killed"}, Ending{"segv", -1, SIGSEGV, "killed"}),
     [](const auto& info) { return std::string(info.param.how); });
 
 TEST(Running, ReportOfARunningProcessIsJustAReport) {

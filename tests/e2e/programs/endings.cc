@@ -1,6 +1,6 @@
 // endings: allocates a known number, says so, and ends in the way that the argument names.
 //
-//   endings return|exit|_exit|quick_exit|abort|exit_from_thread|pthread_exit|terminate|at_exit|wait
+//   endings return|exit|_exit|quick_exit|abort|exit_from_thread|pthread_exit|terminate|segv|at_exit|wait
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
@@ -56,6 +56,8 @@ int main(int argc, char** argv) {
     pthread_exit(nullptr);
   }
   if (is("terminate")) std::terminate();
+  static volatile int* nowhere = nullptr;
+  if (is("segv")) *nowhere = 1;
   if (is("wait")) pause();
   return 2;
 }
