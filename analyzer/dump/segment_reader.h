@@ -85,6 +85,8 @@ class StreamCursor {
 
   // False at the end of the stream. `record` is valid until the next call.
   bool Next(Record* record);
+  // Segments that Next has entered.
+  size_t segments_begun() const { return next_segment_; }
 
  private:
   bool LoadSegment();

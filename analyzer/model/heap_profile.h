@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "analyzer/model/estimate.h"
+#include "analyzer/model/event_stacks.h"
 #include "analyzer/model/ids.h"
 #include "perfagent/dump_format.h"
 
@@ -79,8 +80,11 @@ struct HeapProfile {
   // Ends of blocks whose beginning was not recorded: from before the recording, or a parent's.
   uint64_t unpaired_frees = 0;
   uint64_t unpaired_reallocs = 0;
-  // Blocks that began where one was still live: an end that was not recorded, or came late.
+  // Blocks that began where one was still live: its end was not recorded.
   uint64_t overlaps = 0;
+  // Ends that came later than the beginning of the next block there, within the clocks' skew.
+  uint64_t repaired_inversions = 0;
+  EventStacks stacks;  // of allocations and frees
   // Events whose stack the dump does not define.
   uint64_t undefined_stacks = 0;
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "analyzer/model/estimate.h"
+#include "analyzer/model/event_stacks.h"
 #include "analyzer/model/ids.h"
 
 namespace perfagent {
@@ -40,6 +41,7 @@ struct LockProfile {
   uint64_t wait_ns = 0;
   Tally acquisitions;
   uint64_t undefined_stacks = 0;
+  EventStacks stacks;  // of kept waits
 };
 
 }  // namespace perfagent

@@ -12,6 +12,10 @@ HeapReplay::HeapReplay(const Process& process, size_t streams)
   }
 }
 
+void HeapReplay::OnSegment(StreamId stream) {
+  streams_[stream.value()].interval_bytes = process_.facts.interval_bytes;
+}
+
 void HeapReplay::OnInterval(StreamId stream, const IntervalRecord& record) {
   // Full mode has no interval, whatever a damaged file says.
   if (process_.facts.mode == Mode::kSample)
@@ -30,7 +34,8 @@ void HeapReplay::OnAlloc(StreamId stream, const AllocRecord& record) {
 }
 
 void HeapReplay::OnFree(StreamId stream, const FreeRecord& record) {
-  const std::optional<Block> block = End(record.address, record.time_ns);
+  profile_.stacks.Count(process_, process_.FindStack(record.stack));
+  const std::optional<Block> block = End(stream, record.address, record.time_ns);
   if (!block) {
     ++profile_.unpaired_frees;
     return;
@@ -42,9 +47,9 @@ void HeapReplay::OnFree(StreamId stream, const FreeRecord& record) {
   if (block->thread != streams_[stream.value()].thread) metrics.cross_thread_frees.Add(1, weight);
 }
 
-void HeapReplay::OnRealloc(const ReallocRecord& record) {
+void HeapReplay::OnRealloc(StreamId stream, const ReallocRecord& record) {
   if ((record.flags & kReallocEndsOld) == 0 || record.old_address == 0) return;
-  const std::optional<Block> block = End(record.old_address, record.time_ns);
+  const std::optional<Block> block = End(stream, record.old_address, record.time_ns);
   if (!block) {
     ++profile_.unpaired_reallocs;
     return;
@@ -67,11 +72,8 @@ void HeapReplay::Begin(StreamId stream, HeapApi api, uint64_t time_ns, uint64_t 
   const double bytes = static_cast<double>(size);
 
   const auto [slot, is_new] = live_.try_emplace(address);
-  if (!is_new) {
-    ++profile_.overlaps;
-    RemoveLive(slot->second);
-  }
-  slot->second = {size, time_ns, number, site, state.thread, weight};
+  if (!is_new) Displace(address, slot->second);
+  slot->second = {size, time_ns, number, site, state.thread, !is_new, weight};
 
   HeapMetrics& metrics = profile_.sites[site.value()].metrics;
   metrics.allocations.Add(1, weight);
@@ -86,15 +88,41 @@ void HeapReplay::Begin(StreamId stream, HeapApi api, uint64_t time_ns, uint64_t 
   }
 }
 
-std::optional<HeapReplay::Block> HeapReplay::End(uint64_t address, uint64_t time_ns) {
+void HeapReplay::Displace(uint64_t address, const Block& block) {
+  ++profile_.overlaps;  // until its end arrives
+  RemoveLive(block);
+  displaced_[address] = block;
+}
+
+std::optional<HeapReplay::Block> HeapReplay::End(StreamId stream, uint64_t address,
+                                                 uint64_t time_ns) {
+  const std::optional<Block> block = TakeEnded(stream, address, time_ns);
+  if (!block) return std::nullopt;
+  // An inversion between threads makes no negative lifetime.
+  const uint64_t lifetime_ns = time_ns - std::min(time_ns, block->time_ns);
+  profile_.sites[block->site.value()].lifetimes.Add(lifetime_ns, block->weight);
+  return block;
+}
+
+std::optional<HeapReplay::Block> HeapReplay::TakeEnded(StreamId stream, uint64_t address,
+                                                       uint64_t time_ns) {
   const auto found = live_.find(address);
   if (found == live_.end()) return std::nullopt;
-  const Block block = found->second;
+  Block& live = found->second;
+  if (live.displaced_another) {
+    live.displaced_another = false;
+    const Block older = displaced_.extract(address).mapped();
+    const bool is_late = live.thread != streams_[stream.value()].thread &&
+                         time_ns - std::min(time_ns, live.time_ns) <= kClockSkewNs;
+    if (is_late) {
+      --profile_.overlaps;
+      ++profile_.repaired_inversions;
+      return older;
+    }
+  }
+  const Block block = live;
   live_.erase(found);
   RemoveLive(block);
-  // An inversion between threads makes no negative lifetime.
-  const uint64_t lifetime_ns = time_ns - std::min(time_ns, block.time_ns);
-  profile_.sites[block.site.value()].lifetimes.Add(lifetime_ns, block.weight);
   return block;
 }
 
@@ -120,6 +148,7 @@ void HeapReplay::Settle(SiteId site) {
 
 SiteId HeapReplay::SiteOf(uint64_t dump_stack, HeapApi api) {
   const std::optional<StackId> defined = process_.FindStack(dump_stack);
+  profile_.stacks.Count(process_, defined);
   if (!defined) ++profile_.undefined_stacks;
   const StackId stack = defined.value_or(kNoStack);
   SiteHint& hint = hints_[stack.value()];

@@ -7,6 +7,12 @@
 //   Invariant: a site's live bytes at peak `peak_stamp_` are peak_bytes when stamp == peak_stamp_,
 //              live_bytes when stamp < peak_stamp_.
 //
+// Time inversions. An end is recorded before the real call and a beginning after it, so at each
+// address they alternate, unless two threads' clocks disagree: then a block begins where the older
+// one is still live, and the older one's end arrives a moment later from another thread. Such an end
+// (within kClockSkewNs of the beginning) goes to the older block, which `displaced_` keeps. An end by
+// the thread that made the new block is the new block's, since a thread's own order is true.
+//
 // Threads: one.
 #pragma once
 
@@ -21,16 +27,23 @@
 
 namespace perfagent {
 
+// CLOCK_MONOTONIC is one counter, but CPUs read it apart: by tens of ns on sound hardware, by some us
+// where a hypervisor moves virtual CPUs between unsynchronized ones. Ten times that, and still far
+// less than an address takes to come back when the free between was lost.
+inline constexpr uint64_t kClockSkewNs = 100'000;
+
 class HeapReplay {
  public:
   // `process` must outlive the replay.
   HeapReplay(const Process& process, size_t streams);
 
+  // What interval a block was sampled with is said anew in each segment.
+  void OnSegment(StreamId stream);
   void OnThread(StreamId stream, const ThreadRecord& record);
   void OnInterval(StreamId stream, const IntervalRecord& record);
   void OnAlloc(StreamId stream, const AllocRecord& record);
   void OnFree(StreamId stream, const FreeRecord& record);
-  void OnRealloc(const ReallocRecord& record);
+  void OnRealloc(StreamId stream, const ReallocRecord& record);
   void OnReallocReturn(StreamId stream, const ReallocRecord& record);
 
   // The sums, once all events were given. Leaks are all that is live: suppressions come later.
@@ -44,9 +57,11 @@ class HeapReplay {
     uint64_t time_ns;
     uint64_t number;  // of this allocation in its stream
     SiteId site;
-    ThreadOrdinal thread;
+    ThreadOrdinal thread : 31;
+    bool displaced_another : 1;  // which is in displaced_
     Weight weight;
   };
+  static_assert(sizeof(Block) == 48);  // millions may be live
   struct StreamState {
     uint64_t interval_bytes = 0;
     uint64_t allocations = 0;
@@ -66,8 +81,11 @@ class HeapReplay {
   SiteId SiteOf(uint64_t dump_stack, HeapApi api);
   void Begin(StreamId stream, HeapApi api, uint64_t time_ns, uint64_t address, uint64_t size,
              uint64_t dump_stack);
-  // Takes the block at `address` out of what is live; nullopt when none is known there.
-  std::optional<Block> End(uint64_t address, uint64_t time_ns);
+  // The block at `address` that the stream's thread ends; nullopt when none is known there.
+  std::optional<Block> End(StreamId stream, uint64_t address, uint64_t time_ns);
+  // Takes it out of what is live.
+  std::optional<Block> TakeEnded(StreamId stream, uint64_t address, uint64_t time_ns);
+  void Displace(uint64_t address, const Block& block);
   void RemoveLive(const Block& block);
   bool IsTemporary(StreamId stream, const Block& block, uint64_t free_flags) const;
   void Settle(SiteId site);
@@ -79,6 +97,8 @@ class HeapReplay {
   std::vector<SiteHint> hints_;    // indexed by StackId
   absl::flat_hash_map<uint64_t, SiteId> site_of_;
   absl::flat_hash_map<uint64_t, Block> live_;  // by address
+  // Blocks that ended because another one began at their address, the last one of each.
+  absl::flat_hash_map<uint64_t, Block> displaced_;
   ThreadOrdinal threads_ = 0;
   Tally live_bytes_;
   double peak_bytes_ = 0;

@@ -16,13 +16,14 @@ class ProfileSink : public RecordSink {
  public:
   ProfileSink(HeapReplay* heap, LockReplay* locks) : heap_(heap), locks_(locks) {}
 
+  void OnSegment(StreamId stream) override { heap_->OnSegment(stream); }
   void OnRecord(StreamId stream, const Record& record) override {
     if (const auto* alloc = std::get_if<AllocRecord>(&record)) {
       heap_->OnAlloc(stream, *alloc);
     } else if (const auto* free = std::get_if<FreeRecord>(&record)) {
       heap_->OnFree(stream, *free);
     } else if (const auto* realloc = std::get_if<ReallocRecord>(&record)) {
-      heap_->OnRealloc(*realloc);
+      heap_->OnRealloc(stream, *realloc);
     } else if (const auto* wait = std::get_if<LockWaitRecord>(&record)) {
       locks_->OnWait(*wait);
     } else if (const auto* acquire = std::get_if<LockAcquireRecord>(&record)) {

@@ -25,6 +25,7 @@ void LockReplay::OnAcquisitions(uint64_t acquisitions) {
 void LockReplay::OnWait(const LockWaitRecord& record) {
   const LockId id = LockAt(record.lock);
   const StackId stack = StackOf(record.stack);
+  profile_.stacks.Count(process_, stack);
   Lock& lock = profile_.locks[id.value()];
   const auto [found, is_new] = waits_at_.try_emplace({id, stack}, lock.waits.size());
   if (is_new) lock.waits.push_back({.stack = stack});

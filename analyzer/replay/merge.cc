@@ -34,12 +34,12 @@ class Head {
   bool Step(RecordSink* sink) {
     if (!started_) {  // segments are read when their time has come, not all at the start
       started_ = true;
-      return Advance();
+      return Advance(sink);
     }
     if (returning_) {
       sink->OnReallocReturn(id_, std::get<ReallocRecord>(record_));
       returning_ = false;
-      return Advance();
+      return Advance(sink);
     }
     sink->OnRecord(id_, record_);
     if (const auto* realloc = std::get_if<ReallocRecord>(&record_)) {
@@ -47,12 +47,14 @@ class Head {
       RaiseKey(KeyAt(SaturatingAdd(realloc->time_ns, realloc->duration_ns), true));
       return true;
     }
-    return Advance();
+    return Advance(sink);
   }
 
  private:
-  bool Advance() {
+  bool Advance(RecordSink* sink) {
+    const size_t segments = cursor_.segments_begun();
     if (!cursor_.Next(&record_)) return false;
+    if (cursor_.segments_begun() != segments) sink->OnSegment(id_);
     if (const std::optional<uint64_t> time = TimeOf(record_)) {
       RaiseKey(KeyAt(*time, std::holds_alternative<AllocRecord>(record_)));
     }

@@ -18,6 +18,8 @@ namespace perfagent {
 class RecordSink {
  public:
   virtual ~RecordSink() = default;
+  // The records that follow are of the stream's next segment.
+  virtual void OnSegment(StreamId) {}
   // A realloc's record comes here at the end of its old block.
   virtual void OnRecord(StreamId stream, const Record& record) = 0;
   // The new block of a realloc begins.

@@ -148,6 +148,102 @@ TEST_F(HeapReplayTest, BlockAtALiveAddressReplacesItAndIsCounted) {
   EXPECT_EQ(heap.total.frees.value(), 0);
 }
 
+// Two threads and one address: main frees the block of size 10 at 1000, other gets the address for
+// its block of size 20. The clocks differ: the dump says that this was at 1000 - `skew`.
+class InvertedClocksTest : public HeapReplayTest {
+ protected:
+  InvertedClocksTest() : other_(dump_.AddStream()) {
+    other_.Thread(0, 2, "other");
+    old_site_ = dump_.Stack({0x401000});
+    new_site_ = dump_.Stack({0x402000});
+  }
+  HeapProfile ReplayInverted(uint64_t skew) {
+    main_.Alloc(10, 0x1000, 10, old_site_);
+    main_.Free(kFreed, 0x1000);
+    other_.Alloc(kFreed - skew, 0x1000, 20, new_site_);
+    return Replay();
+  }
+
+  static constexpr uint64_t kFreed = 1'000'000;
+  StreamBuilder& other_;
+  uint64_t old_site_;
+  uint64_t new_site_;
+};
+
+TEST_F(InvertedClocksTest, LateFreeEndsTheOlderBlockAndTheNewOneStaysLive) {
+  const HeapProfile heap = ReplayInverted(200);
+  EXPECT_EQ(heap.repaired_inversions, 1u);
+  EXPECT_EQ(heap.overlaps, 0u);
+  EXPECT_EQ(heap.unpaired_frees, 0u);
+  EXPECT_EQ(heap.total.frees.value(), 1);
+  EXPECT_EQ(heap.total.leaked_blocks.value(), 1);
+  EXPECT_EQ(heap.total.leaked_bytes.value(), 20);
+  EXPECT_EQ(heap.total.peak_bytes.value(), 20) << "they were never live together";
+  ASSERT_EQ(heap.sites.size(), 2u);
+  EXPECT_EQ(heap.sites[0].metrics.frees.value(), 1) << "the older block's site";
+  EXPECT_EQ(heap.sites[0].lifetimes.max_ns(), kFreed - 10);
+  EXPECT_EQ(heap.sites[0].metrics.cross_thread_frees.value(), 0);
+  EXPECT_EQ(heap.sites[1].metrics.leaked_bytes.value(), 20);
+}
+
+TEST_F(InvertedClocksTest, FreeOfTheNewBlockStillComes) {
+  other_.Alloc(kFreed - 200, 0x1000, 20, new_site_);
+  other_.Free(kFreed + 500, 0x1000);
+  main_.Alloc(10, 0x1000, 10, old_site_);
+  main_.Free(kFreed, 0x1000);
+  const HeapProfile heap = Replay();
+  EXPECT_EQ(heap.repaired_inversions, 1u);
+  EXPECT_EQ(heap.overlaps + heap.unpaired_frees, 0u);
+  EXPECT_EQ(heap.total.leaked_blocks.value(), 0);
+  EXPECT_EQ(heap.sites[1].lifetimes.max_ns(), 700u);
+}
+
+TEST_F(InvertedClocksTest, SkewIsInclusiveAndNoMore) {
+  EXPECT_EQ(ReplayInverted(kClockSkewNs).repaired_inversions, 1u);
+}
+
+TEST_F(InvertedClocksTest, LaterFreeIsTheNewBlocksAndTheOldEndWasLost) {
+  const HeapProfile heap = ReplayInverted(kClockSkewNs + 1);
+  EXPECT_EQ(heap.repaired_inversions, 0u);
+  EXPECT_EQ(heap.overlaps, 1u);
+  EXPECT_EQ(heap.total.leaked_blocks.value(), 0);
+  EXPECT_EQ(heap.sites[1].metrics.frees.value(), 1);
+}
+
+TEST_F(InvertedClocksTest, FreeByTheThreadThatMadeTheNewBlockIsNoInversion) {
+  main_.Alloc(10, 0x1000, 10, old_site_);  // its free was lost
+  other_.Alloc(kFreed, 0x1000, 20, new_site_);
+  other_.Free(kFreed + 50, 0x1000);
+  const HeapProfile heap = Replay();
+  EXPECT_EQ(heap.repaired_inversions, 0u);
+  EXPECT_EQ(heap.overlaps, 1u);
+  EXPECT_EQ(heap.total.leaked_blocks.value(), 0);
+  EXPECT_EQ(heap.sites[1].metrics.frees.value(), 1);
+}
+
+TEST_F(InvertedClocksTest, OneInversionTakesOneFree) {
+  main_.Alloc(10, 0x1000, 10, old_site_);
+  other_.Alloc(kFreed - 200, 0x1000, 20, new_site_);
+  main_.Free(kFreed, 0x1000);
+  main_.Free(kFreed + 10, 0x1000);  // by the rule of alternation the new block's
+  const HeapProfile heap = Replay();
+  EXPECT_EQ(heap.repaired_inversions, 1u);
+  EXPECT_EQ(heap.unpaired_frees, 0u);
+  EXPECT_EQ(heap.total.leaked_blocks.value(), 0);
+  EXPECT_EQ(heap.sites[1].metrics.cross_thread_frees.value(), 1);
+}
+
+TEST_F(InvertedClocksTest, EndByReallocIsRepairedToo) {
+  main_.Alloc(10, 0x1000, 10, old_site_);
+  main_.Realloc(kFreed, 0x1000, 0x5000, 30, old_site_, 100);
+  other_.Alloc(kFreed - 200, 0x1000, 20, new_site_);
+  const HeapProfile heap = Replay();
+  EXPECT_EQ(heap.repaired_inversions, 1u);
+  EXPECT_EQ(heap.overlaps + heap.unpaired_reallocs, 0u);
+  EXPECT_EQ(heap.total.leaked_bytes.value(), 50);
+  EXPECT_EQ(heap.total.reallocations.value(), 1);
+}
+
 TEST_F(HeapReplayTest, AtOneInstantAnAddressIsFreedBeforeItIsGivenOutAgain) {
   StreamBuilder& other = dump_.AddStream();
   other.Thread(0, 2, "other");
@@ -199,6 +295,19 @@ TEST_F(HeapReplayTest, SampledBlocksStandForTheirShare) {
   EXPECT_NEAR(heap.total.temporary.value(), 1 / p, 1e-9);
   EXPECT_NEAR(heap.total.leaked_bytes.value(), 99 / p, 1e-9);
   EXPECT_NEAR(heap.total.leaked_bytes.variance(), 99 * 99 * (1 - p) / (p * p), 1e-6);
+}
+
+TEST_F(HeapReplayTest, BlocksWeighWhatTheirSegmentsIntervalSays) {
+  dump_.header().mode = Mode::kSample;
+  dump_.header().interval_bytes = 1000;
+  main_.Alloc(Now(), 0x1000, 99, 0);
+  main_.Put(IntervalRecord{Now(), 200});
+  main_.Alloc(Now(), 0x2000, 99, 0);
+  main_.NextSegment();  // says nothing: the header's interval again
+  main_.Alloc(Now(), 0x3000, 99, 0);
+  const double p = 1 - std::exp(-0.1);
+  const double p_denser = 1 - std::exp(-0.5);
+  EXPECT_NEAR(Replay().total.allocations.value(), 2 / p + 1 / p_denser, 1e-9);
 }
 
 TEST_F(HeapReplayTest, SampledReallocDecidesAboutOldAndNewApart) {
