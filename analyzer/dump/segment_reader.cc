@@ -176,12 +176,13 @@ class Indexer {
 
   // Each stream's segments are numbered from 0. Those that were skipped have been reported.
   void CheckSequence(uint32_t stream, const std::vector<Segment>& segments) {
-    const std::vector<uint32_t>& skipped = skipped_[stream];
+    std::vector<uint32_t>& skipped = skipped_[stream];
+    std::sort(skipped.begin(), skipped.end());
     uint64_t expected = 0;
     for (const Segment& segment : segments) {
-      const uint64_t missing_reported = std::count_if(
-          skipped.begin(), skipped.end(),
-          [&](uint32_t sequence) { return sequence >= expected && sequence < segment.sequence; });
+      const auto first = std::lower_bound(skipped.begin(), skipped.end(), expected);
+      const auto end = std::lower_bound(skipped.begin(), skipped.end(), segment.sequence);
+      const uint64_t missing_reported = first < end ? static_cast<uint64_t>(end - first) : 0;
       if (segment.sequence < expected) {
         damaged_({file_.path(), segment.offset,
                   absl::StrCat("stream ", stream, " has segment ", segment.sequence, " twice"), 0});

@@ -1,22 +1,40 @@
 #include "analyzer/model/process.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <map>
 #include <tuple>
 
+#include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 
 namespace perfagent {
 namespace {
 
 struct LossText {
+  Loss loss;
   const char* cause;
   const char* text;
 };
 
+const char* ThingsLostBy(Loss loss) {
+  switch (loss) {
+    case Loss::kQuietChild:
+      return "children";
+    case Loss::kThreadSlots:
+      return "threads";
+    case Loss::kNoStack:
+      return "stacks";
+    case Loss::kModuleTableFull:
+      return "objects";
+    default:
+      return "events";
+  }
+}
+
 constexpr LossText kLossTexts[] = {
-#define PERFAGENT_LOSS_TEXT(id, name, help) {name, help},
+#define PERFAGENT_LOSS_TEXT(id, name, help) {Loss::id, name, help},
     PERFAGENT_LOSSES(PERFAGENT_LOSS_TEXT)
 #undef PERFAGENT_LOSS_TEXT
 };
@@ -27,9 +45,11 @@ std::vector<LossCount> LossesOf(const HeaderPage& header) {
     const uint64_t count = header.losses[i];
     if (count == 0) continue;
     if (i < kLossCount) {
-      losses.push_back({kLossTexts[i].cause, kLossTexts[i].text, count});
+      const LossText& known = kLossTexts[i];
+      losses.push_back({known.cause, ThingsLostBy(known.loss), known.text, count});
     } else {
-      losses.push_back({absl::StrCat("cause_", i), "cause that a newer agent knows", count});
+      losses.push_back(
+          {absl::StrCat("cause_", i), "events", "cause that a newer agent knows", count});
     }
   }
   return losses;
@@ -59,6 +79,32 @@ struct StackKey {
   }
 };
 
+// The frames looked up last: a program has few, and a hostile dump cannot make this grow.
+class FrameCache {
+ public:
+  explicit FrameCache(size_t frames)
+      : entries_(std::bit_ceil(std::clamp<size_t>(frames, 1, kMaxEntries))) {}
+
+  template <typename Make>
+  const Frame& Get(uint64_t pc, uint64_t epoch, Make make) {
+    Entry& entry = entries_[absl::HashOf(pc, epoch) & (entries_.size() - 1)];
+    if (!entry.used || entry.frame.pc != pc || entry.epoch != epoch) {
+      entry = {true, epoch, make()};
+    }
+    return entry.frame;
+  }
+
+ private:
+  struct Entry {
+    bool used = false;
+    uint64_t epoch = 0;
+    Frame frame;
+  };
+  static constexpr size_t kMaxEntries = 1 << 14;
+
+  std::vector<Entry> entries_;
+};
+
 }  // namespace
 
 uint64_t ProcessFacts::TotalLost() const {
@@ -67,11 +113,21 @@ uint64_t ProcessFacts::TotalLost() const {
   return total;
 }
 
+uint64_t ProcessFacts::Lost(Loss cause) const {
+  const char* name = kLossTexts[static_cast<size_t>(cause)].cause;
+  for (const LossCount& loss : losses) {
+    if (loss.cause == name) return loss.count;
+  }
+  return 0;
+}
+
 ProcessFacts FactsOf(const HeaderPage& header) {
   ProcessFacts facts;
   facts.executable = TextField(header.executable);
   facts.command_line = TextField(header.command_line);
   facts.host = TextField(header.host);
+  facts.allocator = TextField(header.allocator);
+  facts.bypassed_by = TextField(header.bypassed_by);
   facts.pid = header.pid;
   facts.parent_pid = header.parent_pid;
   facts.mode = header.mode;
@@ -87,7 +143,7 @@ ProcessFacts FactsOf(const HeaderPage& header) {
   facts.max_frames = header.max_frames;
   facts.heap_enabled = header.heap_enabled != 0;
   facts.locks_enabled = header.locks_enabled != 0;
-  facts.paused = header.paused != 0;
+  facts.paused = header.paused == 1;  // other values have no effect
   facts.losses = LossesOf(header);
   return facts;
 }
@@ -107,47 +163,85 @@ std::optional<StackId> Process::FindStack(uint64_t dump_id) const {
   return found == stack_of_large_id_.end() ? std::nullopt : std::optional(found->second);
 }
 
+template <typename Visit>
+void Process::VisitPlacesBelow(uint64_t address, Visit visit) const {
+  auto at =
+      std::upper_bound(places_.begin(), places_.end(), address,
+                       [](uint64_t value, const Place& place) { return value < place.start; });
+  for (int i = 0; i < kMaxPlaces && at != places_.begin(); ++i) {
+    --at;
+    if (at->furthest_end <= address || !visit(*at)) return;
+  }
+}
+
+const Process::Mapping* Process::MappingAt(const Place& place, uint64_t address,
+                                           uint64_t epoch) const {
+  const auto begin = mappings_.begin() + static_cast<std::ptrdiff_t>(place.first_mapping);
+  const auto end = mappings_.begin() + static_cast<std::ptrdiff_t>(place.end_mapping);
+  const auto after = std::upper_bound(
+      begin, end, epoch,
+      [](uint64_t value, const Mapping& mapping) { return value < mapping.load_epoch; });
+  if (after == begin) return nullptr;
+  const Mapping& last = *(after - 1);
+  return address < last.end ? &last : nullptr;
+}
+
 std::optional<ModuleId> Process::ModuleAt(uint64_t address) const {
   const Mapping* last = nullptr;
-  for (const Mapping& mapping : mappings_) {
-    if (mapping.start > address) break;
-    if (address >= mapping.end) continue;
-    if (last == nullptr || mapping.load_epoch >= last->load_epoch) last = &mapping;
-  }
+  VisitPlacesBelow(address, [&](const Place& place) {
+    const Mapping* found = MappingAt(place, address, kNoUnload);
+    if (found != nullptr && (last == nullptr || found->load_epoch > last->load_epoch)) {
+      last = found;
+    }
+    return true;
+  });
   return last == nullptr ? std::nullopt : std::optional(last->module);
 }
 
 std::optional<ModuleId> Process::ModuleAt(uint64_t address, uint64_t epoch) const {
-  auto at = std::upper_bound(
-      mappings_.begin(), mappings_.end(), address,
-      [](uint64_t value, const Mapping& mapping) { return value < mapping.start; });
-  while (at != mappings_.begin() && (--at)->furthest_end > address) {
-    if (address < at->end && at->load_epoch <= epoch && epoch < at->unload_epoch) {
-      return at->module;
-    }
-  }
-  return std::nullopt;
+  std::optional<ModuleId> module;
+  VisitPlacesBelow(address, [&](const Place& place) {
+    const Mapping* found = MappingAt(place, address, epoch);
+    if (found != nullptr && epoch < found->unload_epoch) module = found->module;
+    return !module;
+  });
+  return module;
 }
 
 void ProcessBuilder::Add(const IndexedRecord& indexed) {
   if (const std::optional<uint64_t> time = TimeOf(indexed.record)) {
     last_time_ns_ = std::max(last_time_ns_, *time);
   }
-  if (const auto* thread = std::get_if<ThreadRecord>(&indexed.record)) {
-    threads_.push_back(
-        {indexed.segment.stream, thread->tid, std::string(thread->name), thread->time_ns});
-  } else if (const auto* load = std::get_if<ModuleLoadRecord>(&indexed.record)) {
-    loads_.push_back({load->epoch,
-                      {load->start, load->end, load->bias, std::string(load->build_id),
-                       std::string(load->path)}});
-  } else if (const auto* unload = std::get_if<ModuleUnloadRecord>(&indexed.record)) {
-    unloads_.push_back({unload->epoch, unload->start});
-  } else if (const auto* stack = std::get_if<StackRecord>(&indexed.record)) {
-    AddStack(*stack);
-  }
+  std::visit([&](const auto& record) { Add(indexed.segment, record); }, indexed.record);
 }
 
-void ProcessBuilder::AddStack(const StackRecord& record) {
+void ProcessBuilder::Add(const Segment& segment, const ThreadRecord& record) {
+  threads_.push_back({segment.stream, record.tid, std::string(record.name), record.time_ns});
+}
+
+void ProcessBuilder::Add(const Segment&, const ModuleLoadRecord& record) {
+  loads_.push_back({record.epoch,
+                    {record.start, record.end, record.bias, std::string(record.build_id),
+                     std::string(record.path)}});
+}
+
+void ProcessBuilder::Add(const Segment&, const ModuleUnloadRecord& record) {
+  unloads_.push_back({record.epoch, record.start});
+}
+
+void ProcessBuilder::Add(const Segment&, const IntervalRecord& record) {
+  intervals_.insert(record.interval_bytes);
+}
+
+void ProcessBuilder::Add(const Segment&, const MarkRecord& record) {
+  marks_.push_back({record.time_ns, std::string(record.text)});
+}
+
+void ProcessBuilder::Add(const Segment&, const UnseenRecord& record) {
+  unseen_objects_.emplace(record.path);
+}
+
+void ProcessBuilder::Add(const Segment&, const StackRecord& record) {
   stacks_.push_back({record.id, record.epoch, pcs_.size(), static_cast<uint32_t>(record.count),
                      (record.flags & kStackTruncated) != 0});
   UnpackFrames(record, [this](uint64_t pc) { pcs_.push_back(pc); });
@@ -157,6 +251,15 @@ Process ProcessBuilder::Build(ProcessFacts facts) {
   Process process;
   process.facts = std::move(facts);
   process.threads_ = std::move(threads_);
+  process.marks_ = std::move(marks_);
+  std::stable_sort(process.marks_.begin(), process.marks_.end(),
+                   [](const Mark& a, const Mark& b) { return a.time_ns < b.time_ns; });
+  process.unseen_objects_.assign(unseen_objects_.begin(), unseen_objects_.end());
+  intervals_.erase(process.facts.interval_bytes);
+  // Full mode has no interval, whatever a damaged file says.
+  if (process.facts.mode == Mode::kSample) {
+    process.other_intervals_.assign(intervals_.begin(), intervals_.end());
+  }
   BuildModules(&process);
   BuildStacks(&process);
   return process;
@@ -188,10 +291,19 @@ void ProcessBuilder::BuildModules(Process* process) {
             [](const Process::Mapping& a, const Process::Mapping& b) {
               return std::tie(a.start, a.load_epoch) < std::tie(b.start, b.load_epoch);
             });
+  BuildPlaces(process);
+}
+
+void ProcessBuilder::BuildPlaces(Process* process) {
   uint64_t furthest_end = 0;
-  for (Process::Mapping& mapping : process->mappings_) {
+  for (size_t i = 0; i < process->mappings_.size(); ++i) {
+    const Process::Mapping& mapping = process->mappings_[i];
     furthest_end = std::max(furthest_end, mapping.end);
-    mapping.furthest_end = furthest_end;
+    if (process->places_.empty() || process->places_.back().start != mapping.start) {
+      process->places_.push_back({.start = mapping.start, .first_mapping = i});
+    }
+    process->places_.back().end_mapping = i + 1;
+    process->places_.back().furthest_end = furthest_end;
   }
 }
 
@@ -202,16 +314,16 @@ void ProcessBuilder::BuildStacks(Process* process) {
   process->stack_of_small_id_.resize(SmallIdLimit(stacks_.size()));
   absl::flat_hash_map<StackKey, StackId> known;
   known[{std::span<const Frame>(), false}] = kNoStack;
-  absl::flat_hash_map<std::pair<uint64_t, uint64_t>, std::optional<ModuleId>> module_of;
+  FrameCache cache(pcs_.size());
 
   for (const RawStack& raw : stacks_) {
     const size_t begin = process->frames_.size();
     for (uint32_t i = 0; i < raw.count; ++i) {
       const uint64_t pc = pcs_[raw.first_pc + i];
-      const auto [found, is_new] = module_of.try_emplace({pc, raw.epoch});
       // The call is before its return address, which may be another module's first byte.
-      if (is_new) found->second = process->ModuleAt(pc - 1, raw.epoch);
-      process->frames_.push_back({pc, found->second});
+      process->frames_.push_back(cache.Get(pc, raw.epoch, [&] {
+        return Frame{pc, process->ModuleAt(pc - 1, raw.epoch)};
+      }));
     }
     const StackKey key{std::span<const Frame>(process->frames_).subspan(begin), raw.truncated};
     const auto [found, is_new] = known.try_emplace(key, StackId(process->stacks_.size()));

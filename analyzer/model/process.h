@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,6 +29,7 @@ enum class Ended { kExited, kKilled, kRunning };
 
 struct LossCount {
   std::string cause;
+  std::string things;  // what is counted: "events", "children"
   std::string text;
   uint64_t count = 0;
 };
@@ -36,6 +38,8 @@ struct ProcessFacts {
   std::string executable;
   std::string command_line;
   std::string host;
+  std::string allocator;    // the object whose malloc serves the program
+  std::string bypassed_by;  // the object whose malloc comes before the agent's; mostly empty
   uint32_t pid = 0;
   uint32_t parent_pid = 0;
   Mode mode = Mode::kFull;
@@ -52,9 +56,10 @@ struct ProcessFacts {
   bool heap_enabled = false;
   bool locks_enabled = false;
   bool paused = false;
-  std::vector<LossCount> losses;  // those that happened
+  std::vector<LossCount> losses;  // those that happened, in the order of Loss
 
   uint64_t TotalLost() const;
+  uint64_t Lost(Loss cause) const;
 };
 
 // The header's facts. `duration_ns` is known only of a process that exited.
@@ -65,6 +70,12 @@ struct Thread {
   uint64_t tid = 0;
   std::string name;
   uint64_t begin_ns = 0;
+};
+
+// What the program said with perfagent_mark.
+struct Mark {
+  uint64_t time_ns = 0;
+  std::string text;
 };
 
 // A frame's code: an address in the process as recorded (a return address), and its module.
@@ -85,6 +96,11 @@ class Process {
   const std::vector<Thread>& threads() const { return threads_; }
   const std::vector<ModuleImage>& modules() const { return modules_; }
   size_t stack_count() const { return stacks_.size(); }
+  const std::vector<Mark>& marks() const { return marks_; }  // by time
+  // Loaded objects whose malloc calls do not reach the agent, by path.
+  const std::vector<std::string>& unseen_objects() const { return unseen_objects_; }
+  // Means that blocks were sampled with besides ProcessFacts::interval_bytes, ascending.
+  const std::vector<uint64_t>& other_intervals() const { return other_intervals_; }
 
   // Leaf first. Empty for kNoStack.
   std::span<const Frame> Frames(StackId stack) const;
@@ -108,17 +124,34 @@ class Process {
     uint64_t end = 0;
     uint64_t load_epoch = 0;
     uint64_t unload_epoch = kNoUnload;
-    uint64_t furthest_end = 0;  // the greatest `end` of this mapping and those before it
     ModuleId module;
   };
+  // The mappings that begin at one address: any number, where a plugin is loaded again and again.
+  struct Place {
+    uint64_t start = 0;
+    size_t first_mapping = 0;
+    size_t end_mapping = 0;
+    uint64_t furthest_end = 0;  // the greatest `end` at this place and those before it
+  };
+  // Places below an address that a search looks at: more only overlap in a hostile dump.
+  static constexpr int kMaxPlaces = 256;
 
   std::optional<ModuleId> ModuleAt(uint64_t address, uint64_t epoch) const;
+  // The last mapping at the place that was loaded by `epoch`, if it contains the address.
+  const Mapping* MappingAt(const Place& place, uint64_t address, uint64_t epoch) const;
+  // Calls visit(place) for places that may reach to the address, nearest first, until it is false.
+  template <typename Visit>
+  void VisitPlacesBelow(uint64_t address, Visit visit) const;
 
   std::vector<Thread> threads_;
   std::vector<ModuleImage> modules_;
   std::vector<Mapping> mappings_;  // by start, then by load epoch
+  std::vector<Place> places_;      // by start
   std::vector<Frame> frames_;
   std::vector<Stack> stacks_;
+  std::vector<Mark> marks_;
+  std::vector<std::string> unseen_objects_;
+  std::vector<uint64_t> other_intervals_;
   // Dump ids are handed out from 1 on, so most are indices here; hostile ones are in the map.
   std::vector<uint32_t> stack_of_small_id_;  // 1 + StackId, or 0
   absl::flat_hash_map<uint64_t, StackId> stack_of_large_id_;
@@ -149,8 +182,17 @@ class ProcessBuilder {
     uint64_t start;
   };
 
-  void AddStack(const StackRecord& record);
+  void Add(const Segment& segment, const ThreadRecord& record);
+  void Add(const Segment& segment, const ModuleLoadRecord& record);
+  void Add(const Segment& segment, const ModuleUnloadRecord& record);
+  void Add(const Segment& segment, const StackRecord& record);
+  void Add(const Segment& segment, const IntervalRecord& record);
+  void Add(const Segment& segment, const MarkRecord& record);
+  void Add(const Segment& segment, const UnseenRecord& record);
+  template <typename Event>
+  void Add(const Segment&, const Event&) {}
   void BuildModules(Process* process);
+  static void BuildPlaces(Process* process);
   void BuildStacks(Process* process);
 
   std::vector<Thread> threads_;
@@ -158,6 +200,9 @@ class ProcessBuilder {
   std::vector<Unload> unloads_;
   std::vector<RawStack> stacks_;
   std::vector<uint64_t> pcs_;
+  std::vector<Mark> marks_;
+  std::set<std::string> unseen_objects_;
+  std::set<uint64_t> intervals_;
   uint64_t last_time_ns_ = 0;
 };
 

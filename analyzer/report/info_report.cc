@@ -33,6 +33,7 @@ class Writer : private LineWriter {
     WriteRecords();
     WriteThreads();
     WriteModules();
+    WriteUnseenObjects();
     WriteLosses();
   }
 
@@ -45,10 +46,16 @@ class Writer : private LineWriter {
     Fact("command", EscapeForTerminal(facts_.command_line));
     Fact("pid", facts_.pid, " (parent ", facts_.parent_pid, ")");
     Fact("host", EscapeForTerminal(facts_.host));
+    Fact("allocator", OrUnknown(facts_.allocator));
+    if (!facts_.bypassed_by.empty()) Fact("bypassed by", EscapeForTerminal(facts_.bypassed_by));
     Fact("started", FormatTime(facts_.start_realtime_ns));
     Fact("duration", FormatDuration(static_cast<double>(facts_.duration_ns)));
     Fact("ended", Name(facts_.ended));
     if (facts_.exit_status) Fact("exit status", *facts_.exit_status);
+  }
+
+  static std::string OrUnknown(const std::string& name) {
+    return name.empty() ? "not known" : EscapeForTerminal(name);
   }
 
   void WriteSettings() {
@@ -111,6 +118,13 @@ class Writer : private LineWriter {
            absl::Hex(module.bias), " ", EscapeForTerminal(module.path), " build id ",
            module.build_id.empty() ? "none" : std::string(absl::BytesToHexString(module.build_id)));
     }
+  }
+
+  void WriteUnseenObjects() {
+    const std::vector<std::string>& objects = dump_.process.unseen_objects();
+    if (objects.empty()) return;
+    Line("not seen: malloc calls of");
+    for (const std::string& object : objects) Line("  ", EscapeForTerminal(object));
   }
 
   void WriteLosses() {

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "analyzer/report/format.h"
 #include "analyzer/report/json_writer.h"
+#include "analyzer/report/unseen.h"
 
 namespace perfagent {
 namespace {
@@ -110,6 +111,47 @@ void WriteLoss(JsonWriter* json, const std::vector<NamedProfile>& profiles) {
   }
   json->EndArray();
   json->EndObject();
+}
+
+template <typename Texts>
+void WriteTexts(JsonWriter* json, const char* key, const Texts& texts) {
+  json->Key(key).BeginArray();
+  for (const std::string& text : texts) json->String(text);
+  json->EndArray();
+}
+
+void WriteUnseen(JsonWriter* json, const std::vector<NamedProfile>& profiles) {
+  Unseen unseen;
+  for (const NamedProfile& named : profiles) unseen.Merge(UnseenIn(named.profile));
+  json->BeginObject();
+  WriteTexts(json, "heap_bypassed_by", unseen.bypassed_by);
+  WriteTexts(json, "objects", unseen.objects);
+  json->Key("events").Integer(unseen.stacks.events);
+  json->Key("truncated_stacks").Integer(unseen.stacks.truncated);
+  json->Key("missing_stacks").Integer(unseen.stacks.missing);
+  json->Key("unpaired_frees").Integer(unseen.unpaired_frees);
+  json->Key("unpaired_reallocations").Integer(unseen.unpaired_reallocs);
+  json->Key("overlaps").Integer(unseen.overlaps);
+  json->Key("repaired_inversions").Integer(unseen.repaired_inversions);
+  json->Key("reentered").Integer(unseen.reentered);
+  json->Key("quiet_children").Integer(unseen.quiet_children);
+  json->Key("sandboxed").Integer(unseen.sandboxed);
+  json->Key("paused").Bool(unseen.paused);
+  json->Key("other_intervals_bytes").BeginArray();
+  for (const uint64_t bytes : unseen.other_intervals) json->Integer(bytes);
+  json->EndArray();
+  json->EndObject();
+}
+
+void WriteMarks(JsonWriter* json, const std::vector<Mark>& marks) {
+  json->BeginArray();
+  for (const Mark& mark : marks) {
+    json->BeginObject();
+    json->Key("time_ns").Integer(mark.time_ns);
+    json->Key("text").String(mark.text);
+    json->EndObject();
+  }
+  json->EndArray();
 }
 
 void WriteMetrics(JsonWriter* json, const HeapMetrics& metrics) {
@@ -281,6 +323,7 @@ class Writer {
     json_.Key("pid").Integer(facts.pid);
     json_.Key("parent_pid").Integer(facts.parent_pid);
     json_.Key("host").String(facts.host);
+    json_.Key("allocator").String(facts.allocator);
     json_.Key("mode").String(Name(facts.mode));
     json_.Key("ended").String(Name(facts.ended));
     json_.Key("exit_status");
@@ -293,6 +336,8 @@ class Writer {
     json_.Key("duration_ns").Integer(facts.duration_ns);
     json_.Key("threads").Integer(named.profile.dump.process.threads().size());
     json_.Key("dump").String(named.profile.dump.path);
+    json_.Key("marks");
+    WriteMarks(&json_, named.profile.dump.process.marks());
     WriteContents(named);
     json_.EndObject();
   }
@@ -302,6 +347,8 @@ class Writer {
     WriteSettings(&json_, named.profile.dump.process.facts);
     json_.Key("loss");
     WriteLoss(&json_, {named});
+    json_.Key("unseen");
+    WriteUnseen(&json_, {named});
     if (ShowsHeap()) {
       json_.Key("heap");
       WriteHeap(&json_, named, input_.limit);
@@ -329,6 +376,8 @@ class Writer {
     json_.Key("settings").Null();
     json_.Key("loss");
     WriteLoss(&json_, input_.profiles);
+    json_.Key("unseen");
+    WriteUnseen(&json_, input_.profiles);
     if (ShowsHeap()) {
       json_.Key("heap").BeginObject();
       WriteMetrics(&json_, heap);

@@ -2,6 +2,24 @@
 //
 // Sizes are bytes and times nanoseconds. Every number that may be estimated is an object {"value",
 // "low", "high"} with the 95 % interval; it is exact when the three are equal.
+//
+// What was recorded and then lost is in `loss`; what never could be recorded, in `unseen`, of one
+// process or of all together:
+//
+//   heap_bypassed_by        objects whose malloc comes before the agent's: the heap is not recorded
+//   objects                 loaded objects whose malloc calls pass the agent by
+//   events                  allocations, frees and kept waits in the dump, of which there are
+//   truncated_stacks        with a stack that ends early
+//   missing_stacks          without stack
+//   unpaired_frees          of blocks whose beginning was not seen; unpaired_reallocations likewise
+//   overlaps                blocks whose end was not seen: another one began at their address
+//   repaired_inversions     ends that two CPUs' clocks put after that beginning, put right
+//   reentered, quiet_children, sandboxed     of `loss`: the causes that lie in the program
+//   paused                  recording is paused now
+//   other_intervals_bytes   means between samples that came after settings.interval_bytes
+//
+// processes[].allocator is the object whose malloc serves the program ("" when it is not known), and
+// processes[].marks what the program said of itself, by time: {"time_ns", "text"}.
 #pragma once
 
 #include "analyzer/report/output.h"

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "analyzer/report/format.h"
 #include "analyzer/report/line_writer.h"
+#include "analyzer/report/unseen.h"
 
 namespace perfagent {
 namespace {
@@ -64,12 +65,16 @@ class Writer : private LineWriter {
         sections_(input.sections),
         limit_(input.limit.value_or(kDefaultLimit)),
         named_(named),
-        facts_(named.profile.dump.process.facts) {}
+        facts_(named.profile.dump.process.facts),
+        unseen_(UnseenIn(named.profile)) {}
   void Write() {
     WriteProcess();
     WriteLost();
     WriteAccuracy();
-    if (facts_.heap_enabled && (sections_.churn || sections_.leaks)) {
+    WriteUnseen();
+    WriteMarks();
+    const bool shows_heap = facts_.heap_enabled && !unseen_.HidesTheHeap(named_.profile.heap);
+    if (shows_heap && (sections_.churn || sections_.leaks)) {
       WriteHeap();
       if (sections_.churn) WriteChurn();
       if (sections_.leaks) WriteLeaks();
@@ -92,7 +97,8 @@ class Writer : private LineWriter {
     Fact("ran", FormatDuration(static_cast<double>(facts_.duration_ns)), " from ",
          FormatTime(facts_.start_realtime_ns), ", ", HowItEnded());
     Fact("mode", Name(facts_.mode), facts_.heap_enabled ? ", heap" : "",
-         facts_.locks_enabled ? ", locks" : "", facts_.paused ? ", paused" : "");
+         facts_.locks_enabled ? ", locks" : "");
+    if (!facts_.allocator.empty()) Fact("allocator", EscapeForTerminal(facts_.allocator));
   }
 
   std::string HowItEnded() const {
@@ -112,7 +118,8 @@ class Writer : private LineWriter {
     const std::vector<Damage>& damage = named_.profile.dump.damage;
     if (facts_.losses.empty() && damage.empty()) Fact("lost", "nothing");
     for (const LossCount& loss : facts_.losses) {
-      Fact("lost", FormatCount(static_cast<double>(loss.count)), " events (", loss.text, ")");
+      Fact("lost", FormatCount(static_cast<double>(loss.count)), " ", loss.things, " (", loss.text,
+           ")");
     }
     const size_t shown = std::min(damage.size(), kMaxDamageLines);
     for (size_t i = 0; i < shown; ++i) Fact("damaged", EscapeForTerminal(damage[i].ToString()));
@@ -123,19 +130,12 @@ class Writer : private LineWriter {
       Fact("damaged", FormatBytes(static_cast<double>(named_.profile.dump.SkippedBytes())),
            " skipped in all: what follows is without them");
     }
-    const HeapProfile& heap = named_.profile.heap;
-    WriteUnpaired(heap.unpaired_frees + heap.unpaired_reallocs,
-                  "frees of blocks from before the recording began (or from before fork)");
-    WriteUnpaired(heap.overlaps, "blocks began where one was live: an end was not recorded");
-  }
-
-  void WriteUnpaired(uint64_t count, const char* text) {
-    if (count > 0) Fact("unpaired", FormatCount(static_cast<double>(count)), " ", text);
   }
 
   void WriteAccuracy() {
     if (facts_.mode == Mode::kFull) {
-      const bool whole = facts_.losses.empty() && named_.profile.dump.damage.empty();
+      const bool whole =
+          facts_.losses.empty() && named_.profile.dump.damage.empty() && unseen_.SeesTheWholeHeap();
       Fact("exact",
            whole ? "everything: each event was recorded"
                  : "what was recorded; a lost free looks like a leak, a lost allocation like an "
@@ -144,7 +144,29 @@ class Writer : private LineWriter {
     }
     Fact("exact", "number and time of contended waits");
     Fact("estimated", "all else, marked ~, with 95 % intervals; mean ",
-         FormatBytes(static_cast<double>(facts_.interval_bytes)), " between samples");
+         FormatBytes(static_cast<double>(facts_.interval_bytes)), " between samples",
+         OtherIntervals(unseen_, limit_));
+  }
+
+  void WriteUnseen() {
+    const std::vector<std::string> lines = UnseenLines(unseen_, limit_);
+    if (lines.empty()) return;
+    Heading("NOT SEEN");
+    for (const std::string& line : lines) Line("  ", line);
+  }
+
+  void WriteMarks() {
+    const std::vector<Mark>& marks = named_.profile.dump.process.marks();
+    if (marks.empty()) return;
+    Heading("MARKS");
+    const size_t shown = std::min<uint64_t>(limit_, marks.size());
+    for (size_t i = 0; i < shown; ++i) {
+      Line("  ", FormatDuration(static_cast<double>(marks[i].time_ns)), "  ",
+           EscapeForTerminal(marks[i].text));
+    }
+    if (shown < marks.size()) {
+      Line("  and ", FormatCount(static_cast<double>(marks.size() - shown)), " more");
+    }
   }
 
   void WriteHeap() {
@@ -312,6 +334,7 @@ class Writer : private LineWriter {
   const uint64_t limit_;
   const NamedProfile& named_;
   const ProcessFacts& facts_;
+  const Unseen unseen_;
   absl::flat_hash_map<const HeapSite*, size_t> numbers_;
 };
 

@@ -36,6 +36,8 @@ std::string ErrorOf(const std::vector<uint8_t>& dump);
 
 std::string TextReportOf(Profile* profile);
 std::string JsonReportOf(Profile* profile);
+std::string JsonReportOf(std::vector<Profile> profiles);
+std::string InfoOf(DumpBuilder& dump);
 std::string EventsOf(DumpBuilder& dump);
 
 // All commands on one file; what they print is thrown away. Returns what the analyzer's exit
