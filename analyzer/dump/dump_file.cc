@@ -1,6 +1,5 @@
 #include "analyzer/dump/dump_file.h"
 
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "analyzer/dump/regular_file.h"
 
 namespace perfagent {
 namespace {
@@ -23,11 +23,6 @@ bool IsText(std::span<const uint8_t> bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](uint8_t byte) {
     return (byte >= 0x20 && byte != 0x7f) || (byte >= '\t' && byte <= '\r');
   });
-}
-
-// O_NONBLOCK: opening a FIFO must not wait for a writer.
-int OpenForReading(const std::string& path) {
-  return open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 }
 
 // What is wrong with a header whose magic is right; empty when nothing is.
@@ -58,12 +53,12 @@ std::string CheckHeader(const HeaderPage& header) {
 }  // namespace
 
 std::optional<DumpFile> DumpFile::Open(const std::string& path, std::string* error) {
-  const int fd = OpenForReading(path);
-  if (fd < 0) {
-    *error = absl::StrCat(path, ": ", strerror(errno));
+  const RegularFile opened = OpenRegularFile(path);
+  if (opened.fd < 0) {
+    *error = absl::StrCat(path, ": ", opened.problem);
     return std::nullopt;
   }
-  DumpFile file(path, fd);
+  DumpFile file(path, opened.fd);
   const std::string problem = file.ReadHeader();
   if (!problem.empty()) {
     *error = absl::StrCat(path, ": ", problem);
@@ -73,14 +68,12 @@ std::optional<DumpFile> DumpFile::Open(const std::string& path, std::string* err
 }
 
 bool DumpFile::LooksLikeDump(const std::string& path) {
-  const int fd = OpenForReading(path);
-  if (fd < 0) return false;
-  const DumpFile file(path, fd);
+  const RegularFile opened = OpenRegularFile(path);
+  if (opened.fd < 0) return false;
+  const DumpFile file(path, opened.fd);
   uint64_t magic = 0;
   const std::span<uint8_t> bytes(reinterpret_cast<uint8_t*>(&magic), sizeof magic);
-  struct stat status;
-  return fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-         file.ReadAt(0, bytes) == bytes.size() && magic == kDumpMagic;
+  return file.ReadAt(0, bytes) == bytes.size() && magic == kDumpMagic;
 }
 
 DumpFile::~DumpFile() {
@@ -98,7 +91,6 @@ DumpFile::DumpFile(DumpFile&& other) noexcept
 std::string DumpFile::ReadHeader() {
   struct stat status;
   if (fstat(fd_, &status) != 0) return strerror(errno);
-  if (!S_ISREG(status.st_mode)) return "not a regular file";
   size_bytes_ = static_cast<uint64_t>(status.st_size);
   device_ = status.st_dev;
   inode_ = status.st_ino;

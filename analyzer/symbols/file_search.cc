@@ -1,15 +1,13 @@
 #include "analyzer/symbols/file_search.h"
 
 #include <elfutils/libdwelf.h>
-#include <fcntl.h>
 #include <gelf.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <memory>
+
+#include "analyzer/dump/regular_file.h"
 
 namespace perfagent {
 namespace {
@@ -26,25 +24,17 @@ std::vector<std::string> WithSystemPath(std::vector<std::string> debug_paths) {
   return debug_paths;
 }
 
-// Regular files only: a dump may name a FIFO, which would block, or a device.
-FoundFile OpenRegular(const std::string& path) {
+FoundFile Open(const std::string& path) {
   FoundFile found;
   found.path = path;
   if (path.empty() || path.find('\0') != std::string::npos) {
     found.problem = "no file is recorded for it";
     return found;
   }
-  int fd = open(path.c_str(), O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-  struct stat status;
-  if (fd < 0 || fstat(fd, &status) != 0) {
-    found.problem = strerror(errno);
-  } else if (!S_ISREG(status.st_mode)) {
-    found.problem = "not a regular file";
-  } else {
-    found.fd = fd;
-    return found;
-  }
-  if (fd >= 0) close(fd);
+  RegularFile file = OpenRegularFile(path);
+  found.fd = file.fd;
+  found.size_bytes = file.size_bytes;
+  found.problem = file.problem;
   return found;
 }
 
@@ -89,7 +79,7 @@ std::string BuildIdProblem(const std::string& recorded, const std::string& actua
 
 // Opens `path` if it is an x86-64 ELF file with this build id (an empty one accepts any).
 FoundFile OpenWithBuildId(const std::string& path, const std::string& build_id) {
-  FoundFile file = OpenRegular(path);
+  FoundFile file = Open(path);
   if (file.fd < 0) return file;
   ElfHandle elf = OpenElf(file.fd);
   if (!IsProgramOrLibrary(elf.get())) {
@@ -137,26 +127,27 @@ constexpr std::array<uint32_t, 256> kCrcTable = [] {
   return table;
 }();
 
-bool HasCrc(int fd, uint32_t expected) {
+// Of the bytes that the file had when it was opened: it may grow faster than it is read.
+bool HasCrc(const FoundFile& file, uint32_t expected) {
   uint32_t crc = ~0u;
   std::vector<unsigned char> buffer(1 << 16);
-  off_t offset = 0;
-  for (;;) {
-    ssize_t size = pread(fd, buffer.data(), buffer.size(), offset);
-    if (size < 0) return false;
-    if (size == 0) return ~crc == expected;
+  uint64_t offset = 0;
+  while (offset < file.size_bytes) {
+    ssize_t size = pread(file.fd, buffer.data(), buffer.size(), static_cast<off_t>(offset));
+    if (size <= 0) return false;
     for (ssize_t i = 0; i < size; ++i) crc = kCrcTable[(crc ^ buffer[i]) & 0xff] ^ (crc >> 8);
-    offset += size;
+    offset += static_cast<uint64_t>(size);
   }
+  return ~crc == expected;
 }
 
 // A build id on both sides decides; the checksum, which reads the whole file, only without one.
-bool BelongsTo(int fd, const DebugFileQuery& query) {
-  ElfHandle elf = OpenElf(fd);
+bool BelongsTo(const FoundFile& file, const DebugFileQuery& query) {
+  ElfHandle elf = OpenElf(file.fd);
   if (!IsProgramOrLibrary(elf.get())) return false;
   std::string build_id = BuildIdOf(elf.get());
   if (!build_id.empty() && !query.build_id.empty()) return build_id == query.build_id;
-  return HasCrc(fd, query.link_crc);
+  return HasCrc(file, query.link_crc);
 }
 
 std::vector<std::string> DebugLinkCandidates(const DebugFileQuery& query,
@@ -175,8 +166,8 @@ FoundFile FindByDebugLink(const DebugFileQuery& query,
                           const std::vector<std::string>& debug_paths) {
   for (const std::string& candidate : DebugLinkCandidates(query, debug_paths)) {
     if (candidate == query.module_path) continue;
-    FoundFile file = OpenRegular(candidate);
-    if (file.fd >= 0 && BelongsTo(file.fd, query)) return file;
+    FoundFile file = Open(candidate);
+    if (file.fd >= 0 && BelongsTo(file, query)) return file;
     Reject(&file, "");
   }
   return {};

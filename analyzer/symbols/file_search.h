@@ -14,6 +14,7 @@ namespace perfagent {
 // A file that was found, or why not. The descriptor is the caller's to close.
 struct FoundFile {
   int fd = -1;
+  uint64_t size_bytes = 0;
   std::string path;
   std::string build_id;  // the file's own, raw bytes
   std::string problem;   // when fd < 0: "FILE: what is wrong with it"
