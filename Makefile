@@ -127,7 +127,8 @@ AGENT_RACE_ONLY_SRC := tests/agent/stream_test.cc
 AGENT_TEST_SRC := $(filter-out $(AGENT_RACE_ONLY_SRC),$(wildcard tests/agent/*_test.cc)) $(AGENT_PART_SRC)
 AGENT_RACE_TEST_SRC := tests/agent/sampler_test.cc tests/agent/live_set_test.cc tests/agent/stack_table_test.cc \
   $(AGENT_RACE_ONLY_SRC) $(AGENT_PART_SRC) agent/agent_scope.cc agent/counters.cc agent/dump_writer.cc agent/process.cc agent/stream.cc
-ANALYZER_TEST_SRC := $(wildcard tests/analyzer/*_test.cc) $(addprefix tests/support/,dump_builder.cc analyze.cc process.cc)
+ANALYZER_TEST_SRC := $(wildcard tests/analyzer/*_test.cc) \
+  $(addprefix tests/support/,dump_builder.cc analyze.cc process.cc report.cc)
 E2E_TEST_SRC := $(wildcard tests/e2e/*_test.cc) $(addprefix tests/support/,process.cc report.cc behaviour.cc heaptrack.cc)
 
 $(BUILD)/tests/include_test: $(call objects,asan,$(INCLUDE_TEST_SRC))
@@ -139,7 +140,7 @@ $(BUILD)/tests/agent_test: $(call objects,asan,$(AGENT_TEST_SRC))
 $(BUILD)/tests/agent_race_test: $(call objects,tsan,$(AGENT_RACE_TEST_SRC))
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(TSAN) $^ $(GTEST) -o $@
-$(BUILD)/tests/analyzer_test: $(call objects,asan,$(ANALYZER_TEST_SRC) $(ANALYZER_LIB_SRC))
+$(BUILD)/tests/analyzer_test: $(call objects,asan,$(ANALYZER_TEST_SRC) $(ANALYZER_LIB_SRC)) | $(BUILD)/analyzer
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(ASAN) $^ $(GTEST) $(ANALYZER_LIBS) -o $@
 $(BUILD)/tests/e2e_test: $(call objects,plain,$(E2E_TEST_SRC))

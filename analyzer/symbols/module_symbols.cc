@@ -6,6 +6,7 @@
 
 #include <cstdio>
 #include <cstring>
+#include <string_view>
 #include <utility>
 
 #include "analyzer/symbols/demangle.h"
@@ -34,10 +35,18 @@ std::vector<CodeRange> ExecutableSegments(Elf* elf) {
   return code;
 }
 
+constexpr size_t kMaxNameBytes = 16384;  // as a demangled name's
+
+// A hostile file may have one name of its own size, and show it at every address.
+std::string Bounded(std::string name) {
+  if (name.size() <= kMaxNameBytes) return name;
+  name.resize(kMaxNameBytes);
+  return name + "...";
+}
+
 // "memcpy@@GLIBC_2.14" in a .symtab is memcpy.
-std::string FromLinkerName(const std::string& name) {
-  size_t version = name.find('@', 1);
-  return Demangle(name.substr(0, version));
+std::string FromLinkerName(std::string_view name) {
+  return Demangle(Bounded(std::string(name.substr(0, name.find('@', 1)))));
 }
 
 bool IsMangled(const char* name) {
@@ -51,6 +60,12 @@ std::string HexAddress(uint64_t address) {
   snprintf(text, sizeof(text), "0x%llx", static_cast<unsigned long long>(address));
   return text;
 }
+
+std::string OffsetName(const std::string& path, uint64_t address) {
+  return BaseName(path) + "+" + HexAddress(address);
+}
+
+std::string ShownName(const std::string& path) { return path.empty() ? BaseName(path) : path; }
 
 struct ModuleSymbols::ElfFile {
   explicit ElfFile(int descriptor)
@@ -78,22 +93,20 @@ ModuleSymbols::ModuleSymbols(const std::string& path, const std::string& build_i
 
 ModuleSymbols::~ModuleSymbols() = default;
 
-std::string ModuleSymbols::ShownName() const { return path_.empty() ? BaseName(path_) : path_; }
-
 void ModuleSymbols::Open(const std::string& build_id) {
   FoundFile file = FindModuleFile(path_, build_id, debug_paths_);
   file_ = file.path;
   build_id_ = file.build_id;
   if (file.fd < 0) {
-    problem_ = ShownName() + ": " + file.problem;
+    problem_ = ShownName(path_) + ": " + file.problem;
   } else if (!Report(file.fd)) {
-    problem_ = ShownName() + ": damaged: " + dwfl_errmsg(-1);
+    problem_ = ShownName(path_) + ": damaged: " + dwfl_errmsg(-1);
     dwfl_.reset();
   } else {
     ReadTables();
     if (problem_.empty() && !symbols_->HasFunctions() && !dwarf_) {
       problem_ =
-          ShownName() + ": no symbols; install its debug package, or keep the unstripped file";
+          ShownName(path_) + ": no symbols; install its debug package, or keep the unstripped file";
     }
   }
 }
@@ -140,7 +153,7 @@ bool ModuleSymbols::OpenSharedDebugFile(Dwarf* dwarf) {
   FoundFile file = FindSharedDebugFile(link, build_id, from, debug_paths_);
   if (file.fd >= 0) shared_debug_ = std::make_unique<ElfFile>(file.fd);
   if (shared_debug_ == nullptr || shared_debug_->dwarf == nullptr) {
-    problem_ = ShownName() + ": no lines: its debug information needs " + link + ", not found";
+    problem_ = ShownName(path_) + ": no lines: its debug information needs " + link + ", not found";
     return false;
   }
   dwarf_setalt(dwarf, shared_debug_->dwarf);
@@ -167,7 +180,7 @@ int ModuleSymbols::OpenDebugFile(const char* link, uint32_t link_crc, char** deb
 std::string ModuleSymbols::NameWithoutDebugInfo(uint64_t address) const {
   const char* symbol = symbols_ ? symbols_->Function(address) : nullptr;
   if (symbol != nullptr) return FromLinkerName(symbol);
-  return BaseName(path_) + "+" + HexAddress(address);
+  return OffsetName(path_, address);
 }
 
 std::vector<SourceFrame> ModuleSymbols::FindFrames(uint64_t address) {
@@ -180,13 +193,13 @@ std::vector<SourceFrame> ModuleSymbols::FindFrames(uint64_t address) {
   const char* symbol = symbols_ ? symbols_->Function(address) : nullptr;
   if (!outermost.has_parameters && symbol != nullptr && IsMangled(symbol)) {
     size_t size = outermost.function.empty() ? strlen(symbol) : strcspn(symbol, ".");
-    outermost.function = FromLinkerName(std::string(symbol, size));
+    outermost.function = FromLinkerName({symbol, size});
   }
   std::vector<SourceFrame> frames;
   for (DwarfIndex::Frame& frame : found) {
     if (frame.function.empty()) frame.function = NameWithoutDebugInfo(address);
-    frames.push_back(
-        {std::move(frame.function), std::move(frame.file), frame.line, path_, frame.inlined});
+    frames.push_back({Bounded(std::move(frame.function)), Bounded(std::move(frame.file)),
+                      frame.line, path_, frame.inlined});
   }
   return frames;
 }

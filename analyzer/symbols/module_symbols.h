@@ -17,6 +17,9 @@
 namespace perfagent {
 
 std::string HexAddress(uint64_t address);  // "0x7f0012345678"
+// "libx.so+0x1234": an address for addr2line.
+std::string OffsetName(const std::string& path, uint64_t address);
+std::string ShownName(const std::string& path);  // "[unnamed]" for none
 
 class ModuleSymbols {
  public:
@@ -46,7 +49,6 @@ class ModuleSymbols {
   void Open(const std::string& build_id);
   bool Report(int fd);
   void ReadTables();
-  std::string ShownName() const;
   std::vector<SourceFrame> FindFrames(uint64_t address);
   std::string NameWithoutDebugInfo(uint64_t address) const;
 

@@ -3,49 +3,103 @@
 #include <map>
 #include <utility>
 
-#include "analyzer/symbols/module_symbols.h"
+#include "analyzer/symbols/symbol_process.h"
 
 namespace perfagent {
+namespace {
+
+// Of all names together, since a few bytes of a dump can ask for a long one. A browser's report
+// needs some hundred MB.
+constexpr size_t kMaxNameBytes = size_t{1} << 30;
+
+size_t NameBytes(const SymbolAnswer& answer) {
+  size_t bytes = answer.data_name.size();
+  for (const SourceFrame& frame : answer.frames) {
+    bytes += sizeof frame + frame.function.size() + frame.file.size() + frame.module.size();
+  }
+  return bytes;
+}
+
+}  // namespace
 
 struct Symbolizer::State {
   using FileKey = std::pair<std::string, std::string>;  // path, build id
+  struct File {
+    std::string problem;
+    bool failed = false;  // is not asked about again
+  };
 
-  SymbolizerOptions options;
-  std::map<FileKey, std::unique_ptr<ModuleSymbols>> files;
-  std::vector<ModuleSymbols*> in_order;  // as first seen, so that Problems() is stable
+  explicit State(const SymbolizerOptions& options)
+      : in_this_process(options.in_this_process),
+        files(options.debug_paths),
+        process(options.debug_paths, {options.cpu_seconds, options.memory_bytes}) {}
+
+  // Nullopt when there is no answer; the file's problem then says why.
+  std::optional<SymbolAnswer> Ask(const SymbolQuestion& question);
+  File& At(const SymbolQuestion& question);
+
+  bool in_this_process;
+  SymbolFiles files;
+  SymbolProcess process;
+  std::map<FileKey, File> known;
+  std::vector<File*> in_order;  // as first seen, so that Problems() is stable
+  size_t name_bytes = 0;
 };
 
-Symbolizer::Symbolizer(SymbolizerOptions options) : state_(std::make_unique<State>()) {
-  state_->options = std::move(options);
+Symbolizer::State::File& Symbolizer::State::At(const SymbolQuestion& question) {
+  const auto [entry, is_new] = known.try_emplace({question.path, question.build_id});
+  if (is_new) in_order.push_back(&entry->second);
+  return entry->second;
 }
+
+std::optional<SymbolAnswer> Symbolizer::State::Ask(const SymbolQuestion& question) {
+  File& file = At(question);
+  if (file.failed) return std::nullopt;
+  std::string failure = "makes names longer than a report can hold";
+  std::optional<SymbolAnswer> answer;
+  if (name_bytes < kMaxNameBytes) {
+    answer = in_this_process ? files.Answer(question) : process.Ask(question, &failure);
+  }
+  if (answer) {
+    name_bytes += NameBytes(*answer);
+    file.problem = answer->problem;
+  } else {
+    file.failed = true;
+    file.problem = ShownName(question.path) + ": reading its symbols " + failure;
+  }
+  return answer;
+}
+
+Symbolizer::Symbolizer(const SymbolizerOptions& options)
+    : state_(std::make_unique<State>(options)) {}
 
 Symbolizer::~Symbolizer() = default;
 
-ModuleSymbols& Symbolizer::SymbolsOf(const ModuleImage& module) {
-  auto [entry, is_new] = state_->files.try_emplace({module.path, module.build_id});
-  if (is_new) {
-    entry->second =
-        std::make_unique<ModuleSymbols>(module.path, module.build_id, state_->options.debug_paths);
-    state_->in_order.push_back(entry->second.get());
-  }
-  return *entry->second;
-}
-
 std::vector<SourceFrame> Symbolizer::Resolve(const ModuleImage* module, uint64_t address) {
-  if (module != nullptr) return SymbolsOf(*module).Resolve(address - module->bias);
-  SourceFrame frame;
-  frame.function = HexAddress(address);
-  return {frame};
+  SourceFrame unknown;
+  if (module == nullptr) {
+    unknown.function = HexAddress(address);
+    return {unknown};
+  }
+  const uint64_t file_address = address - module->bias;
+  std::optional<SymbolAnswer> answer =
+      state_->Ask({SymbolQuestion::About::kCode, file_address, module->path, module->build_id});
+  if (answer && !answer->frames.empty()) return std::move(answer->frames);
+  unknown.function = OffsetName(module->path, file_address);
+  unknown.module = module->path;
+  return {unknown};
 }
 
 std::string Symbolizer::ResolveData(const ModuleImage& module, uint64_t address) {
-  return SymbolsOf(module).ResolveData(address - module.bias);
+  const std::optional<SymbolAnswer> answer = state_->Ask(
+      {SymbolQuestion::About::kData, address - module.bias, module.path, module.build_id});
+  return answer ? answer->data_name : "";
 }
 
 std::vector<std::string> Symbolizer::Problems() const {
   std::vector<std::string> problems;
-  for (const ModuleSymbols* symbols : state_->in_order) {
-    if (!symbols->problem().empty()) problems.push_back(symbols->problem());
+  for (const State::File* file : state_->in_order) {
+    if (!file->problem.empty()) problems.push_back(file->problem);
   }
   return problems;
 }

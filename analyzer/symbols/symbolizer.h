@@ -1,8 +1,9 @@
 // symbolizer.h: addresses of a recorded process become functions, files, lines and inlined frames.
 //
 // Input is hostile: module paths come out of a dump, and what lies at such a path may be anything.
-// Only regular files are opened, only the file whose build id was recorded is believed, and nothing
-// here contacts a network (see file_search.h). What could not be symbolized well is in Problems().
+// Only regular files are opened, only the file whose build id was recorded is believed, nothing here
+// contacts a network (see file_search.h), and a child process reads the files (see symbol_process.h).
+// What could not be symbolized well is in Problems().
 //
 // A file is opened once, however many processes mapped it and wherever, and each of its addresses
 // is looked up once. Names come out of these files unchanged but for demangling: who prints them
@@ -44,13 +45,14 @@ struct SourceFrame {
 // DIR/usr/bin/prog.debug by debug link, and DIR/prog if its build id is the recorded one.
 struct SymbolizerOptions {
   std::vector<std::string> debug_paths;
+  bool in_this_process = false;  // for fuzzing: files are read here, without limits
+  unsigned cpu_seconds = 60;     // of the child for one question
+  uint64_t memory_bytes = 0;     // of the child; 0: half of the machine's
 };
-
-class ModuleSymbols;
 
 class Symbolizer {
  public:
-  explicit Symbolizer(SymbolizerOptions options);
+  explicit Symbolizer(const SymbolizerOptions& options);
   ~Symbolizer();
   Symbolizer(const Symbolizer&) = delete;
   Symbolizer& operator=(const Symbolizer&) = delete;
@@ -68,7 +70,6 @@ class Symbolizer {
 
  private:
   struct State;
-  ModuleSymbols& SymbolsOf(const ModuleImage& module);
 
   std::unique_ptr<State> state_;
 };

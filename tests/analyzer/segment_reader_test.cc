@@ -164,31 +164,6 @@ TEST(SegmentReader, LockTablesReturnTheSlotsInUse) {
   EXPECT_EQ(slots[1].wait_ns, 70u);
 }
 
-// A small dump with every kind of record, in two streams, sealed and not.
-std::vector<uint8_t> DumpWithEverything() {
-  DumpBuilder dump;
-  StreamBuilder& main = dump.AddStream();
-  main.Thread(0, 4711, "main");
-  dump.Module(0x400000, 0x500000, "/usr/bin/app");
-  dump.Module(0x600000, 0x700000, "/usr/lib/libplugin.so");
-  const uint64_t stack = dump.Stack({0x401234, 0x402345, 0x601000});
-  const uint64_t truncated = dump.Stack({0x401000}, 0, kStackTruncated);
-  main.Alloc(10, 0x1000, 64, stack);
-  main.Alloc(20, 0x2000, 128, truncated, HeapApi::kNewArray);
-  main.Realloc(30, 0x1000, 0x3000, 256, stack, 5);
-  main.Free(40, 0x2000);
-  main.NextSegment();
-  main.Put(ModuleUnloadRecord{50, 1, 0x600000});
-  main.Put(LockWaitRecord{LockApi::kMutexTimedlock, 110, 60, 1000, 0x9000, stack});
-  main.Put(LockAcquireRecord{LockApi::kMutexLock, 1100, 0x9000, stack});
-  StreamBuilder& other = dump.AddStream();
-  other.Thread(15, 4712, "other");
-  other.Free(1200, 0x3000);
-  other.Put(ThreadEndRecord{1300});
-  dump.AddLockTable().PutSlot(0x9000, 0x401234, 1, 1000);
-  return dump.Bytes();
-}
-
 // Where a change can matter: the header page and the used part of each segment.
 std::vector<size_t> InterestingOffsets(size_t size) {
   std::vector<size_t> offsets;

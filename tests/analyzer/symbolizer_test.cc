@@ -1,6 +1,7 @@
 #include "analyzer/symbols/symbolizer.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -459,12 +460,22 @@ TEST_F(SymbolizerTest, UnusableFilesAreProblemsOnceEach) {
   Write("text", "not an ELF file");
   Write("empty", "");
   Write("magic", std::string("\177ELF\2\1\1", 7));
-  Run("mkfifo fifo && mkdir dir && ln -s loop loop");
-  std::vector<std::string> paths = {
-      Path("text"),           Path("empty"), Path("magic"),
-      Path("fifo"),           Path("dir"),   Path("loop"),
-      Path("missing"),        "/dev/zero",   std::string("with\0nul", 8),
-      std::string(10000, 'x')};
+  Run("mkfifo fifo && mkdir dir && ln -s loop loop && ln -s fifo link");
+  std::vector<std::string> paths = {Path("text"),
+                                    Path("empty"),
+                                    Path("magic"),
+                                    Path("fifo"),
+                                    Path("link"),
+                                    Path("dir"),
+                                    Path("loop"),
+                                    Path("missing"),
+                                    Path("dir/../../../../../../../../dev/zero"),
+                                    "/dev/zero",
+                                    "/dev/tty",
+                                    "/proc/kmsg",
+                                    "/proc/self/maps",
+                                    std::string("with\0nul", 8),
+                                    std::string(10000, 'x')};
   Symbolizer symbolizer({});
   for (int round = 0; round < 2; ++round) {
     for (const std::string& path : paths) {
@@ -508,13 +519,138 @@ TEST_F(SymbolizerTest, DamagedFilesNeverCrash) {
       damaged[random(damaged.size())] = static_cast<char>(random(256));
     if (round % 3 == 0) damaged.resize(random(damaged.size()));
     Write("damaged.so", damaged);
-    Symbolizer symbolizer({});
+    Symbolizer symbolizer(
+        {.debug_paths = {}, .in_this_process = true});  // where the sanitizers watch
     ModuleImage image{0, 1 << 20, 0, "", Path("damaged.so")};
     for (size_t i = 0; i < addresses.size(); i += 3) {
       EXPECT_FALSE(symbolizer.Resolve(&image, addresses[i]).empty());
     }
     symbolizer.ResolveData(image, 0x4000);
   }
+}
+
+// libdw would open what a skeleton unit names.
+TEST_F(SymbolizerTest, SplitDebugFilesAreNotOpened) {
+  NEED_TOOL("g++");
+  Write("split.cc", "extern \"C\" int Split(int x) { return x + 1; }\n");
+  Run("g++ -g -gsplit-dwarf -shared -fPIC -c split.cc -o split.o"
+      " && g++ -shared -Wl,--build-id split.o -o libsplit.so && rm -f split.dwo && mkfifo "
+      "split.dwo");
+  Symbolizer symbolizer({});
+  ModuleImage image = Image(Path("libsplit.so"));
+  uint64_t address = SymbolAddress(Path("libsplit.so"), "Split");
+  ASSERT_NE(address, 0u);
+  EXPECT_EQ(symbolizer.Resolve(&image, image.bias + address).back().function, "Split");
+}
+
+// A shared debug file (dwz) is named by a path and a build id: here by hostile ones.
+TEST_F(SymbolizerTest, SharedDebugFilesThatAreNoneAreNotUsed) {
+  NEED_TOOL("g++");
+  NEED_TOOL("objcopy");
+  BuildLibrary("g++", "-g -O2");
+  Run("mkfifo fifo && cp libshop.so plain.so");
+  for (const std::string& link :
+       {Path("fifo"), std::string("fifo"), std::string("../../../../../../../../dev/zero"),
+        std::string("/proc/kmsg"), std::string(), std::string(5000, 'a')}) {
+    Write("alt", link + std::string(1, '\0') + "\x1b../../x");
+    Run("objcopy --add-section .gnu_debugaltlink=alt plain.so libshop.so");
+    Symbolizer symbolizer({});
+    ModuleImage image = Image(Path("libshop.so"));
+    uint64_t address = SymbolAddress(Path("libshop.so"), "CheckoutC");
+    EXPECT_EQ(symbolizer.Resolve(&image, image.bias + address).back().function, "CheckoutC");
+    ASSERT_EQ(symbolizer.Problems().size(), 1u);
+    EXPECT_NE(symbolizer.Problems()[0].find("no lines"), std::string::npos);
+  }
+}
+
+TEST_F(SymbolizerTest, HostileBuildIdsNameNoOtherFiles) {
+  NEED_TOOL("g++");
+  BuildLibrary("g++", "-g -O2");
+  Symbolizer symbolizer({{directory_}});
+  std::vector<std::string> build_ids = {
+      "/", "..", "../libshop.so", std::string("\0\0", 2), std::string(30000, '/'), "\x1b[31m"};
+  for (const std::string& build_id : build_ids) {
+    ModuleImage image = Image(Path("libshop.so"));
+    image.build_id = build_id;
+    EXPECT_EQ(symbolizer.Resolve(&image, image.bias + 1)[0].function, "libshop.so+0x1");
+  }
+  EXPECT_EQ(symbolizer.Problems().size(), build_ids.size());
+}
+
+// A debug link without build id is believed by a checksum of the whole file.
+class EndlessDebugFile : public SymbolizerTest {
+ protected:
+  void SetUp() override {
+    SymbolizerTest::SetUp();
+    NEED_TOOL("g++");
+    NEED_TOOL("objcopy");
+    BuildLibrary("g++", "-g -O2");
+    Run("mkdir full && cp libshop.so full/ && objcopy --only-keep-debug libshop.so shop.debug &&"
+        " strip -R .note.gnu.build-id libshop.so && objcopy -R .note.gnu.build-id shop.debug &&"
+        " objcopy --add-gnu-debuglink=shop.debug libshop.so && truncate -s 1T shop.debug");
+  }
+
+  ModuleImage Unidentified() {
+    ModuleImage image = Image(Path("libshop.so"));
+    EXPECT_EQ(image.build_id, "");
+    return image;
+  }
+};
+
+TEST_F(EndlessDebugFile, IsGivenUpAndSaid) {
+  Symbolizer symbolizer({.debug_paths = {}, .cpu_seconds = 1});
+  ModuleImage image = Unidentified();
+  EXPECT_EQ(symbolizer.Resolve(&image, image.bias + 0x1000)[0].function, "libshop.so+0x1000");
+  ASSERT_EQ(symbolizer.Problems().size(), 1u);
+  EXPECT_NE(symbolizer.Problems()[0].find("reading its symbols takes more than 1 s"),
+            std::string::npos)
+      << symbolizer.Problems()[0];
+}
+
+TEST_F(EndlessDebugFile, LeavesOtherModulesTheirNames) {
+  Symbolizer symbolizer({.debug_paths = {}, .cpu_seconds = 1});
+  ModuleImage full = Image(Path("full/libshop.so"));
+  ModuleImage endless = Unidentified();
+  uint64_t checkout = SymbolAddress(Path("full/libshop.so"), "CheckoutC");
+  EXPECT_EQ(symbolizer.Resolve(&full, full.bias + checkout).back().function, "CheckoutC");
+  symbolizer.Resolve(&endless, endless.bias + 0x1000);
+  EXPECT_EQ(symbolizer.Resolve(&full, full.bias + checkout).back().function, "CheckoutC");
+  EXPECT_EQ(symbolizer.Resolve(&endless, endless.bias + 0x2000)[0].function, "libshop.so+0x2000")
+      << "not asked about again";
+  EXPECT_EQ(symbolizer.Problems().size(), 1u);
+}
+
+// The children of this process, says the kernel.
+std::vector<pid_t> Children() {
+  std::ifstream stream("/proc/self/task/" + std::to_string(getpid()) + "/children");
+  std::vector<pid_t> children;
+  for (pid_t child; stream >> child;) children.push_back(child);
+  return children;
+}
+
+TEST_F(SymbolizerTest, AChildThatDiesCostsOneModuleItsNames) {
+  NEED_TOOL("g++");
+  BuildLibrary("g++", "-g -O2");
+  Run("cp libshop.so other.so");
+  ModuleImage shop = Image(Path("libshop.so"));
+  ModuleImage other = Image(Path("other.so"));
+  uint64_t checkout = SymbolAddress(Path("libshop.so"), "CheckoutC");
+  {
+    Symbolizer symbolizer({});
+    EXPECT_EQ(symbolizer.Resolve(&shop, shop.bias + checkout).back().function, "CheckoutC");
+    ASSERT_EQ(Children().size(), 1u);
+    ASSERT_EQ(kill(Children()[0], SIGABRT), 0);
+    char offset[64];
+    snprintf(offset, sizeof offset, "libshop.so+0x%llx",
+             static_cast<unsigned long long>(checkout + 1));
+    EXPECT_EQ(symbolizer.Resolve(&shop, shop.bias + checkout + 1)[0].function, offset);
+    EXPECT_EQ(symbolizer.Resolve(&other, other.bias + checkout).back().function, "CheckoutC");
+    ASSERT_EQ(symbolizer.Problems().size(), 1u);
+    EXPECT_NE(symbolizer.Problems()[0].find("libshop.so: reading its symbols crashes (signal 6)"),
+              std::string::npos)
+        << symbolizer.Problems()[0];
+  }
+  EXPECT_TRUE(Children().empty()) << "none is left behind";
 }
 
 TEST_F(SymbolizerTest, RustFunctionsHaveReadableNamesAndLines) {

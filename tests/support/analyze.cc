@@ -3,6 +3,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <deque>
+#include <span>
 #include <stdexcept>
 
 #include "analyzer/model/stack_names.h"
@@ -15,18 +17,24 @@
 namespace perfagent::test {
 namespace {
 
+// A child for each of thousands of dumps would take most of the time.
+const SymbolizerOptions kHere{.debug_paths = {}, .in_this_process = true};
+
 void Check(bool done, const char* what) {
   if (!done) throw std::runtime_error(what);
 }
 
 using WriteReport = void (*)(const ReportInput&, Output*);
 
-std::string ReportOf(Profile* profile, WriteReport write) {
-  Symbolizer symbolizer({});
-  StackNames names(profile->dump.process, &symbolizer);
-  Suppress(profile->dump.process, &names, &profile->heap);
+std::string ReportOf(std::span<Profile> profiles, WriteReport write) {
+  Symbolizer symbolizer(kHere);
+  std::deque<StackNames> names;
   ReportInput input;
-  input.profiles.push_back({*profile, names});
+  for (Profile& profile : profiles) {
+    names.emplace_back(profile.dump.process, &symbolizer);
+    Suppress(profile.dump.process, &names.back(), &profile.heap);
+    input.profiles.push_back({profile, names.back()});
+  }
   input.symbolizer = &symbolizer;
   StringOutput output;
   write(input, &output);
@@ -35,7 +43,7 @@ std::string ReportOf(Profile* profile, WriteReport write) {
 }
 
 std::string EventsOf(const LoadedDump& dump) {
-  Symbolizer symbolizer({});
+  Symbolizer symbolizer(kHere);
   StackNames names(dump.process, &symbolizer);
   StringOutput output;
   WriteEvents(dump, &names, &output);
@@ -87,8 +95,19 @@ std::string ErrorOf(const std::vector<uint8_t>& dump) {
   return error;
 }
 
-std::string TextReportOf(Profile* profile) { return ReportOf(profile, WriteTextReport); }
-std::string JsonReportOf(Profile* profile) { return ReportOf(profile, WriteJsonReport); }
+std::string TextReportOf(Profile* profile) { return ReportOf({profile, 1}, WriteTextReport); }
+std::string JsonReportOf(Profile* profile) { return ReportOf({profile, 1}, WriteJsonReport); }
+std::string JsonReportOf(std::vector<Profile> profiles) {
+  return ReportOf(profiles, WriteJsonReport);
+}
+
+std::string InfoOf(DumpBuilder& dump) {
+  const MemoryFile file(dump.Bytes());
+  StringOutput output;
+  WriteInfo(Load(file.path()), {}, &output);
+  output.Flush();
+  return output.text();
+}
 
 std::string EventsOf(DumpBuilder& dump) {
   const MemoryFile file(dump.Bytes());

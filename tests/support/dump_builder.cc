@@ -46,6 +46,12 @@ void StreamBuilder::Put(const ThreadRecord& record) {
 void StreamBuilder::Put(const ModuleLoadRecord& record) {
   Room(MaxTextRecord(record.path.size() + record.build_id.size())).Put(record);
 }
+void StreamBuilder::Put(const MarkRecord& record) {
+  Room(MaxTextRecord(record.text.size())).Put(record);
+}
+void StreamBuilder::Put(const UnseenRecord& record) {
+  Room(MaxTextRecord(record.path.size())).Put(record);
+}
 
 SegmentBuilder& StreamBuilder::NextSegment() {
   if (current_ != nullptr) current_->Seal();
@@ -123,6 +129,40 @@ std::vector<uint8_t> DumpBuilder::Bytes() {
 }
 
 void DumpBuilder::WriteTo(const std::filesystem::path& path) { WriteBytes(path, Bytes()); }
+
+std::vector<uint8_t> DumpWithEverything() {
+  DumpBuilder dump;
+  dump.header().mode = Mode::kSample;
+  dump.header().interval_bytes = 1000;
+  dump.header().interval_request = 200;
+  snprintf(dump.header().allocator, sizeof dump.header().allocator, "/usr/lib/libc.so.6");
+  StreamBuilder& main = dump.AddStream();
+  main.Thread(0, 4711, "main");
+  dump.Module(0x400000, 0x500000, "/usr/bin/app");
+  dump.Module(0x600000, 0x700000, "/proc/kmsg");
+  dump.Module(0x800000, 0x900000, "../../../../dev/zero");
+  const uint64_t stack = dump.Stack({0x401234, 0x402345, 0x601000, 0x801000});
+  const uint64_t truncated = dump.Stack({0x401000}, 0, kStackTruncated);
+  main.Alloc(10, 0x1000, 64, stack);
+  main.Put(IntervalRecord{15, 200});
+  main.Alloc(20, 0x2000, 128, truncated, HeapApi::kNewArray);
+  main.Realloc(30, 0x1000, 0x3000, 256, stack, 5);
+  main.Put(MarkRecord{35, "phase \x1b[2J two"});
+  main.Free(40, 0x2000);
+  main.NextSegment();
+  main.Put(UnseenRecord{45, "/opt/libown.so"});
+  main.Put(ModuleUnloadRecord{50, 1, 0x600000});
+  main.Put(LockWaitRecord{LockApi::kMutexTimedlock, 110, 60, 1000, 0x9000, stack});
+  main.Put(LockAcquireRecord{LockApi::kMutexLock, 1100, 0x9000, stack});
+  StreamBuilder& other = dump.AddStream();
+  other.Thread(15, 4712, "other");
+  other.Alloc(1150, 0x3000, 64, stack);
+  main.Free(1190, 0x3000);
+  other.Free(1200, 0x3000);
+  other.Put(ThreadEndRecord{1300});
+  dump.AddLockTable().PutSlot(0x9000, 0x401234, 1, 1000);
+  return dump.Bytes();
+}
 
 void FixHeaderChecksum(std::vector<uint8_t>* dump) {
   const uint64_t checksum = XXH3_64bits(dump->data(), offsetof(HeaderPage, checksum));

@@ -64,6 +64,8 @@ class StreamBuilder {
   void Put(const StackRecord& record);
   void Put(const ThreadRecord& record);
   void Put(const ModuleLoadRecord& record);
+  void Put(const MarkRecord& record);
+  void Put(const UnseenRecord& record);
 
   void Thread(uint64_t time_ns, uint64_t tid, std::string_view name) {
     Put(ThreadRecord{time_ns, tid, name});
@@ -120,6 +122,10 @@ class DumpBuilder {
   std::vector<std::unique_ptr<SegmentBuilder>> segments_;
   uint64_t next_stack_ = 1;
 };
+
+// A small dump with every kind of record, in two streams, sealed and not. Its modules' paths lead to
+// what a symbolizer must not open.
+std::vector<uint8_t> DumpWithEverything();
 
 // Sets the header checksum in a dump's bytes, after a test changed a field.
 void FixHeaderChecksum(std::vector<uint8_t>* dump);

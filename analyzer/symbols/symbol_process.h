@@ -1,0 +1,52 @@
+// symbol_process.h: a child process that reads ELF files, so that what they do to it stays there.
+//
+//   analyzer ── question ──► child: SymbolFiles, libdw
+//            ◄── answer ───
+//
+// Debug information may be hostile, and libdw believes much of it: a line table of some hundred KB asks
+// for all the memory there is. The child has limits of memory and time, opens nothing for writing and
+// dies with its parent; its answers are checked as any input is. A child that fails took with it what it
+// had read of other files: the next one reads these again.
+//
+// Threads: one thread at a time.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "analyzer/symbols/symbol_files.h"
+
+namespace perfagent {
+
+struct SymbolLimits {
+  unsigned cpu_seconds = 60;  // for one question; the first about a file reads the file
+  uint64_t memory_bytes = 0;  // 0: half of the machine's
+};
+
+class SymbolProcess {
+ public:
+  SymbolProcess(std::vector<std::string> debug_paths, SymbolLimits limits);
+  ~SymbolProcess();
+  SymbolProcess(const SymbolProcess&) = delete;
+  SymbolProcess& operator=(const SymbolProcess&) = delete;
+
+  // Nullopt when the child failed; *failure then says how: "took more than 60 s".
+  std::optional<SymbolAnswer> Ask(const SymbolQuestion& question, std::string* failure);
+
+ private:
+  bool Start(std::string* failure);
+  [[noreturn]] void Serve(int socket) const;
+  // Ends the child and says how it ended.
+  std::string Stop();
+
+  std::vector<std::string> debug_paths_;
+  SymbolLimits limits_;
+  pid_t child_ = -1;
+  int socket_ = -1;
+};
+
+}  // namespace perfagent
