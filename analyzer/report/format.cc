@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -41,6 +42,13 @@ std::string FormatWithUnits(double value, const char* smallest, const Unit (&uni
   }
   return FormatIn(value, *unit);
 }
+
+// What moves or hides the text beside it: marks, embeddings, overrides and isolates of direction,
+// zero widths, line and paragraph separators.
+constexpr std::string_view kInvisible[] = {"\u061c", "\u200b", "\u200c", "\u200d", "\u200e",
+                                           "\u200f", "\u2028", "\u2029", "\u202a", "\u202b",
+                                           "\u202c", "\u202d", "\u202e", "\u2060", "\u2066",
+                                           "\u2067", "\u2068", "\u2069", "\ufeff"};
 
 }  // namespace
 
@@ -119,12 +127,8 @@ bool IsControlCharacter(std::string_view character) {
   const uint8_t first = static_cast<uint8_t>(character[0]);
   if (character.size() == 1) return first < 0x20 || first == 0x7f;
   const uint8_t second = static_cast<uint8_t>(character[1]);
-  if (character.size() == 2) return first == 0xc2 && second < 0xa0;  // C1
-  if (character.size() != 3 || first != 0xe2) return false;
-  const uint8_t third = static_cast<uint8_t>(character[2]);
-  const bool separator_or_override = second == 0x80 && third >= 0xa8 && third <= 0xae;
-  const bool isolate = second == 0x81 && third >= 0xa6 && third <= 0xa9;
-  return separator_or_override || isolate;
+  if (character.size() == 2 && first == 0xc2 && second < 0xa0) return true;  // C1
+  return std::find(std::begin(kInvisible), std::end(kInvisible), character) != std::end(kInvisible);
 }
 
 std::string EscapeForTerminal(std::string_view text) {

@@ -24,7 +24,8 @@ std::string FormatTime(uint64_t realtime_ns);
 std::string FormatEstimate(const Estimate& estimate, std::string (*format)(double));
 
 // Names in dumps and symbol tables are anyone's: what would drive a terminal (control characters,
-// also the C1 ones in UTF-8, and direction overrides) or is no UTF-8 becomes \xNN.
+// also the C1 ones in UTF-8), move or hide the text beside it (directions, zero widths) or is no
+// UTF-8 becomes \xNN.
 std::string EscapeForTerminal(std::string_view text);
 // The bytes of the UTF-8 character that begins `text`; 0 when none does.
 size_t Utf8Length(std::string_view text);
