@@ -147,7 +147,7 @@ $(BUILD)/tests/e2e_test: $(call objects,plain,$(E2E_TEST_SRC))
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $^ $(GTEST) -o $@
 
-# The reader's fuzzer: libFuzzer where clang has it.
+# The fuzzers of the reader and of the symbolizer: libFuzzer where clang has it.
 FUZZ_CXX ?= clang++
 FUZZ_FLAGS := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 $(BUILD)/fuzz/%.o: %.cc
@@ -155,6 +155,9 @@ $(BUILD)/fuzz/%.o: %.cc
 	$(Q)$(FUZZ_CXX) $(TEST_CXXFLAGS) -DPERFAGENT_LIBFUZZER $(FUZZ_FLAGS) $(DEP) -c $< -o $@
 $(BUILD)/tests/reader_fuzz: $(call objects,fuzz,tests/fuzz/reader_fuzz.cc tests/support/dump_builder.cc tests/support/analyze.cc \
   $(ANALYZER_LIB_SRC))
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CXX) $(FUZZ_FLAGS) $^ $(ANALYZER_LIBS) -o $@
+$(BUILD)/tests/elf_fuzz: $(call objects,fuzz,tests/fuzz/elf_fuzz.cc $(wildcard analyzer/symbols/*.cc) analyzer/dump/regular_file.cc)
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CXX) $(FUZZ_FLAGS) $^ $(ANALYZER_LIBS) -o $@
 
@@ -192,9 +195,10 @@ $(HEAP_FAMILIES): $(BUILD)/tests/programs/heap_family_%: tests/e2e/programs/own/
 	$(Q)$(CXX) $(TEST_PROGRAM_CXXFLAGS) $(DEP) $< -o $@ -Wl,--no-as-needed $(HEAP_FAMILY_$*) -pthread -ldl
 
 TESTS := $(addprefix $(BUILD)/tests/,include_test agent_test agent_race_test analyzer_test e2e_test)
+FUZZERS := $(addprefix $(BUILD)/tests/,reader_fuzz elf_fuzz)
 FUZZ_SECONDS ?= 20
 
-tests: all samples $(TESTS) $(TEST_PROGRAMS) $(BUILD)/tests/reader_fuzz
+tests: all samples $(TESTS) $(TEST_PROGRAMS) $(FUZZERS)
 
 test: tests
 	BUILD_DIR=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run.sh $(TESTS)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every test given (GoogleTest binaries), the reader's fuzzer and the wrapper's tests, and counts.
+# Runs every test given (GoogleTest binaries), the fuzzers and the wrapper's tests, and counts.
 # The last line is "N passed, N failed, N skipped". Exit 1 when anything failed.
 set -u
 build=${BUILD_DIR:-build}
@@ -26,14 +26,16 @@ run_gtest() {
   passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
 }
 
+# A fuzzer, the files it begins with, and its own options after --.
 run_fuzzer() {
-  local corpus="$log/corpus"
+  local name=$1 corpus="$log/corpus.$1"
   mkdir -p "$corpus"
-  # One segment, of modules that do not exist: symbolizing would take most of the time.
-  cp tests/golden/full_few_events.dump "$corpus/"
-  if "$build/tests/reader_fuzz" -max_total_time="$fuzz_seconds" -max_len=49152 -rss_limit_mb=4096 \
-      -timeout=20 -artifact_prefix="$build/" "$corpus" >"$log/fuzz" 2>&1; then
-    echo "[ fuzzer ] $(grep -a '^Done' "$log/fuzz")"
+  shift
+  while [ "$1" != -- ]; do cp "$1" "$corpus/" && shift; done
+  shift
+  if "$build/tests/$name" "$@" -rss_limit_mb=4096 -timeout=60 -artifact_prefix="$build/" "$corpus" \
+      >"$log/fuzz" 2>&1; then
+    echo "[ $name ] $(grep -a '^Done' "$log/fuzz")"
     passed=$((passed + 1))
   else
     tail -60 "$log/fuzz"
@@ -53,7 +55,10 @@ run_script() {
 }
 
 for test in "$@"; do run_gtest "$test"; done
-run_fuzzer
+# It makes its first dump itself: reading the libraries that a recorded one names would take most of the time.
+run_fuzzer reader_fuzz -- -max_total_time="$fuzz_seconds" -max_len=147456
+# Always the same inputs: what libdw makes of others is not for a test to find out.
+run_fuzzer elf_fuzz "$build/samples/libplugin.so" "$build/samples/libother.so" -- -seed=1 -runs=400 -max_len=24576
 export PERFAGENT_LIB=${PERFAGENT_LIB:-$PWD/$build/libperfagent.so}
 for script in tests/scripts/*_test.sh; do run_script "$script"; done
 

@@ -1,6 +1,7 @@
 // reader_fuzz.cc: the analyzer on hostile dumps.
 //
-// With -fsanitize=fuzzer this is a libFuzzer target. Without it, it has a main of its own:
+// With -fsanitize=fuzzer this is a libFuzzer target, which now and then takes a dump with every kind
+// of record instead of one of the corpus. Without it, it has a main of its own:
 //
 //   reader_fuzz [-seconds=N] [-seed=N] [-out=FILE] DUMP...
 //
@@ -10,6 +11,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -61,7 +63,23 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   return 0;
 }
 
-#ifndef PERFAGENT_LIBFUZZER
+#ifdef PERFAGENT_LIBFUZZER
+
+extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t max_size);
+
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size,
+                                          unsigned seed) {
+  using namespace perfagent::test;
+  constexpr unsigned kOneIn = 32;
+  static const Bytes everything = DumpWithEverything();
+  if (seed % kOneIn == 0 && everything.size() <= max_size) {
+    std::copy(everything.begin(), everything.end(), data);
+    size = everything.size();
+  }
+  return LLVMFuzzerMutate(data, size, max_size);
+}
+
+#else
 
 namespace perfagent::test {
 namespace {
