@@ -187,11 +187,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Ending{"abort", -1, SIGABRT, "killed"}, Ending{"segv", -1, SIGSEGV, "killed"}),
     [](const auto& info) { return std::string(info.param.how); });
 
-TEST(Running, ReportOfARunningProcessIsJustAReport) {
-  TempDir dir;
-  ProcessOptions options;
-  options.env = AgentEnvironment(dir.path(), {{"MODE", "full"}});
-  BackgroundProcess process({TestProgram("endings"), "wait"}, options);
+void WaitUntilItPauses(const BackgroundProcess& process) {
   const auto finished = [&] {
     const std::string state =
         ReadFile("/proc/" + std::to_string(process.pid()) + "/syscall");  // 34 is pause
@@ -199,6 +195,14 @@ TEST(Running, ReportOfARunningProcessIsJustAReport) {
   };
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   while (!finished() && std::chrono::steady_clock::now() < deadline) usleep(1000);
+}
+
+TEST(Running, ReportOfARunningProcessIsJustAReport) {
+  TempDir dir;
+  ProcessOptions options;
+  options.env = AgentEnvironment(dir.path(), {{"MODE", "full"}});
+  BackgroundProcess process({TestProgram("endings"), "wait"}, options);
+  WaitUntilItPauses(process);
   const std::vector<std::filesystem::path> dumps = DumpsIn(dir.path());
   ASSERT_EQ(dumps.size(), 1u);
   const nlohmann::json running = Report(dumps.front());
@@ -210,6 +214,24 @@ TEST(Running, ReportOfARunningProcessIsJustAReport) {
   const nlohmann::json killed = Report(dumps.front());
   EXPECT_EQ(Ended(killed), "killed");
   ExpectTruth(result, killed);
+}
+
+// What a program that still runs has not freed yet is no leak.
+TEST(Running, WhatLivesIsCalledLeakedOnlyAfterTheEnd) {
+  TempDir dir;
+  ProcessOptions options;
+  options.env = AgentEnvironment(dir.path(), {{"MODE", "full"}});
+  BackgroundProcess process({TestProgram("endings"), "wait"}, options);
+  WaitUntilItPauses(process);
+  const std::vector<std::filesystem::path> dumps = DumpsIn(dir.path());
+  ASSERT_EQ(dumps.size(), 1u);
+  const auto summary = [&] { return RunProcess({Analyzer(), "report", "-n", "1", dumps[0]}).out; };
+  const std::string running = summary();
+  EXPECT_NE(running.find("\n  live "), std::string::npos) << running;
+  EXPECT_EQ(running.find("\n  leaked "), std::string::npos) << running;
+  process.Signal(SIGKILL);
+  process.Wait();
+  EXPECT_NE(summary().find("\n  leaked "), std::string::npos);
 }
 
 }  // namespace

@@ -112,6 +112,23 @@ TEST(EntryPointsInFullMode, EachCallIsCountedOnceAsItself) {
   }
 }
 
+// They are there under the agent, though libc has them only from 2.43 on: as free.
+TEST(EntryPointsInFullMode, SizedFreesAreFrees) {
+  const ProcessResult bare = RunProcess({TestProgram("sized_free")});
+  ASSERT_TRUE(bare.Succeeded()) << bare.Describe();
+  const Recording recording = Record({TestProgram("sized_free")}, {{"MODE", "full"}});
+  EXPECT_EQ(recording.process.exit_code, 0) << recording.process.Describe();
+  EXPECT_EQ(recording.process.out, bare.out);
+  const nlohmann::json report = Report(recording.dump());
+  const ProcessTruth truth = ParseTruth(bare.out).front();
+  for (const FunctionTruth& function : truth.functions) {
+    for (const auto& [metric, expected] : function.metrics) {
+      EXPECT_EQ(Sum(SitesBelow(report, function.function), MetricOfTruth(metric)).value, expected)
+          << metric;
+    }
+  }
+}
+
 TEST(EntryPointsInFullMode, ValgrindCountsTheSame) {
   REQUIRE_PROGRAM("valgrind", "valgrind");
   const ProcessResult valgrind = RunProcess(

@@ -1,7 +1,9 @@
 // What the agent's library needs and exports, and other allocators beside it.
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <filesystem>
+#include <map>
 #include <ostream>
 #include <regex>
 #include <set>
@@ -50,6 +52,102 @@ TEST(Library, ExportsExactlyWhatExportsMapNames) {
   }
   EXPECT_GT(exported.size(), 20u);
   EXPECT_EQ(exported, NamesInExportsMap());
+}
+
+// An unversioned definition is bound by references to any version of its name: old programs say others than new ones.
+TEST(Library, ExportsHaveNoVersions) {
+  REQUIRE_PROGRAM("nm", "binutils");
+  const ProcessResult result =
+      RunProcess({"nm", "-D", "--with-symbol-versions", "--defined-only", AgentLibrary()});
+  ASSERT_TRUE(result.Succeeded()) << result.Describe();
+  EXPECT_NE(result.out.find("pthread_mutex_trylock"), std::string::npos);
+  EXPECT_EQ(result.out.find('@'), std::string::npos) << result.out;
+}
+
+// Every function of libc that the agent calls, with its version.
+std::map<std::string, std::string> Imports() {
+  std::map<std::string, std::string> imports;
+  const ProcessResult result =
+      RunProcess({"nm", "-D", "--with-symbol-versions", "--undefined-only", AgentLibrary()});
+  EXPECT_TRUE(result.Succeeded()) << result.Describe();
+  for (const std::string& line : Lines(result.out)) {
+    const std::string symbol = line.substr(line.rfind(' ') + 1);
+    const size_t at = symbol.find('@');
+    imports[symbol.substr(0, at)] = at == std::string::npos ? "" : symbol.substr(at + 1);
+  }
+  EXPECT_GT(imports.size(), 10u);
+  return imports;
+}
+
+// Each of these made another profiler hang, crash or recurse.
+TEST(Library, CallsNothingThatAllocatesLocksOrIsNoticed) {
+  REQUIRE_PROGRAM("nm", "binutils");
+  const std::map<std::string, std::string> imports = Imports();
+  for (const char* name : {"__tls_get_addr",
+                           "__cxa_thread_atexit_impl",
+                           "pthread_getattr_np",
+                           "pthread_mutex_lock",
+                           "pthread_create",
+                           "pthread_once",
+                           "printf",
+                           "snprintf",
+                           "vsnprintf",
+                           "sscanf",
+                           "__isoc99_sscanf",
+                           "strtol",
+                           "strdup",
+                           "fopen",
+                           "getenv",
+                           "secure_getenv",
+                           "backtrace",
+                           "_Unwind_Backtrace",
+                           "_Unwind_Find_FDE",
+                           "dladdr",
+                           "sigaction",
+                           "signal",
+                           "sigaltstack",
+                           "pthread_sigmask",
+                           "setitimer",
+                           "timer_create",
+                           "socket",
+                           "connect",
+                           "perf_event_open",
+                           "ptrace",
+                           "abort",
+                           "__assert_fail",
+                           "malloc",
+                           "calloc",
+                           "realloc",
+                           "free",
+                           "mprotect",
+                           "__libc_malloc",
+                           "__libc_free"}) {
+    EXPECT_FALSE(imports.contains(name)) << name;
+  }
+}
+
+// A version that libc does not have keeps the whole library from being loaded.
+TEST(Library, NeedsNoLaterGlibcThanTheReadmeSays) {
+  REQUIRE_PROGRAM("nm", "binutils");
+  for (const auto& [name, version] : Imports()) {
+    int major = 2, minor = 0;
+    if (!version.empty()) {
+      ASSERT_GE(std::sscanf(version.c_str(), "GLIBC_%d.%d", &major, &minor), 2) << version;
+    }
+    EXPECT_EQ(major, 2) << name;
+    EXPECT_LE(minor, 35) << name;
+  }
+}
+
+// One load relative to %fs: the general way is a call, which may allocate.
+TEST(Library, ThreadLocalsAreInitialExec) {
+  REQUIRE_PROGRAM("readelf", "binutils");
+  const ProcessResult result = RunProcess({"readelf", "-rWd", AgentLibrary()});
+  ASSERT_TRUE(result.Succeeded()) << result.Describe();
+  EXPECT_NE(result.out.find("R_X86_64_TPOFF64"), std::string::npos);
+  EXPECT_NE(result.out.find("STATIC_TLS"), std::string::npos);
+  EXPECT_EQ(result.out.find("R_X86_64_DTPMOD64"), std::string::npos);
+  EXPECT_EQ(result.out.find("R_X86_64_TLSDESC"), std::string::npos);
 }
 
 struct Allocator {
@@ -104,6 +202,19 @@ TEST(OtherAllocatorIsUsed, JemallocServesTheProgram) {
   const size_t at = statistics.find("Allocated: ");
   ASSERT_NE(at, std::string::npos) << recording.process.Describe();
   EXPECT_GE(std::stod(statistics.substr(at + 11)), 5000.0 * 100000);
+}
+
+// Its unwinder takes the loader's lock inside malloc, in every thread.
+TEST(OtherAllocatorIsUsed, JemallocsOwnProfilerRunsBesideTheAgent) {
+  const char* library = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2";
+  REQUIRE_INSTALLED(std::filesystem::exists(library), library, "libjemalloc2");
+  TempDir profiles;
+  ProcessOptions options;
+  options.env["MALLOC_CONF"] = "prof:true,lg_prof_sample:10,prof_final:true,prof_prefix:" +
+                               std::string(profiles / "profile");
+  ExpectTruth(Record({Sample("thread_storm"), "500"}, {{"MODE", "full"}, {"LD_PRELOAD", library}},
+                     options));
+  EXPECT_FALSE(std::filesystem::is_empty(profiles.path())) << "it did profile";
 }
 
 INSTANTIATE_TEST_SUITE_P(

@@ -208,6 +208,23 @@ TEST(Settings, MaxSizeIsKeptAndTheRestIsCounted) {
   EXPECT_GE(recorded + lost, 3 * 200000) << "each event is recorded or counted as lost";
 }
 
+// More live samples than the agent can follow: each is in the report or counted as lost.
+TEST(Settings, SamplesThatFindNoRoomAreCounted) {
+  constexpr double kBlocks = 300000;
+  const Recording recording = Record({Sample("leak"), "300000", "1000"}, {{"INTERVAL", "1"}});
+  ASSERT_TRUE(recording.process.Succeeded()) << recording.process.Describe();
+  const nlohmann::json report = Report(recording.dump());
+  double lost = 0;
+  for (const nlohmann::json& cause : report.at("loss").at("causes")) {
+    if (cause.at("cause") == "live_set_full") lost += cause.at("count").get<double>();
+  }
+  EXPECT_GT(lost, 0);
+  EXPECT_EQ(report.at("loss").at("total"), lost);
+  const double recorded = Sum(SitesBelow(report, "LeakHere"), "leaked_blocks").value;
+  EXPECT_GE(recorded + lost, kBlocks);
+  EXPECT_GE(recorded, 50'000);
+}
+
 TEST(Dump, IsReadableByItsOwnerOnly) {
   const Recording recording = Record({Sample("leak")}, {});
   struct stat status;
