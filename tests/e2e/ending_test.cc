@@ -169,7 +169,7 @@ TEST_P(BusyEndings, StatusIsTheProgramsAndWhatWasRecordedIsAPrefix) {
     const std::filesystem::path progress_file = dir / "progress";
     const Recording recording =
         Record({TestProgram("progress"), progress_file, std::to_string(kThreads), ending.how,
-                std::to_string(random() % 2000)},
+                std::to_string(random() % 1000)},
                full ? std::map<std::string, std::string>{{"MODE", "full"}}
                     : std::map<std::string, std::string>{{"INTERVAL", "4K"}});
     ASSERT_EQ(recording.process.exit_code, ending.exit_code) << recording.process.Describe();

@@ -205,6 +205,21 @@ static void CallMutex(int type) {
   }
 }
 
+// No header declares them any more, and old programs call them.
+static void CallOldNames() {
+  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+  const auto call = [&](const char* name) {
+    const auto function =
+        reinterpret_cast<int (*)(pthread_mutex_t*)>(dlvsym(RTLD_DEFAULT, name, "GLIBC_2.2.5"));
+    Number(name, [&] { return function(&mutex); });
+  };
+  call("__pthread_mutex_lock");
+  call("__pthread_mutex_trylock");
+  call("__pthread_mutex_unlock");
+  call("__pthread_mutex_trylock");
+  call("__pthread_mutex_unlock");
+}
+
 template <typename Call>
 static void SystemCall(const char* name, Call call) {
   errno = kSentinel;
@@ -273,6 +288,7 @@ int main() {
     CallFailingNew();
     CallMutex(PTHREAD_MUTEX_NORMAL);
     CallMutex(PTHREAD_MUTEX_ERRORCHECK);
+    CallOldNames();
     CallDlclose();
     CallPrctlAndSyscall();
     CallOwn();
