@@ -20,6 +20,7 @@
 #include "agent/say.h"
 #include "agent/stack_table.h"
 #include "agent/stream.h"
+#include "agent/sys.h"
 #include "agent/text.h"
 #include "agent/unseen.h"
 #include "agent/unwind/rule_table.h"
@@ -135,14 +136,23 @@ void CountQuietChild() {
   if (sandbox::Entered() && dump_writer::Header() != nullptr) counters::Add(Loss::kQuietChild);
 }
 
+// Another thread opens the child's dump. That takes a millisecond; it may take for ever (a debugger, a longjmp out of it),
+// and then the child goes unrecorded.
+bool AwaitOpening() {
+  constexpr uint64_t kLongestNs = 200000000;
+  const uint64_t begin = process::ClockNs(CLOCK_MONOTONIC);  // NowNs is being set anew
+  while (dump_writer::Header() == nullptr && state.load() == State::kOn) {
+    if (process::ClockNs(CLOCK_MONOTONIC) - begin > kLongestNs) state.store(State::kOff);
+    sys::Call(SYS_sched_yield);
+  }
+  return state.load() == State::kOn;
+}
+
 // At a forked child's first event, not at the fork: most children exec at once, and would each leave an empty dump.
 // What a child inherited names its parent's dump. Its tables were wiped by the kernel (MADV_WIPEONFORK); the rest is
 // forgotten here.
 bool RestartInChild() {
-  if (!dump_writer::ClaimOpening()) {  // another thread is at it
-    Refused();
-    return false;
-  }
+  if (!dump_writer::ClaimOpening()) return AwaitOpening();
   streams::Forget();
   thread_state.random = 0;  // the child draws its own samples
   modules::Forget();
