@@ -1,7 +1,7 @@
 // sandbox_hooks.cc: prctl and syscall, looked at for one thing: a seccomp filter that is about to be installed.
 
+#include <linux/prctl.h>
 #include <linux/seccomp.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "agent/export.h"

@@ -37,7 +37,6 @@ enum Operation : uint8_t {
   kPlusUconst = 0x23,
   kShl = 0x24,
   kShr = 0x25,
-  kShra = 0x26,
   kXor = 0x27,
   kBra = 0x28,
   kEq = 0x29,
@@ -245,9 +244,6 @@ class Machine {
       case kShr:
         Push(b < 64 ? a >> b : 0);
         return true;
-      case kShra:
-        Push(static_cast<uint64_t>(sa >> (b < 64 ? b : 63)));
-        return true;
       case kXor:
         Push(a ^ b);
         return true;
@@ -278,7 +274,7 @@ class Machine {
   Reader reader_;
   const RegisterFile& registers_;
   StackBounds* bounds_;
-  uint64_t stack_[kMostValues];
+  uint64_t stack_[kMostValues] = {};
   int depth_ = 0;
   bool ok_ = true;
 };
@@ -290,6 +286,7 @@ bool LoadWord(uint64_t address, StackBounds* bounds, uint64_t* out) {
   if (!bounds->Allows(address & ~kLast) || !bounds->Allows((address + kLast) & ~kLast)) {
     return false;
   }
+  // NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): page 0 is never allowed
   memcpy(out, reinterpret_cast<const void*>(address), sizeof *out);
   return true;
 }

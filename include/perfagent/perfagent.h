@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 /* Writes a mark with the present time into the dump; reports list them. `phase` is cut after 200 bytes. */
-__attribute__((weak)) void perfagent_mark(const char *phase);
+__attribute__((weak)) void perfagent_mark(const char* phase);
 
 /* Stops and continues recording for the whole process, as `scripts/perfagent pause` and `resume` do. Blocks that were
  * recorded before a pause still have their end recorded; what is allocated meanwhile is not seen. */
