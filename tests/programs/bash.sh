@@ -2,6 +2,7 @@
 # bash: loops over strings and arrays, functions, and children: substitutions, pipelines, jobs and traps.
 packages=bash
 commands="bash seq sort awk"
+times=3
 
 Prepare() {
   cat > "$inputs/work.sh" << 'BASH'

@@ -2,6 +2,7 @@
 # git: commits, a merge, history, repacking with threads, fsck; many short processes.
 packages=git
 commands="git seq"
+times=2
 
 # The same in every run: dates, names, and no configuration but this.
 Git() { Watched git -c core.pager=cat -c gc.auto=0 -c pack.threads=2 "$@"; }

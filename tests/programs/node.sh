@@ -2,6 +2,7 @@
 # node: JSON, regular expressions, typed arrays, zlib, crypto, worker threads, children; collected by its own threads.
 packages=nodejs
 commands=node
+times=2
 
 Prepare() {
   cat > "$inputs/work.js" << 'JS'

@@ -2,6 +2,7 @@
 # python3: the standard library on text, numbers and compression; threads, forked and spawned processes.
 packages=python3
 commands=python3
+times=2
 
 Prepare() {
   cat > "$inputs/work.py" << 'PYTHON'

@@ -9,6 +9,7 @@
 # A program is a file NAME.sh here. It sets
 #   packages          the Debian packages that it needs
 #   commands          which commands of theirs it runs
+#   times             how often the work is done, if more than once: it is to take about a second without the agent
 #   few_allocations   why it does not allocate 100,000 times, where that is so (measured in full mode)
 # and defines functions, which support/work.sh runs, and which may use what stands there:
 #   Prepare, Clean    (may be missing) make in $inputs what the runs share; remove what is outside of it
@@ -46,13 +47,21 @@ Fresh() {
   mkdir "$@"
 }
 
+# Each time in the same, empty directory: programs name it in what they write.
+WorkTimes() (
+  for ((n = 0; n < ${times:-1}; ++n)); do
+    Fresh "$work/run"
+    cd "$work/run" && Stage Work "$1" || exit
+  done
+)
+
 # Run MODE: leaves MODE.out, MODE.err, the exit status and the time.
 Run() {
   local mode=$1 begin
-  Fresh "$work/run" "$dumps"
+  Fresh "$dumps"
   chmod 1777 "$dumps"
   begin=${EPOCHREALTIME/./}
-  (cd "$work/run" && Stage Work "$mode") < /dev/null > "$work/$mode.out" 2> "$work/$mode.err"
+  WorkTimes "$mode" < /dev/null > "$work/$mode.out" 2> "$work/$mode.err"
   status=$?
   microseconds=$((${EPOCHREALTIME/./} - begin))
 }
@@ -129,8 +138,8 @@ Row() {
 # Leaves the settings of the program's file.
 Settings() {
   local name
-  packages='' commands='' few_allocations=''
-  for name in packages commands few_allocations; do
+  packages='' commands='' times='' few_allocations=''
+  for name in packages commands times few_allocations; do
     printf -v "$name" '%s' "$(bash -c 'source "$1" && echo "${!2-}"' - "$programs/$program.sh" "$name")"
   done
 }

@@ -2,6 +2,7 @@
 # rustc: generics, traits and iterators through the compiler's threads and the linker; the program that comes out runs.
 packages=rustc
 commands="rustc cc"
+times=2
 few_allocations="a compiler from rustup has an allocator in its executable; Debian's has not"
 
 # Where rustc is a switch between installed compilers, the compiler itself.

@@ -2,6 +2,7 @@
 # sqlite3: inserts, sorts, joins and JSON; every row's text is a block of its own.
 packages=sqlite3
 commands=sqlite3
+times=2
 
 Prepare() {
   cat > "$inputs/work.sql" << 'SQL'

@@ -2,6 +2,7 @@
 # tar, xz and zstd with two threads, there and back.
 packages="tar xz-utils zstd"
 commands="tar xz zstd"
+times=2
 few_allocations="archivers and compressors allocate their buffers once"
 
 Prepare() {
