@@ -24,9 +24,9 @@ namespace {
 
 constexpr uint64_t kSmallestFile = kHeaderBytes + kSegmentBytes;
 
-PathText path,
-    wanted_path;      // not on the stack: a forked child opens its dump wherever its first event is
-unsigned char* base;  // of the mapping; belongs to the process whose `own` is set
+// Not on the stack: a forked child opens its dump wherever its first event is.
+PathText path, wanted_path;
+unsigned char* base;     // of the mapping; belongs to the process whose `own` is set
 uint32_t segment_limit;  // segments that fit
 // A file system may need milliseconds to find that it is full (btrfs commits first), and every event would ask.
 constexpr uint64_t kRetryAfterNs = 1000000000;
@@ -235,6 +235,9 @@ bool Open() {
   }
   sys::Close(fd);
   base = static_cast<unsigned char*>(mapping);
+  // In a forked child both are its parent's: of another clock, and of another mapping.
+  next_try_ns.store(0);
+  reserve_begin = reserve_end = 0;
   file_device = file.st_dev;
   file_inode = file.st_ino;
   segment_limit = static_cast<uint32_t>((size - kHeaderBytes) / kSegmentBytes);

@@ -50,6 +50,7 @@ bool ThreadIsGone(int32_t tid, int32_t self) {
 }
 
 Stream* TakeOverEnded(int32_t self) {
+  if (self == 0) return nullptr;  // nobody knows who this is (process::ThreadId)
   for (Stream* stream = all_streams.load(); stream != nullptr; stream = stream->next) {
     int32_t owner = stream->owner.load();
     if (stream->ending.load() == 0 && owner != self) continue;
