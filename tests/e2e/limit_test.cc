@@ -287,5 +287,22 @@ TEST_P(Changed, AnothersFileAtTheDumpsPathIsLeftAlone) {
   EXPECT_EQ(files, 1u);
 }
 
+// Its parent's full disk, and when the parent would ask again, are not a forked child's.
+TEST(ChildOfAFullDisk, IsRecordedWhenThereIsRoomAgain) {
+  REQUIRE_MOUNTS();
+  const Outcome run = RunScript(
+      "mount -t tmpfs -o size=600k none \"$DIR\" || exit 77\n"
+      "head -c 409600 /dev/zero >\"$DIR/fill\"\n"
+      "run \"${1%confined}room_again\" \"$DIR/fill\"",
+      {}, {{"MODE", "full"}}, true);
+  REQUIRE_POSSIBLE(run);
+  ASSERT_EQ(run.process.exit_code, 0) << run.process.Describe();
+  ASSERT_EQ(run.dumps.size(), 2u) << run.left;
+  EXPECT_GT(Report(run.dumps[0]).at("loss").at("total"), 0) << "or the disk was not full";
+  const nlohmann::json child = Report(run.dumps[1]);
+  EXPECT_EQ(child.at("loss").at("total"), 0) << child.at("loss").dump();
+  EXPECT_EQ(Sum(SitesBelow(child, "Allocate"), "allocations").value, 1000);
+}
+
 }  // namespace
 }  // namespace perfagent::test
