@@ -162,6 +162,8 @@ void FillHeader(const process::Facts& facts, uint64_t size) {
   h->heap_enabled = config.heap;
   h->locks_enabled = config.locks;
   h->max_frames = static_cast<uint32_t>(config.depth);
+  h->interval_is_auto = sampled && config.interval_bytes == 0;
+  h->budget_ppm = config.budget_ppm;
   CopyText(h->host, facts.host);
   CopyText(h->executable, facts.executable);
   CopyText(h->command_line, facts.command_line);
@@ -261,6 +263,11 @@ SegmentHeader* ClaimSegment(Loss* cause) {
     }
   } while (!claimed.compare_exchange_weak(next, next + 1));
   return reinterpret_cast<SegmentHeader*>(base + kHeaderBytes + size_t{next} * kSegmentBytes);
+}
+
+Usage Used() {
+  return {Header()->segments_claimed.load(std::memory_order_relaxed) & ~kSegmentsClosed,
+          segment_limit};
 }
 
 bool MakePresent(void* begin, void* end, Loss* cause) {

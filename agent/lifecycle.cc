@@ -5,6 +5,7 @@
 #include <sys/auxv.h>
 
 #include "agent/agent_scope.h"
+#include "agent/budget.h"
 #include "agent/call_stack.h"
 #include "agent/config.h"
 #include "agent/counters.h"
@@ -62,7 +63,7 @@ void Seed(ThreadState* t) {
   const uint64_t number = threads_seeded.fetch_add(1);
   t->random = sampler::Scramble(process::Current().seed ^ sampler::Scramble(number)) | 1;
   if (!FullMode()) {
-    sampler::DrawCountdown(t, Interval());
+    sampler::DrawCountdown(t, budget::Interval());
     t->locks_left = sampler::DrawGap(&t->random, process::kAcquireInterval);
     t->wait_left_ns = sampler::DrawGap(&t->random, process::kWaitIntervalNs);
   }
@@ -123,6 +124,7 @@ void FinishAs(EndState how, int status) {
       if (config.heap) unseen::ReportAll(stream);
     }
   }
+  budget::Finish();
   dump_writer::Close(how, status, process::NowNs());
   ReportLosses();
   if (config.verbose) Say("wrote ", std::string_view(dump_writer::Path()));
@@ -132,8 +134,20 @@ void FinishAs(EndState how, int status) {
 void Finish(int status, void*) { FinishAs(EndState::kExited, status); }
 void FinishQuickly() { FinishAs(EndState::kQuickExit, 0); }
 
-void CountQuietChild() {
+std::atomic<uint64_t> forks;
+
+void BeforeFork() {
+  forks.fetch_add(1);
   if (sandbox::Entered() && dump_writer::Header() != nullptr) counters::Add(Loss::kQuietChild);
+}
+
+// The child's thread goes on from its parent's countdown: it must not repeat its parent's and its siblings' draws. A gap may be
+// drawn anew at any moment that its end has no part in: the exponential has no memory.
+void InForkedChild() {
+  ThreadState& t = thread_state;
+  if (t.random == 0 || !IsOn() || FullMode()) return;
+  t.random = sampler::Scramble(t.random ^ sampler::Scramble(forks.load())) | 1;
+  if (config.heap) sampler::DrawCountdown(&t, budget::IntervalInChild());
 }
 
 // Another thread opens the child's dump. That takes a millisecond; it may take for ever (a debugger, a longjmp out of it),
@@ -154,7 +168,6 @@ bool AwaitOpening() {
 bool RestartInChild() {
   if (!dump_writer::ClaimOpening()) return AwaitOpening();
   streams::Forget();
-  thread_state.random = 0;  // the child draws its own samples
   modules::Forget();
   unseen::Forget();
   if (config.ignore_children || sandbox::Entered()) {
@@ -168,6 +181,7 @@ bool RestartInChild() {
   }
   dump_writer::Header()->paused.store(paused_seen.load());
   dump_writer::Header()->interval_request.store(interval_seen.load());
+  budget::RestartInChild();
   return true;
 }
 
@@ -194,10 +208,11 @@ void Start(char** environment) {
     return;
   }
   streams::Start();
+  budget::Start();
   on_exit(Finish, nullptr);
   // Without these two the dump is whole, but not trimmed, and quiet children are not counted.
   static_cast<void>(at_quick_exit(FinishQuickly));
-  static_cast<void>(pthread_atfork(nullptr, CountQuietChild, nullptr));
+  static_cast<void>(pthread_atfork(BeforeFork, nullptr, InForkedChild));
   OpenFilter();
   state.store(State::kOn);
   if (config.verbose) Say("recording to ", std::string_view(dump_writer::Path()));
@@ -223,7 +238,6 @@ bool Enter() {
   }
   if (t.stream != nullptr && !streams::IsOfThisProcess(t.stream)) [[unlikely]] {
     t.stream = nullptr;  // the thread that forked
-    t.random = 0;        // draws its own samples
   }
   if (t.random == 0) Seed(&t);
   return true;
@@ -242,11 +256,11 @@ void BeforeSandbox(sandbox::Rights rights) {
   if (rights >= sandbox::kNoCalls) dump_writer::MakeReserve();
 }
 
-uint64_t Interval() {
+uint64_t AskedInterval() {
   const uint64_t asked = dump_writer::Header()->interval_request.load(std::memory_order_relaxed);
   const bool allowed = asked >= kLeastInterval && asked <= kGreatestInterval;
   Keep(allowed ? asked : 0, &interval_seen);
-  return allowed ? asked : config.interval_bytes;
+  return allowed ? asked : 0;
 }
 
 bool Paused() {

@@ -187,6 +187,16 @@ bool Stream::CountAcquisition() {
   return true;
 }
 
+void Stream::Bill(uint64_t ns) {
+  if (segment == nullptr) return;
+  const auto add = [](std::atomic<uint64_t>* sum, uint64_t more) {
+    sum->store(sum->load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+  };
+  add(&segment->agent_ticks, ns);
+  add(&segment->lookups, lookups);
+  lookups = 0;
+}
+
 LockTableSlot* Stream::SlotFor(uint64_t lock, uint64_t caller) {
   // Three quarters full, a fresh table: the reader adds up what several tables say of one lock.
   constexpr uint32_t kMostUsed = kLockTableSlots / 4 * 3;

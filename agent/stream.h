@@ -50,6 +50,8 @@ struct Stream {
   void SumWait(uint64_t lock, uint64_t caller, uint64_t wait_ns);
   // Writes who the thread is when that has changed since it was last written.
   void DescribeThread();
+  // Adds to what the agent cost this thread; takes along the look-ups counted since.
+  void Bill(uint64_t ns);
   // Writes with which mean the blocks that follow were sampled, when that has changed.
   void DescribeInterval(uint64_t interval_bytes);
 
@@ -78,6 +80,9 @@ struct Stream {
   uint32_t lock_slots_used;
   char name[16];            // as last written
   uint64_t interval_bytes;  // as last written; 0: not in this segment yet
+  uint64_t lookups;         // not billed yet
+  uint64_t untold_ns;       // spent, and not yet known to the budget
+  uint32_t slow_paths;
   Workspace unwind;
   uintptr_t last_sampled;      // the last sampled block, while no other was sampled since
   uint64_t left_after_sample;  // ThreadState::bytes_left when it was taken

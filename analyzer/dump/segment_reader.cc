@@ -27,7 +27,10 @@ struct PlainHeader {
   uint32_t sealed;
   uint64_t checksum;
   uint64_t acquisitions;
+  uint64_t agent_ticks;
+  uint64_t lookups;
 };
+static_assert(offsetof(PlainHeader, lookups) == offsetof(SegmentHeader, lookups));
 static_assert(offsetof(PlainHeader, committed) == offsetof(SegmentHeader, committed));
 static_assert(offsetof(PlainHeader, checksum) == offsetof(SegmentHeader, checksum));
 static_assert(offsetof(PlainHeader, acquisitions) == offsetof(SegmentHeader, acquisitions));
@@ -108,7 +111,9 @@ class Indexer {
                     .stream = header.stream,
                     .sequence = header.sequence,
                     .sealed = header.sealed != 0,
-                    .acquisitions = header.acquisitions};
+                    .acquisitions = header.acquisitions,
+                    .agent_ticks = header.agent_ticks,
+                    .lookups = header.lookups};
     switch (segment.kind) {
       case SegmentKind::kLockTable:
         index_.lock_tables.push_back(segment);
@@ -117,6 +122,8 @@ class Indexer {
         // Of a cut segment the whole records are used: the cut itself is reported by CheckLength.
         DecodeEvents(&segment, payload.first(std::min<size_t>(payload.size(), header.committed)));
         index_.event_bytes += segment.bytes;
+        index_.agent_ticks += segment.agent_ticks;
+        index_.lookups += segment.lookups;
         segments_.push_back(segment);
         return;
     }

@@ -36,6 +36,8 @@ struct Segment {
   uint32_t bytes = 0;  // of whole records that can be trusted
   bool sealed = false;
   uint64_t acquisitions = 0;
+  uint64_t agent_ticks = 0;
+  uint64_t lookups = 0;
   uint64_t first_time_ns = 0;  // of the first record that has a time
 };
 
@@ -52,6 +54,8 @@ struct SegmentIndex {
   uint64_t claimed_segments = 0;
   uint64_t empty_segments = 0;  // claimed, never made present
   uint64_t event_bytes = 0;     // of records
+  uint64_t agent_ticks = 0;     // in the agent's slow paths
+  uint64_t lookups = 0;         // frees looked up in vain
 };
 
 // A record, where it stands, and how many bytes it takes. Views in the record are valid during the

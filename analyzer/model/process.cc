@@ -136,6 +136,9 @@ ProcessFacts FactsOf(const HeaderPage& header) {
   facts.start_realtime_ns = header.start_realtime_ns;
   facts.duration_ns = facts.ended == Ended::kExited ? header.end_time_ns.load() : 0;
   facts.interval_bytes = header.interval_bytes;
+  facts.interval_is_auto = header.interval_is_auto != 0;
+  facts.budget_ppm = header.budget_ppm;
+  facts.cpu_ns = header.cpu_ns.load();
   facts.wait_interval_ns = header.wait_interval_ns;
   facts.acquire_interval = header.acquire_interval;
   facts.seed = header.seed;

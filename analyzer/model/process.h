@@ -47,7 +47,10 @@ struct ProcessFacts {
   std::optional<int32_t> exit_status;  // as a parent sees it; none when it is not known
   uint64_t start_realtime_ns = 0;
   uint64_t duration_ns = 0;
-  uint64_t interval_bytes = 0;
+  uint64_t interval_bytes = 0;    // at start; 0: every block
+  bool interval_is_auto = false;  // chosen by the agent as it runs
+  uint64_t budget_ppm = 0;        // of the CPU time, for that choice
+  uint64_t cpu_ns = 0;            // as last read; 0: never
   uint64_t wait_interval_ns = 0;
   uint64_t acquire_interval = 0;
   uint64_t seed = 0;

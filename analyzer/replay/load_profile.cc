@@ -32,6 +32,8 @@ class ProfileSink : public RecordSink {
       heap_->OnThread(stream, *thread);
     } else if (const auto* interval = std::get_if<IntervalRecord>(&record)) {
       heap_->OnInterval(stream, *interval);
+    } else if (const auto* thin = std::get_if<ThinRecord>(&record)) {
+      heap_->OnThin(*thin);
     }
   }
   void OnReallocReturn(StreamId stream, const ReallocRecord& record) override {
@@ -60,6 +62,15 @@ uint64_t LoadedDump::SkippedBytes() const {
   uint64_t bytes = 0;
   for (const Damage& place : damage) bytes += place.skipped_bytes;
   return bytes;
+}
+
+AgentCost LoadedDump::Cost() const {
+  const uint64_t segments = index.event_segments + index.lock_tables.size();
+  return {.slow_path_ns = index.agent_ticks,
+          .cpu_ns = process.facts.cpu_ns,
+          .bytes_written = kHeaderBytes + segments * sizeof(SegmentHeader) + index.event_bytes +
+                           index.lock_tables.size() * kSegmentPayload,
+          .free_lookups = index.lookups};
 }
 
 std::optional<LoadedDump> LoadDump(const std::string& path, RecordObserver observe,

@@ -113,6 +113,11 @@ class EventPrinter : public RecordSink {
     Begin(r.time_ns, "interval ").Decimal(r.interval_bytes);
     Finish();
   }
+  void Print(const ThinRecord& r) {
+    line_.Text("# ");
+    Begin(r.time_ns, "thin ").Decimal(r.interval_bytes);
+    Finish();
+  }
   void Print(const MarkRecord& r) {
     line_.Text("# ");
     Begin(r.time_ns, "mark ").Text(EscapeForTerminal(r.text));

@@ -15,7 +15,7 @@ namespace {
 // In the order of the alternatives of Record.
 constexpr const char* kRecordNames[] = {
     "thread",  "thread_end", "module_load",  "module_unload", "stack", "alloc", "free",
-    "realloc", "lock_wait",  "lock_acquire", "interval",      "mark",  "unseen"};
+    "realloc", "lock_wait",  "lock_acquire", "interval",      "mark",  "unseen", "thin"};
 static_assert(std::size(kRecordNames) == std::variant_size_v<Record>);
 
 bool IsEvent(size_t kind) {
@@ -64,7 +64,8 @@ class Writer : private LineWriter {
     Fact("heap", facts_.heap_enabled ? "on" : "off");
     Fact("locks", facts_.locks_enabled ? "on" : "off");
     Fact("paused", facts_.paused ? "yes" : "no");
-    Fact("interval_bytes", facts_.interval_bytes);
+    Fact("interval_bytes", facts_.interval_bytes, facts_.interval_is_auto ? " (auto)" : "");
+    Fact("budget_ppm", facts_.budget_ppm);
     Fact("wait_interval_ns", facts_.wait_interval_ns);
     Fact("acquire_interval", facts_.acquire_interval);
     Fact("max_frames", facts_.max_frames);

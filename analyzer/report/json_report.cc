@@ -55,11 +55,23 @@ void WriteSettings(JsonWriter* json, const ProcessFacts& facts) {
   json->Key("heap").Bool(facts.heap_enabled);
   json->Key("locks").Bool(facts.locks_enabled);
   json->Key("interval_bytes").Integer(facts.interval_bytes);
+  json->Key("interval_is_auto").Bool(facts.interval_is_auto);
+  json->Key("budget_ppm").Integer(facts.budget_ppm);
   json->Key("wait_interval_ns").Integer(facts.wait_interval_ns);
   json->Key("acquire_interval").Integer(facts.acquire_interval);
   json->Key("max_frames").Integer(facts.max_frames);
   json->Key("max_size_bytes").Integer(facts.max_size_bytes);
   json->Key("seed").Integer(facts.seed);
+  json->EndObject();
+}
+
+void WriteAgentCost(JsonWriter* json, const AgentCost& cost) {
+  json->BeginObject();
+  json->Key("slow_path_ns").Integer(cost.slow_path_ns);
+  json->Key("cpu_ns").Integer(cost.cpu_ns);
+  json->Key("share").Number(cost.Share());
+  json->Key("bytes_written").Integer(cost.bytes_written);
+  json->Key("free_lookups").Integer(cost.free_lookups);
   json->EndObject();
 }
 
@@ -345,6 +357,8 @@ class Writer {
   void WriteContents(const NamedProfile& named) {
     json_.Key("settings");
     WriteSettings(&json_, named.profile.dump.process.facts);
+    json_.Key("agent");
+    WriteAgentCost(&json_, named.profile.dump.Cost());
     json_.Key("loss");
     WriteLoss(&json_, {named});
     json_.Key("unseen");
@@ -367,13 +381,17 @@ class Writer {
     Tally acquisitions;
     uint64_t contended = 0;
     uint64_t wait_ns = 0;
+    AgentCost cost;
     for (const NamedProfile& named : input_.profiles) {
       heap.Merge(named.profile.heap.total);
       acquisitions.Merge(named.profile.locks.acquisitions);
       contended += named.profile.locks.contended;
       wait_ns += named.profile.locks.wait_ns;
+      cost.Merge(named.profile.dump.Cost());
     }
     json_.Key("settings").Null();
+    json_.Key("agent");
+    WriteAgentCost(&json_, cost);
     json_.Key("loss");
     WriteLoss(&json_, input_.profiles);
     json_.Key("unseen");

@@ -69,6 +69,7 @@ class Writer : private LineWriter {
         unseen_(UnseenIn(named.profile)) {}
   void Write() {
     WriteProcess();
+    WriteAgentCost();
     WriteLost();
     WriteAccuracy();
     WriteUnseen();
@@ -114,6 +115,17 @@ class Writer : private LineWriter {
     return "";
   }
 
+  void WriteAgentCost() {
+    const AgentCost cost = named_.profile.dump.Cost();
+    const auto spent = static_cast<double>(cost.slow_path_ns);
+    const auto cpu = static_cast<double>(cost.cpu_ns);
+    Fact("agent", FormatDuration(spent), " in its slow paths",
+         cost.cpu_ns == 0 ? ""
+                          : absl::StrCat(", ", FormatShare(spent, cpu), " of ", FormatDuration(cpu),
+                                         " CPU time"),
+         "; wrote ", FormatBytes(static_cast<double>(cost.bytes_written)));
+  }
+
   void WriteLost() {
     const std::vector<Damage>& damage = named_.profile.dump.damage;
     if (facts_.losses.empty() && damage.empty()) Fact("lost", "nothing");
@@ -142,10 +154,20 @@ class Writer : private LineWriter {
                    "unpaired free");
       return;
     }
+    if (facts_.interval_bytes == 0 && unseen_.other_intervals.empty()) {
+      Fact("exact", "the heap: each block was recorded; number and time of contended waits");
+      Fact("estimated", "all else, marked ~, with 95 % intervals");
+      return;
+    }
     Fact("exact", "number and time of contended waits");
-    Fact("estimated", "all else, marked ~, with 95 % intervals; mean ",
-         FormatBytes(static_cast<double>(facts_.interval_bytes)), " between samples",
+    Fact("estimated", "all else, marked ~, with 95 % intervals; ", FirstInterval(),
          OtherIntervals(unseen_, limit_));
+  }
+
+  std::string FirstInterval() const {
+    if (facts_.interval_bytes == 0) return "at first each block was recorded";
+    return absl::StrCat("mean ", FormatBytes(static_cast<double>(facts_.interval_bytes)),
+                        " between samples");
   }
 
   void WriteUnseen() {

@@ -45,9 +45,13 @@
 //                                         old ended at `time`, new began `duration` later
 //   kLockWait      api, result, time, wait_ns, lock, stack     time is when the wait began
 //   kLockAcquire   api, time, lock, stack                      a sampled acquisition
-//   kInterval      time, bytes            from here on the stream's blocks are sampled with this mean
+//   kInterval      time, bytes            from here on the stream's blocks are sampled with this mean;
+//                                         0: every one
 //   kMark          time, text             the program said so (perfagent.h)
 //   kUnseen        time, path             a loaded object whose malloc calls do not reach the agent
+//   kThin          time, bytes            of the blocks live at `time`, in all streams, those whose limit
+//                                         is below this interval are not tracked any more (sampling.h)
+//   kSampledAlloc, kSampledRealloc        as kAlloc and kRealloc, and the new block's limit
 //
 // Times are nanoseconds of CLOCK_MONOTONIC since HeaderPage::start_monotonic_ns. A stack id is defined
 // by a kStack record that was published, in this or another stream, before any record that uses it; id
@@ -57,7 +61,9 @@
 // belongs to the module that contains it with load epoch <= e < unload epoch.
 //
 // In sampled mode a block was sampled with the mean of the last kInterval record before it in its
-// segment, or with HeaderPage::interval_bytes where there is none.
+// segment, or with HeaderPage::interval_bytes where there is none. From a kThin record on it counts with
+// the greatest of that mean and GridFloor of each kThin's bytes in its life, or not at all. Its free may
+// be recorded although it was dropped: threads go on for a moment.
 //
 // Control words (HeaderPage::paused, interval_request) may be written by others while the process runs;
 // a value that is not allowed has no effect.
@@ -73,7 +79,7 @@
 namespace perfagent {
 
 inline constexpr uint64_t kDumpMagic = 0x31504d5544414650;  // "PFADUMP1" in the file
-inline constexpr uint16_t kVersionMajor = 2;
+inline constexpr uint16_t kVersionMajor = 3;
 inline constexpr uint16_t kVersionMinor = 0;
 inline constexpr uint16_t kMachineX86_64 = 62;  // EM_X86_64
 
@@ -135,6 +141,9 @@ enum class Tag : uint8_t {
   kInterval = 11,
   kMark = 12,
   kUnseen = 13,
+  kThin = 15,
+  kSampledAlloc = 16,
+  kSampledRealloc = 17,
 };
 
 // The call that made an event: identifier, name as the program wrote it.
@@ -182,7 +191,7 @@ inline constexpr uint64_t kFreeTemporary =
 inline constexpr uint64_t kReallocEndsOld = 1;    // the old block was being tracked
 inline constexpr uint64_t kReallocBeginsNew = 2;  // the new block is tracked from here
 
-// What INTERVAL and interval_request may ask for.
+// What INTERVAL and interval_request may ask for, besides 0.
 inline constexpr uint64_t kLeastInterval = 1;
 inline constexpr uint64_t kGreatestInterval = uint64_t{1} << 40;
 
@@ -201,7 +210,8 @@ struct HeaderPage {
   uint64_t start_realtime_ns;    // CLOCK_REALTIME at the same instant
   uint64_t process_start_ticks;  // field 22 of /proc/PID/stat: tells this process from a later one
                                  // with its pid
-  uint64_t interval_bytes;       // sampled mode: mean bytes between samples (R); full mode: 0
+  uint64_t interval_bytes;       // sampled mode: mean bytes between samples (R) at start, 0: every
+                                 // block is one; full mode: 0
   uint64_t
       wait_interval_ns;  // sampled mode: mean wait between kept kLockWait records; full mode: 0
   uint64_t acquire_interval;  // sampled mode: mean acquisitions between kLockAcquire records; full
@@ -214,12 +224,14 @@ struct HeaderPage {
   uint32_t heap_enabled;
   uint32_t locks_enabled;
   uint32_t max_frames;
-  uint64_t reserved1;
+  uint32_t reserved1;
+  uint32_t interval_is_auto;  // the agent chooses intervals, by its own cost
   char host[64];  // text fields end with a zero byte
   char executable[1024];
   char command_line[2048];  // arguments separated by one space
   char allocator[256];      // the object whose malloc serves the program
   char bypassed_by[256];    // the object whose malloc comes before the agent's; empty: none
+  uint64_t budget_ppm;      // what may be spent of the CPU time where intervals are chosen
   uint64_t checksum;        // XXH3-64 of the bytes before it
 
   // A count, and kSegmentsClosed.
@@ -230,6 +242,7 @@ struct HeaderPage {
   std::atomic<uint64_t> end_time_ns;  // since start; valid when end_state is kExited
   // Control word: mean bytes between samples from now on; 0: interval_bytes.
   std::atomic<uint64_t> interval_request;
+  std::atomic<uint64_t> cpu_ns;  // CPU time of the process, as last read
   alignas(64) std::atomic<uint64_t> losses[kLossSlots];  // indexed by Loss
 };
 
@@ -244,7 +257,11 @@ struct SegmentHeader {
   uint64_t checksum;  // XXH3-64 of the committed bytes, when sealed
   std::atomic<uint64_t>
       acquisitions;  // full mode: lock acquisitions while this segment was current, exact
-  uint64_t reserved1[11];
+  // While this segment was current: time in the agent's slow paths, without stretches so long that the
+  // thread was not running; and frees that the filter could not rule out but were of no tracked block.
+  std::atomic<uint64_t> agent_ticks;
+  std::atomic<uint64_t> lookups;
+  uint64_t reserved1[9];
 };
 
 // Contended waits of one stream on one lock from one caller, exact in both modes.
@@ -260,7 +277,7 @@ inline constexpr size_t kLockTableSlots = kSegmentPayload / sizeof(LockTableSlot
 
 static_assert(sizeof(HeaderPage) <= kHeaderBytes);
 static_assert(offsetof(HeaderPage, host) == 128);
-static_assert(offsetof(HeaderPage, checksum) == 3776);
+static_assert(offsetof(HeaderPage, checksum) == 3784);
 static_assert(offsetof(HeaderPage, segments_claimed) == 3840);
 // scripts/perfagent reads and writes these two in the dumps of running processes.
 static_assert(offsetof(HeaderPage, paused) == 3852);

@@ -18,6 +18,7 @@
 #include <variant>
 
 #include "perfagent/dump_format.h"
+#include "perfagent/sampling.h"
 
 namespace perfagent {
 
@@ -59,6 +60,7 @@ struct AllocRecord {
   uint64_t address;
   uint64_t size;
   uint64_t stack;
+  uint32_t limit = sampling::kNoLimit;
 };
 struct FreeRecord {
   HeapApi api;
@@ -76,6 +78,7 @@ struct ReallocRecord {
   uint64_t new_address;
   uint64_t size;
   uint64_t stack;
+  uint32_t limit = sampling::kNoLimit;  // of the new block
 };
 struct LockWaitRecord {
   LockApi api;
@@ -96,6 +99,10 @@ struct IntervalRecord {
   uint64_t time_ns;
   uint64_t interval_bytes;
 };
+struct ThinRecord {
+  uint64_t time_ns;
+  uint64_t interval_bytes;
+};
 struct MarkRecord {
   uint64_t time_ns;
   std::string_view text;
@@ -107,11 +114,11 @@ struct UnseenRecord {
 
 using Record = std::variant<ThreadRecord, ThreadEndRecord, ModuleLoadRecord, ModuleUnloadRecord,
                             StackRecord, AllocRecord, FreeRecord, ReallocRecord, LockWaitRecord,
-                            LockAcquireRecord, IntervalRecord, MarkRecord, UnseenRecord>;
+                            LockAcquireRecord, IntervalRecord, MarkRecord, UnseenRecord, ThinRecord>;
 
 inline constexpr size_t kMaxVarint = 10;
-// Largest encoding of a record without text or frames: a tag and eight fields.
-inline constexpr size_t kMaxPlainRecord = 1 + 8 * kMaxVarint;
+// Largest encoding of a record without text or frames: a tag and nine fields.
+inline constexpr size_t kMaxPlainRecord = 1 + 9 * kMaxVarint;
 
 constexpr size_t MaxStackRecord(size_t frames) { return 1 + (4 + frames) * kMaxVarint; }
 constexpr size_t MaxTextRecord(size_t text_bytes) { return 1 + 8 * kMaxVarint + text_bytes; }
@@ -169,10 +176,12 @@ class Encoder {
     }
   }
   void Put(const AllocRecord& r) {
-    Begin(Tag::kAlloc, static_cast<uint8_t>(r.api), r.time_ns);
+    const bool sampled = r.limit != sampling::kNoLimit;
+    Begin(sampled ? Tag::kSampledAlloc : Tag::kAlloc, static_cast<uint8_t>(r.api), r.time_ns);
     Difference(r.address, &state_->last_address);
     Varint(r.size);
     Varint(r.stack);
+    if (sampled) Varint(r.limit);
   }
   void Put(const FreeRecord& r) {
     Begin(Tag::kFree, static_cast<uint8_t>(r.api), r.flags, r.time_ns);
@@ -180,12 +189,15 @@ class Encoder {
     Varint(r.stack);
   }
   void Put(const ReallocRecord& r) {
-    Begin(Tag::kRealloc, static_cast<uint8_t>(r.api), r.flags, r.time_ns);
+    const bool sampled = r.limit != sampling::kNoLimit;
+    Begin(sampled ? Tag::kSampledRealloc : Tag::kRealloc, static_cast<uint8_t>(r.api), r.flags,
+          r.time_ns);
     Varint(r.duration_ns);
     Difference(r.old_address, &state_->last_address);
     Difference(r.new_address, &state_->last_address);
     Varint(r.size);
     Varint(r.stack);
+    if (sampled) Varint(r.limit);
   }
   void Put(const LockWaitRecord& r) {
     Begin(Tag::kLockWait, static_cast<uint8_t>(r.api), r.result, r.time_ns);
@@ -200,6 +212,10 @@ class Encoder {
   }
   void Put(const IntervalRecord& r) {
     Begin(Tag::kInterval, r.time_ns);
+    Varint(r.interval_bytes);
+  }
+  void Put(const ThinRecord& r) {
+    Begin(Tag::kThin, r.time_ns);
     Varint(r.interval_bytes);
   }
   void Put(const MarkRecord& r) {
@@ -298,13 +314,15 @@ class Decoder {
       }
       case Tag::kStack:
         return Stack();
-      case Tag::kAlloc: {
+      case Tag::kAlloc:
+      case Tag::kSampledAlloc: {
         AllocRecord r{};
         r.api = Api<HeapApi>();
         r.time_ns = Time();
         r.address = Difference(&state_.last_address);
         r.size = Varint();
         r.stack = Varint();
+        if (tag == Tag::kSampledAlloc) r.limit = Limit();
         return r;
       }
       case Tag::kFree: {
@@ -316,7 +334,8 @@ class Decoder {
         r.stack = Varint();
         return r;
       }
-      case Tag::kRealloc: {
+      case Tag::kRealloc:
+      case Tag::kSampledRealloc: {
         ReallocRecord r{};
         r.api = Api<HeapApi>();
         r.flags = Varint();
@@ -326,6 +345,7 @@ class Decoder {
         r.new_address = Difference(&state_.last_address);
         r.size = Varint();
         r.stack = Varint();
+        if (tag == Tag::kSampledRealloc) r.limit = Limit();
         return r;
       }
       case Tag::kLockWait: {
@@ -348,6 +368,12 @@ class Decoder {
       }
       case Tag::kInterval: {
         IntervalRecord r{};
+        r.time_ns = Time();
+        r.interval_bytes = Interval();
+        return r;
+      }
+      case Tag::kThin: {
+        ThinRecord r{};
         r.time_ns = Time();
         r.interval_bytes = Interval();
         return r;
@@ -387,9 +413,13 @@ class Decoder {
 
   uint64_t Interval() {
     const uint64_t bytes = Varint();
-    if (bytes < kLeastInterval || bytes > kGreatestInterval)
-      error_ = "sampling interval out of range";
+    if (bytes > kGreatestInterval) error_ = "sampling interval out of range";
     return bytes;
+  }
+  uint32_t Limit() {
+    const uint64_t limit = Varint();
+    if (limit >= sampling::kNoLimit) error_ = "limit of a sampled block out of range";
+    return static_cast<uint32_t>(limit);
   }
   uint64_t Time() { return Difference(&state_.last_time_ns); }
   uint64_t Difference(uint64_t* last) { return *last += UnZigZag(Varint()); }

@@ -26,7 +26,7 @@ TEST(Config, EmptyEnvironmentGivesTheDocumentedDefaults) {
   EXPECT_EQ(Read({"PATH=/bin", "PERFAGENTX=1"}), "");
   EXPECT_STREQ(config.output, "perfagent.%e.%p.dump");
   EXPECT_EQ(config.mode, RunMode::kSample);
-  EXPECT_EQ(config.interval_bytes, 524288u);
+  EXPECT_EQ(config.interval_bytes, 0u) << "auto";
   EXPECT_EQ(config.max_size, 1073741824u);
   EXPECT_TRUE(config.heap);
   EXPECT_TRUE(config.locks);
