@@ -106,7 +106,7 @@ TEST_CXXFLAGS := $(STD) -O1 -g $(WARN) $(INC) -I.
 GTEST := -lgtest -lgtest_main -pthread
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 TSAN := -fsanitize=thread
-AGENT_PART_SRC := agent/config.cc agent/live_filter.cc agent/live_set.cc agent/sandbox.cc agent/say.cc agent/stack_table.cc \
+AGENT_PART_SRC := agent/clock.cc agent/config.cc agent/live_filter.cc agent/live_set.cc agent/sandbox.cc agent/say.cc agent/stack_table.cc \
   $(wildcard agent/unwind/*.cc)
 
 # $(call object_rule,directory,flags): sources of any room to $(BUILD)/directory.

@@ -2,10 +2,10 @@
 
 #include "agent/agent_scope.h"
 #include "agent/call_stack.h"
+#include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/lifecycle.h"
 #include "agent/live_set.h"
-#include "agent/process.h"
 #include "agent/sampler.h"
 
 namespace perfagent::heap {
@@ -67,7 +67,7 @@ void RecordAlloc(HeapApi api, const void* block, size_t size) {
   if (!sample.taken) return;
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
-  const uint64_t now = process::NowNs();
+  const uint64_t now = clock::Now();
   const uint64_t stack = call_stack::Take(stream, whole_walk::Capture());
   if (!Track(block, sample, stream)) return;
   stream->Put(AllocRecord{api, now, Address(block), size, stack});
@@ -83,7 +83,7 @@ void RecordFree(HeapApi api, const void* block) {
   if (!lifecycle::Enter() || !Untrack(block)) return;
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
-  const uint64_t now = process::NowNs();
+  const uint64_t now = clock::Now();
   const uint64_t flags = FreedAtOnce(block, stream) ? kFreeTemporary : 0;
   const uint64_t stack = call_stack::Take(stream, whole_walk::Capture());
   stream->Put(FreeRecord{api, flags, now, Address(block), stack});
@@ -93,7 +93,7 @@ ReallocClaim ClaimForRealloc(const void* old_block) {
   AgentScope scope;
   if (!scope) return {0, old_block != nullptr && UntrackOnly(old_block)};
   if (!lifecycle::Enter()) return {0, false};
-  return {process::NowNs(), old_block != nullptr && Untrack(old_block)};
+  return {clock::Now(), old_block != nullptr && Untrack(old_block)};
 }
 
 void RestoreAfterRealloc(const ReallocClaim& claim, const void* old_block) {
@@ -111,10 +111,10 @@ void RecordRealloc(HeapApi api, const ReallocClaim& claim, const void* old_block
   if (!sample.taken && !claim.tracked) return;
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
-  const uint64_t now = process::NowNs();
+  const uint64_t now = clock::Now();
   const uint64_t stack = call_stack::Take(stream, whole_walk::Capture());
   if (new_block == nullptr) {
-    stream->Put(FreeRecord{api, 0, claim.time_ns, Address(old_block), stack});
+    stream->Put(FreeRecord{api, 0, claim.time, Address(old_block), stack});
     return;
   }
   const bool tracked = sample.taken && Track(new_block, sample, stream);
@@ -122,7 +122,7 @@ void RecordRealloc(HeapApi api, const ReallocClaim& claim, const void* old_block
     if (tracked) stream->Put(AllocRecord{api, now, Address(new_block), size, stack});
     return;
   }
-  const uint64_t begin = claim.time_ns != 0 ? claim.time_ns : now;
+  const uint64_t begin = claim.time != 0 && claim.time < now ? claim.time : now;
   const uint64_t flags = (claim.tracked ? kReallocEndsOld : 0) | (tracked ? kReallocBeginsNew : 0);
   stream->Put(ReallocRecord{api, flags, begin, now - begin, Address(old_block), Address(new_block),
                             size, stack});

@@ -30,12 +30,12 @@ void HeapReplay::OnThread(StreamId stream, const ThreadRecord& record) {
 }
 
 void HeapReplay::OnAlloc(StreamId stream, const AllocRecord& record) {
-  Begin(stream, record.api, record.time_ns, record.address, record.size, record.stack);
+  Begin(stream, record.api, record.time, record.address, record.size, record.stack);
 }
 
 void HeapReplay::OnFree(StreamId stream, const FreeRecord& record) {
   profile_.stacks.Count(process_, process_.FindStack(record.stack));
-  const std::optional<Block> block = End(stream, record.address, record.time_ns);
+  const std::optional<Block> block = End(stream, record.address, record.time);
   if (!block) {
     ++profile_.unpaired_frees;
     return;
@@ -49,7 +49,7 @@ void HeapReplay::OnFree(StreamId stream, const FreeRecord& record) {
 
 void HeapReplay::OnRealloc(StreamId stream, const ReallocRecord& record) {
   if ((record.flags & kReallocEndsOld) == 0 || record.old_address == 0) return;
-  const std::optional<Block> block = End(stream, record.old_address, record.time_ns);
+  const std::optional<Block> block = End(stream, record.old_address, record.time);
   if (!block) {
     ++profile_.unpaired_reallocs;
     return;
@@ -59,7 +59,7 @@ void HeapReplay::OnRealloc(StreamId stream, const ReallocRecord& record) {
 
 void HeapReplay::OnReallocReturn(StreamId stream, const ReallocRecord& record) {
   if ((record.flags & kReallocBeginsNew) == 0 || record.new_address == 0) return;
-  Begin(stream, record.api, record.time_ns + record.duration_ns, record.new_address, record.size,
+  Begin(stream, record.api, record.time + record.duration, record.new_address, record.size,
         record.stack);
 }
 

@@ -55,7 +55,7 @@ void WriteSettings(JsonWriter* json, const ProcessFacts& facts) {
   json->Key("heap").Bool(facts.heap_enabled);
   json->Key("locks").Bool(facts.locks_enabled);
   json->Key("interval_bytes").Integer(facts.interval_bytes);
-  json->Key("wait_interval_ns").Integer(facts.wait_interval_ns);
+  json->Key("wait_interval_ns").Integer(ThreeDigits(facts.wait_interval_ns));
   json->Key("acquire_interval").Integer(facts.acquire_interval);
   json->Key("max_frames").Integer(facts.max_frames);
   json->Key("max_size_bytes").Integer(facts.max_size_bytes);
