@@ -17,15 +17,15 @@ constexpr uint64_t kStartNs = 5'000'000'000;
 constexpr uint64_t kSecond = 1'000'000'000;
 
 // A header of a 2 GHz counter, as measured over 0.2 ms.
-HeaderPage TscHeader() {
-  HeaderPage header = {};
-  header.clock = Clock::kTsc;
-  header.start_ticks = 123'456'789;
-  header.start_monotonic_ns = kStartNs;
-  header.calibration_ticks = header.start_ticks + 400'000;
-  header.calibration_monotonic_ns = kStartNs + 200'000;
-  return header;
-}
+struct TscHeader : HeaderPage {
+  TscHeader() : HeaderPage{} {
+    clock = Clock::kTsc;
+    start_ticks = 123'456'789;
+    start_monotonic_ns = kStartNs;
+    calibration_ticks = start_ticks + 400'000;
+    calibration_monotonic_ns = kStartNs + 200'000;
+  }
+};
 
 ClockRecord ReadingAt(uint64_t ticks, uint64_t ns) { return {ticks, kStartNs + ns, 0}; }
 
@@ -94,7 +94,7 @@ TEST(ClockMap, WithoutReadingsGoesByTheHeaders) {
 
 TEST(ClockMap, AHeaderThatCannotBeRightMakesATickANanosecond) {
   for (int wrong = 0; wrong < 4; ++wrong) {
-    HeaderPage header = TscHeader();
+    TscHeader header;
     if (wrong == 0) header.calibration_ticks = header.start_ticks;
     if (wrong == 1) header.calibration_monotonic_ns = 0;
     if (wrong == 2) header.calibration_monotonic_ns = UINT64_MAX;
@@ -114,7 +114,7 @@ TEST(ClockMap, AMachineThatSleptCountsTicksButNoTime) {
   EXPECT_EQ(clock.NsAt(kHour), kSecond + 5);
   EXPECT_NEAR(static_cast<double>(clock.NsAt(kHour + 4 * kSecond)), 3 * kSecond + 5, 2);
   EXPECT_EQ(clock.SumNs(2 * kSecond), kSecond);
-  const ClockMap asleep_at_the_end(TscHeader(), std::span(readings).first(2));
+  const ClockMap asleep_at_the_end(TscHeader(), {readings.data(), 2});
   EXPECT_NEAR(static_cast<double>(asleep_at_the_end.NsAt(kHour + 2 * kSecond)), 2 * kSecond + 5, 2);
 }
 
@@ -147,8 +147,7 @@ uint64_t Extreme(std::mt19937_64* random) {
 TEST(ClockMap, NeverGoesBackwardsWhateverTheReadings) {
   std::mt19937_64 random(11);
   for (int round = 0; round < 3000; ++round) {
-    HeaderPage header = round % 2 == 0 ? TscHeader() : HeaderPage{};
-    header.clock = Clock::kTsc;
+    TscHeader header;
     if (round % 2 != 0) {
       header.start_ticks = Extreme(&random);
       header.start_monotonic_ns = Extreme(&random);
@@ -199,7 +198,7 @@ TEST(ClockMap, ConvertsDurationsAsTheWayFromOneTimeToAnother) {
 // Everything that a report says of times, of a counter of 2 GHz; the only reading is the last record.
 TEST(ClockMap, WholeDumpsAreInNanoseconds) {
   DumpBuilder dump;
-  const HeaderPage clock = TscHeader();
+  const TscHeader clock;
   dump.header().clock = Clock::kTsc;
   dump.header().start_ticks = clock.start_ticks;
   dump.header().start_monotonic_ns = clock.start_monotonic_ns;

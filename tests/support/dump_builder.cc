@@ -137,6 +137,10 @@ std::vector<uint8_t> DumpWithEverything() {
   dump.header().mode = Mode::kSample;
   dump.header().interval_bytes = 1000;
   dump.header().interval_request = 200;
+  dump.header().clock = Clock::kTsc;  // of 2 GHz
+  dump.header().start_monotonic_ns = 1'000'000'000;
+  dump.header().calibration_ticks = 2000;
+  dump.header().calibration_monotonic_ns = 1'000'001'000;
   snprintf(dump.header().allocator, sizeof dump.header().allocator, "/usr/lib/libc.so.6");
   StreamBuilder& main = dump.AddStream();
   main.Thread(0, 4711, "main");
@@ -162,7 +166,7 @@ std::vector<uint8_t> DumpWithEverything() {
   main.Free(1190, 0x3000);
   other.Free(1200, 0x3000);
   other.Put(ThreadEndRecord{1300});
-  other.Put(ClockRecord{1400, 1'000'000'600, 1'700'000'000'000'000'600});
+  other.Put(ClockRecord{1400, 1'000'000'700, 1'700'000'000'000'000'700});
   dump.AddLockTable().PutSlot(0x9000, 0x401234, 1, 1000);
   return dump.Bytes();
 }
