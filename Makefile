@@ -106,7 +106,7 @@ TEST_CXXFLAGS := $(STD) -O1 -g $(WARN) $(INC) -I.
 GTEST := -lgtest -lgtest_main -pthread
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 TSAN := -fsanitize=thread
-AGENT_PART_SRC := agent/config.cc agent/live_filter.cc agent/live_set.cc agent/sandbox.cc agent/say.cc agent/stack_table.cc \
+AGENT_PART_SRC := agent/clock.cc agent/config.cc agent/live_filter.cc agent/live_set.cc agent/sandbox.cc agent/say.cc agent/stack_table.cc \
   $(wildcard agent/unwind/*.cc)
 
 # $(call object_rule,directory,flags): sources of any room to $(BUILD)/directory.
@@ -213,7 +213,7 @@ SOURCES := $(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc test
   tests/e2e/programs/*/*.cc tests/e2e/programs/*/*/*.cc samples/*.cc samples/plugin/*.cc)
 HEADERS := $(wildcard include/perfagent/*.h agent/*.h agent/*/*.h analyzer/*.h analyzer/*/*.h tests/*/*.h \
   tests/e2e/programs/*.h samples/*.h)
-SCRIPTS := scripts/perfagent scripts/demo scripts/deps tests/run.sh tests/bench/bench.sh .ci/run \
+SCRIPTS := scripts/perfagent scripts/demo scripts/deps tests/run.sh tests/golden/record.sh tests/bench/bench.sh .ci/run \
   $(wildcard tests/scripts/*.sh tests/programs/*.sh tests/programs/*/*.sh)
 CLANG_OBJ := $(patsubst %.cc,$(BUILD)/clang/%.o,$(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc))
 TIDY_OK := $(patsubst %.cc,$(BUILD)/tidy/%.ok,$(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc))

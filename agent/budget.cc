@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <atomic>
 
+#include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/dump_writer.h"
 #include "agent/lifecycle.h"
 #include "agent/live_set.h"
-#include "agent/process.h"
 #include "agent/sampler.h"
 #include "agent/sandbox.h"
 #include "agent/stream.h"
@@ -49,7 +49,7 @@ void Thin(uint64_t interval) {
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
   // Published before the time is taken: a block of an earlier time was put into the set before, or knows the new mean.
-  if (stream->Put(ThinRecord{process::NowNs(), interval})) live_set::Thin(interval);
+  if (stream->Put(ThinRecord{clock::Now(), interval})) live_set::Thin(interval);
 }
 
 void Apply() {
@@ -61,7 +61,7 @@ void Apply() {
 
 // The CPU time of the process. Where no system call may be made: as if one thread ran all the time.
 uint64_t ReadCpuNs(uint64_t now) {
-  if (!sandbox::Entered()) return process::ClockNs(CLOCK_PROCESS_CPUTIME_ID);
+  if (!sandbox::Entered()) return clock::ReadNs(CLOCK_PROCESS_CPUTIME_ID);
   return since_cpu_ns.load() + (now - since_ns.load());
 }
 
@@ -119,7 +119,7 @@ void Choose(uint64_t from, uint64_t interval) {
 
 // What was spent per byte in the exact state says which mean will keep to the budget.
 void EndExactState() {
-  const uint64_t now = process::NowNs();
+  const uint64_t now = clock::NsOf(clock::Now());
   const uint64_t cpu = ReadCpuNs(now);
   const auto spent = static_cast<double>(spent_ns.load());
   const auto blocks = static_cast<double>(std::max<uint64_t>(exact_blocks.load(), 1));
@@ -217,26 +217,26 @@ void Crowded() {
   }
 }
 
-void Charge(Stream* stream, uint64_t begin_ns) {
+void Charge(Stream* stream, uint64_t begin) {
   if (stream == nullptr) return;
   // A reading of the clock is a tenth of an event: in full mode one slow path stands for several.
   const uint64_t stands_for = lifecycle::FullMode() ? kFullModeRun : 1;
   if (++stream->slow_paths % stands_for != 0) return;
-  const uint64_t now = process::NowNs();
-  const uint64_t took = (now - begin_ns) * stands_for;
-  if (now - begin_ns > kNotRunningNs) return;
-  stream->Bill(took);
-  TellOthers(stream, took);
+  const uint64_t took = clock::Since(begin);
+  const uint64_t took_ns = clock::NsOf(took);
+  if (took_ns > kNotRunningNs) return;
+  stream->Bill(took * stands_for);
+  TellOthers(stream, took_ns * stands_for);
   if (InExactState()) {
     if (IsExactOver()) EndExactState();
   } else {
-    CheckIfDue(now);
+    CheckIfDue(clock::NsOf(begin));
   }
 }
 
 void Finish() {
   if (!sandbox::Entered()) {
-    dump_writer::Header()->cpu_ns.store(process::ClockNs(CLOCK_PROCESS_CPUTIME_ID));
+    dump_writer::Header()->cpu_ns.store(clock::ReadNs(CLOCK_PROCESS_CPUTIME_ID));
   }
 }
 

@@ -146,6 +146,12 @@ bool ParseChildren(std::string_view value, bool* out) {
   return ParseWord(value, kWords, out);
 }
 
+bool ParseClock(std::string_view value, ClockChoice* out) {
+  constexpr Word<ClockChoice> kWords[] = {{"auto", ClockChoice::kAuto},
+                                          {"vdso", ClockChoice::kVdso}};
+  return ParseWord(value, kWords, out);
+}
+
 void ReadSetting(std::string_view name, std::string_view value) {
 #define PERFAGENT_OPTION(field, variable, type, fallback, parser, allowed)         \
   if (name == variable) {                                                          \

@@ -50,6 +50,6 @@ void MakeReserve();
 
 // At exit: records how the process ended and gives back the part of the file that no segment claimed.
 // Segments already claimed go on being recorded into.
-void Close(EndState how, int exit_status, uint64_t end_time_ns);
+void Close(EndState how, int exit_status, uint64_t end_ticks);
 
 }  // namespace perfagent::dump_writer

@@ -7,6 +7,7 @@
 #include "agent/agent_scope.h"
 #include "agent/budget.h"
 #include "agent/call_stack.h"
+#include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/counters.h"
 #include "agent/dump_writer.h"
@@ -65,7 +66,7 @@ void Seed(ThreadState* t) {
   if (!FullMode()) {
     sampler::DrawCountdown(t, budget::Interval());
     t->locks_left = sampler::DrawGap(&t->random, process::kAcquireInterval);
-    t->wait_left_ns = sampler::DrawGap(&t->random, process::kWaitIntervalNs);
+    t->wait_left_ticks = sampler::DrawGap(&t->random, clock::TicksOf(process::kWaitIntervalNs));
   }
   if (!config.heap) t->bytes_left = kNever;
   if (!config.locks) t->locks_left = kNever;
@@ -122,10 +123,11 @@ void FinishAs(EndState how, int status) {
     if (Stream* stream = thread_state.stream) {
       stream->DescribeThread();
       if (config.heap) unseen::ReportAll(stream);
+      stream->PutReading();
     }
   }
   budget::Finish();
-  dump_writer::Close(how, status, process::NowNs());
+  dump_writer::Close(how, status, clock::Now());
   ReportLosses();
   if (config.verbose) Say("wrote ", std::string_view(dump_writer::Path()));
 }
@@ -154,9 +156,9 @@ void InForkedChild() {
 // and then the child goes unrecorded.
 bool AwaitOpening() {
   constexpr uint64_t kLongestNs = 200000000;
-  const uint64_t begin = process::ClockNs(CLOCK_MONOTONIC);  // NowNs is being set anew
+  const uint64_t begin = clock::ReadNs(CLOCK_MONOTONIC);  // clock::Now is being set anew
   while (dump_writer::Header() == nullptr && state.load() == State::kOn) {
-    if (process::ClockNs(CLOCK_MONOTONIC) - begin > kLongestNs) state.store(State::kOff);
+    if (clock::ReadNs(CLOCK_MONOTONIC) - begin > kLongestNs) state.store(State::kOff);
     sys::Call(SYS_sched_yield);
   }
   return state.load() == State::kOn;
@@ -174,6 +176,7 @@ bool RestartInChild() {
     state.store(State::kOff);
     return false;
   }
+  clock::StartInChild();
   process::GatherInChild();
   if (!dump_writer::Open()) {
     state.store(State::kOff);
@@ -187,6 +190,7 @@ bool RestartInChild() {
 
 void Start(char** environment) {
   AgentScope scope;
+  clock::Start();
   real::Resolve();
   real::ResolveOptional();
   new_hooks::Bind();
@@ -251,7 +255,7 @@ void Refused() {
 
 void BeforeSandbox(sandbox::Rights rights) {
   if (!IsOn() || dump_writer::Header() == nullptr) return;
-  process::FreezeClock();
+  clock::Freeze();
   streams::MakeReserve();
   if (rights >= sandbox::kNoCalls) dump_writer::MakeReserve();
 }

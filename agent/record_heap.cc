@@ -104,7 +104,7 @@ void RecordAlloc(HeapApi api, const void* block, size_t size) {
   if (stream == nullptr) return;
   const uint64_t stack = call_stack::Take(stream, whole_walk::Capture());
   if (!Track(block, size, sample, stream)) return;
-  stream->Put(AllocRecord{api, path.begin_ns(), Address(block), size, stack, sample.limit});
+  stream->Put(AllocRecord{api, path.begin(), Address(block), size, stack, sample.limit});
 }
 
 void RecordFree(HeapApi api, const void* block) {
@@ -120,7 +120,7 @@ void RecordFree(HeapApi api, const void* block) {
   if (stream == nullptr) return;
   const uint64_t flags = FreedAtOnce(block, stream) ? kFreeTemporary : 0;
   const uint64_t stack = call_stack::Take(stream, whole_walk::Capture());
-  stream->Put(FreeRecord{api, flags, path.begin_ns(), Address(block), stack});
+  stream->Put(FreeRecord{api, flags, path.begin(), Address(block), stack});
 }
 
 ReallocClaim ClaimForRealloc(const void* old_block) {
@@ -131,7 +131,7 @@ ReallocClaim ClaimForRealloc(const void* old_block) {
   }
   if (!path) return {};
   const live_set::Removed old = old_block != nullptr ? Untrack(old_block) : live_set::Removed{};
-  return {path.begin_ns(), old.was_there, old.limit};
+  return {path.begin(), old.was_there, old.limit};
 }
 
 void RestoreAfterRealloc(const ReallocClaim& claim, const void* old_block) {
@@ -149,10 +149,10 @@ void RecordRealloc(HeapApi api, const ReallocClaim& claim, const void* old_block
   if (!sample.taken && !claim.tracked) return;
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
-  const uint64_t now = path.begin_ns();
+  const uint64_t now = path.begin();
   const uint64_t stack = call_stack::Take(stream, whole_walk::Capture());
   if (new_block == nullptr) {
-    stream->Put(FreeRecord{api, 0, claim.time_ns, Address(old_block), stack});
+    stream->Put(FreeRecord{api, 0, claim.time, Address(old_block), stack});
     return;
   }
   const bool tracked = sample.taken && Track(new_block, size, sample, stream);
@@ -161,7 +161,7 @@ void RecordRealloc(HeapApi api, const ReallocClaim& claim, const void* old_block
     if (tracked) stream->Put(AllocRecord{api, now, Address(new_block), size, stack, limit});
     return;
   }
-  const uint64_t begin = claim.time_ns != 0 ? claim.time_ns : now;
+  const uint64_t begin = claim.time != 0 && claim.time < now ? claim.time : now;
   const uint64_t flags = (claim.tracked ? kReallocEndsOld : 0) | (tracked ? kReallocBeginsNew : 0);
   stream->Put(ReallocRecord{api, flags, begin, now - begin, Address(old_block), Address(new_block),
                             size, stack, limit});

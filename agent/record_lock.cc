@@ -4,6 +4,7 @@
 
 #include "agent/agent_scope.h"
 #include "agent/call_stack.h"
+#include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/lifecycle.h"
 #include "agent/modules.h"
@@ -15,13 +16,13 @@ namespace perfagent::lock {
 namespace {
 
 // Charges a wait to the thread's countdown of waiting time. True: its event is kept.
-bool ChargeWait(uint64_t wait_ns) {
+bool ChargeWait(uint64_t wait_ticks) {
   ThreadState& t = thread_state;
-  if (t.wait_left_ns > wait_ns) {
-    t.wait_left_ns -= wait_ns + 1;
+  if (t.wait_left_ticks > wait_ticks) {
+    t.wait_left_ticks -= wait_ticks + 1;
     return false;
   }
-  t.wait_left_ns = sampler::DrawGap(&t.random, process::kWaitIntervalNs);
+  t.wait_left_ticks = sampler::DrawGap(&t.random, clock::TicksOf(process::kWaitIntervalNs));
   return true;
 }
 
@@ -38,26 +39,26 @@ Wait BeginWait() {
     if (Stream* stream = streams::Current())
       stack = call_stack::Take(stream, whole_walk::Capture());
   }
-  return {process::NowNs(), stack};
+  return {clock::Now(), stack};
 }
 
 void EndWait(LockApi api, const void* lock, uint64_t caller, const Wait& wait, int result) {
   AgentScope scope;
   if (!scope) return lifecycle::Refused();
-  if (wait.begin_ns == 0 || !WasWait(result) || !lifecycle::Enter() || lifecycle::Paused()) return;
-  const uint64_t wait_ns = process::NowNs() - wait.begin_ns;
+  if (wait.begin == 0 || !WasWait(result) || !lifecycle::Enter() || lifecycle::Paused()) return;
+  const uint64_t wait_ticks = clock::Since(wait.begin);
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
   const auto address = reinterpret_cast<uint64_t>(lock);
-  stream->SumWait(address, caller, wait_ns);
+  stream->SumWait(address, caller, wait_ticks);
   uint64_t stack = wait.stack;
   if (!lifecycle::FullMode()) {
-    if (!ChargeWait(wait_ns)) return;
+    if (!ChargeWait(wait_ticks)) return;
     stack = call_stack::Take(stream, whole_walk::Capture());
   }
   modules::Note(stream, address);
   stream->Put(
-      LockWaitRecord{api, static_cast<uint64_t>(result), wait.begin_ns, wait_ns, address, stack});
+      LockWaitRecord{api, static_cast<uint64_t>(result), wait.begin, wait_ticks, address, stack});
 }
 
 void RecordAcquisition(LockApi api, const void* lock) {
@@ -73,7 +74,7 @@ void RecordAcquisition(LockApi api, const void* lock) {
     return;
   }
   t.locks_left = sampler::DrawGap(&t.random, process::kAcquireInterval);
-  const uint64_t now = process::NowNs();
+  const uint64_t now = clock::Now();
   const uint64_t stack = call_stack::Take(stream, whole_walk::Capture());
   const auto address = reinterpret_cast<uint64_t>(lock);
   modules::Note(stream, address);

@@ -2,7 +2,7 @@
 //
 // A contended wait is counted and summed exactly, per lock and caller, in the stream's lock table. In full mode every
 // wait also leaves an event, and its stack is taken before the thread blocks: the lock is held anyway. In sampled mode
-// an event is kept with probability 1 - exp(-wait / wait_interval_ns), known only afterwards.
+// an event is kept with probability 1 - exp(-wait / wait_interval_ticks), known only afterwards.
 //
 // Threads: any. Signals: safe; nothing is held while the thread blocks. errno is kept.
 #pragma once
@@ -14,7 +14,7 @@
 namespace perfagent::lock {
 
 struct Wait {
-  uint64_t begin_ns;  // since start; 0 = not recording
+  uint64_t begin;  // in clock ticks; 0 = not recording
   uint64_t stack;
 };
 

@@ -7,16 +7,16 @@
 
 #include "agent/agent_scope.h"
 #include "agent/budget.h"
+#include "agent/clock.h"
 #include "agent/lifecycle.h"
-#include "agent/process.h"
 
 namespace perfagent {
 
 class SlowPath {
  public:
-  SlowPath() : entered_(scope_ && lifecycle::Enter()), begin_ns_(entered_ ? process::NowNs() : 0) {}
+  SlowPath() : entered_(scope_ && lifecycle::Enter()), begin_(entered_ ? clock::Now() : 0) {}
   ~SlowPath() {
-    if (entered_) budget::Charge(thread_state.stream, begin_ns_);
+    if (entered_) budget::Charge(thread_state.stream, begin_);
   }
   SlowPath(const SlowPath&) = delete;
   SlowPath& operator=(const SlowPath&) = delete;
@@ -28,12 +28,13 @@ class SlowPath {
     if (!scope_) lifecycle::Refused();
   }
   bool IsNested() const { return !scope_; }
-  uint64_t begin_ns() const { return begin_ns_; }
+  // In clock ticks.
+  uint64_t begin() const { return begin_; }
 
  private:
   AgentScope scope_;
   bool entered_;
-  uint64_t begin_ns_;
+  uint64_t begin_;
 };
 
 }  // namespace perfagent

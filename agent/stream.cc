@@ -97,7 +97,7 @@ void MarkEnding(void* value) {
   AgentScope scope;
   if (!scope) return;
   stream->DescribeThread();
-  stream->Put(ThreadEndRecord{process::NowNs()});
+  stream->Put(ThreadEndRecord{clock::Now()});
   stream->ending.store(1);
 }
 
@@ -187,12 +187,12 @@ bool Stream::CountAcquisition() {
   return true;
 }
 
-void Stream::Bill(uint64_t ns) {
+void Stream::Bill(uint64_t ticks) {
   if (segment == nullptr) return;
   const auto add = [](std::atomic<uint64_t>* sum, uint64_t more) {
     sum->store(sum->load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
   };
-  add(&segment->agent_ticks, ns);
+  add(&segment->agent_ticks, ticks);
   add(&segment->lookups, lookups);
   lookups = 0;
 }
@@ -223,14 +223,14 @@ LockTableSlot* Stream::SlotFor(uint64_t lock, uint64_t caller) {
   }
 }
 
-void Stream::SumWait(uint64_t lock, uint64_t caller, uint64_t wait_ns) {
+void Stream::SumWait(uint64_t lock, uint64_t caller, uint64_t wait_ticks) {
   LockTableSlot* slot = SlotFor(lock, caller);
   if (slot == nullptr) {
     counters::Add(Loss::kLockTableFull);
     return;
   }
-  slot->wait_ns.store(slot->wait_ns.load(std::memory_order_relaxed) + wait_ns,
-                      std::memory_order_relaxed);
+  slot->wait_ticks.store(slot->wait_ticks.load(std::memory_order_relaxed) + wait_ticks,
+                         std::memory_order_relaxed);
   slot->contended.store(slot->contended.load(std::memory_order_relaxed) + 1,
                         std::memory_order_release);
 }
@@ -242,15 +242,26 @@ void Stream::DescribeThread() {
   if (!sandbox::Entered()) sys::Call(SYS_prctl, PR_GET_NAME, sys::Word(now));
   if (memcmp(now, name, sizeof now) == 0) return;
   memcpy(name, now, sizeof now);
-  Put(ThreadRecord{process::NowNs(), static_cast<uint64_t>(owner.load()),
-                   std::string_view(now, strnlen(now, sizeof now))});
+  const std::string_view text(now, strnlen(now, sizeof now));
+  PutSized(ThreadRecord{clock::Now(), static_cast<uint64_t>(owner.load()), text},
+           MaxTextRecord(text.size()));
 }
 
 void Stream::DescribeInterval(uint64_t bytes) {
   // As with the thread's name: room first, because a fresh segment has neither.
   if (Reserve(2 * kMaxPlainRecord) == nullptr || interval_bytes == bytes) return;
-  Put(IntervalRecord{process::NowNs(), bytes});
+  PutSized(IntervalRecord{clock::Now(), bytes}, kMaxPlainRecord);
   interval_bytes = bytes;
+}
+
+void Stream::PutReading() {
+  if (!sandbox::MayReadClock()) return;
+  const clock::Reading now = clock::Read();
+  PutSized(ClockRecord{now.ticks, now.monotonic_ns, now.realtime_ns}, kMaxPlainRecord);
+}
+
+void Stream::PutDueReading() {
+  if (clock::ClaimReading()) PutReading();
 }
 
 namespace streams {

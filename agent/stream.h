@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "agent/clock.h"
 #include "agent/counters.h"
 #include "agent/text.h"
 #include "agent/unwind/workspace.h"
@@ -28,11 +29,16 @@ struct Stream {
   // Publishes them, with `next_codec` as the state after them.
   void Commit(size_t bytes);
 
-  // Appends one record of at most kMaxPlainRecord bytes. False: lost, counted.
+  // Appends one record of at most kMaxPlainRecord bytes, and a reading of the clocks when one is due. False: lost,
+  // counted.
   template <typename Record>
   bool Put(const Record& record) {
-    return PutSized(record, kMaxPlainRecord);
+    const bool written = PutSized(record, kMaxPlainRecord);
+    if (written && clock::IsReadingDue(codec.last_time)) [[unlikely]]
+      PutDueReading();
+    return written;
   }
+  // Appends one record of at most `most_bytes`, and nothing behind it. False: lost, counted.
   template <typename Record>
   bool PutSized(const Record& record, size_t most_bytes) {
     uint8_t* room = Reserve(most_bytes);
@@ -47,15 +53,18 @@ struct Stream {
   // Full mode: one more lock acquisition in the current segment. False: no segment, counted.
   bool CountAcquisition();
   // Adds one contended wait to this stream's lock table.
-  void SumWait(uint64_t lock, uint64_t caller, uint64_t wait_ns);
+  void SumWait(uint64_t lock, uint64_t caller, uint64_t wait_ticks);
+  // Appends a reading of the clocks, where they may be read.
+  void PutReading();
   // Writes who the thread is when that has changed since it was last written.
   void DescribeThread();
   // Adds to what the agent cost this thread; takes along the look-ups counted since.
-  void Bill(uint64_t ns);
+  void Bill(uint64_t ticks);
   // Writes with which mean the blocks that follow were sampled, when that has changed.
   void DescribeInterval(uint64_t interval_bytes);
 
   bool BeginSegment();
+  void PutDueReading();
   void Recover();
   // Makes the payload of the current segment present up to `bytes`. False, with the cause: it cannot be.
   bool MakePresent(size_t bytes, Loss* cause);

@@ -18,11 +18,11 @@ inline constexpr uint64_t kNever = uint64_t{1} << 63;
 struct alignas(64) ThreadState {
   uint64_t
       bytes_left;  // bytes until the next sampled allocation; 0 = every one, or not started
-  uint64_t locks_left;    // acquisitions until the next sampled one; 0 alike
-  uint64_t wait_left_ns;  // contended wait until the next one kept (sampled mode)
-  uint64_t random;        // generator state; 0 = not seeded
-  uintptr_t guard;        // the AgentScope in force, 0 if none
-  uint32_t quiet;         // the scope in force expects nested events: they are not losses
+  uint64_t locks_left;       // acquisitions until the next sampled one; 0 alike
+  uint64_t wait_left_ticks;  // contended wait until the next one kept (sampled mode)
+  uint64_t random;           // generator state; 0 = not seeded
+  uintptr_t guard;           // the AgentScope in force, 0 if none
+  uint32_t quiet;            // the scope in force expects nested events: they are not losses
   uint32_t gap_is_cut;  // bytes_left ends before the next sample: the draw was too long to wait for
   Stream* stream;       // this thread's writer; null until its first record
   uint64_t interval_bytes;  // mean of the draw that bytes_left came from; 0: every allocation

@@ -73,6 +73,7 @@ class Indexer {
     }
     index_.empty_segments = index_.claimed_segments - present_segments_;
     CheckLength();
+    index_.clock = ClockMap(file_.header(), readings_);
     CollectStreams();
     return std::move(index_);
   }
@@ -137,9 +138,10 @@ class Indexer {
     std::optional<Record> record = decoder.Next();
     while (record) {
       if (const std::optional<uint64_t> time = TimeOf(*record); time && !has_time) {
-        segment->first_time_ns = *time;
+        segment->first_time_ns = *time;  // in ticks, until Run is done
         has_time = true;
       }
+      if (const auto* reading = std::get_if<ClockRecord>(&*record)) readings_.push_back(*reading);
       const size_t begin = decoder.offset();
       std::optional<Record> next = decoder.Next();
       handle_({*segment, *record, decoder.offset() - begin});
@@ -171,7 +173,10 @@ class Indexer {
 
   void CollectStreams() {
     std::map<uint32_t, std::vector<Segment>> by_stream;
-    for (const Segment& segment : segments_) by_stream[segment.stream].push_back(segment);
+    for (Segment& segment : segments_) {
+      segment.first_time_ns = index_.clock.NsAt(segment.first_time_ns);
+      by_stream[segment.stream].push_back(segment);
+    }
     index_.event_segments = segments_.size();
     for (auto& [number, segments] : by_stream) {
       std::stable_sort(segments.begin(), segments.end(),
@@ -210,6 +215,7 @@ class Indexer {
   SegmentIndex index_;
   std::vector<Segment> segments_;
   std::map<uint32_t, std::vector<uint32_t>> skipped_;  // sequence numbers by stream
+  std::vector<ClockRecord> readings_;
   uint64_t present_segments_ = 0;
 };
 
@@ -220,12 +226,14 @@ SegmentIndex IndexSegments(const DumpFile& file, RecordHandler handle, DamageHan
   return Indexer(file, handle, damaged).Run(progress);
 }
 
-std::vector<LockTableEntry> ReadLockTable(const DumpFile& file, const Segment& segment) {
+std::vector<LockTableEntry> ReadLockTable(const DumpFile& file, const ClockMap& clock,
+                                          const Segment& segment) {
   std::vector<LockTableEntry> slots(kLockTableSlots);
   const std::span<uint8_t> bytes(reinterpret_cast<uint8_t*>(slots.data()),
                                  slots.size() * sizeof(LockTableEntry));
   slots.resize(file.ReadAt(segment.offset + sizeof(SegmentHeader), bytes) / sizeof(LockTableEntry));
   std::erase_if(slots, [](const LockTableEntry& slot) { return slot.lock == 0; });
+  for (LockTableEntry& slot : slots) slot.wait_ns = clock.SumNs(slot.wait_ns);
   return slots;
 }
 
@@ -234,6 +242,7 @@ bool StreamCursor::Next(Record* record) {
     if (decoder_) {
       if (std::optional<Record> next = decoder_->Next()) {
         *record = *next;
+        clock_->Convert(record, &clock_piece_);
         return true;
       }
       decoder_.reset();

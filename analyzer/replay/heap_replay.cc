@@ -24,7 +24,7 @@ void HeapReplay::OnInterval(StreamId stream, const IntervalRecord& record) {
 
 void HeapReplay::OnThin(const ThinRecord& record) {
   if (process_.facts.mode != Mode::kSample) return;
-  last_thinning_ = {record.time_ns, sampling::GridFloor(record.interval_bytes)};
+  last_thinning_ = {record.time, sampling::GridFloor(record.interval_bytes)};
   for (auto& [address, block] : live_) Thin(&block, last_thinning_.interval_bytes);
 }
 
@@ -44,13 +44,13 @@ void HeapReplay::OnThread(StreamId stream, const ThreadRecord& record) {
 }
 
 void HeapReplay::OnAlloc(StreamId stream, const AllocRecord& record) {
-  Begin(stream, record.api, record.time_ns, record.address, record.size, record.stack,
+  Begin(stream, record.api, record.time, record.address, record.size, record.stack,
         record.limit);
 }
 
 void HeapReplay::OnFree(StreamId stream, const FreeRecord& record) {
   profile_.stacks.Count(process_, process_.FindStack(record.stack));
-  const std::optional<Block> block = End(stream, record.address, record.time_ns);
+  const std::optional<Block> block = End(stream, record.address, record.time);
   if (!block) {
     ++profile_.unpaired_frees;
     return;
@@ -65,7 +65,7 @@ void HeapReplay::OnFree(StreamId stream, const FreeRecord& record) {
 
 void HeapReplay::OnRealloc(StreamId stream, const ReallocRecord& record) {
   if ((record.flags & kReallocEndsOld) == 0 || record.old_address == 0) return;
-  const std::optional<Block> block = End(stream, record.old_address, record.time_ns);
+  const std::optional<Block> block = End(stream, record.old_address, record.time);
   if (!block) {
     ++profile_.unpaired_reallocs;
     return;
@@ -76,7 +76,7 @@ void HeapReplay::OnRealloc(StreamId stream, const ReallocRecord& record) {
 
 void HeapReplay::OnReallocReturn(StreamId stream, const ReallocRecord& record) {
   if ((record.flags & kReallocBeginsNew) == 0 || record.new_address == 0) return;
-  Begin(stream, record.api, record.time_ns + record.duration_ns, record.new_address, record.size,
+  Begin(stream, record.api, record.time + record.duration, record.new_address, record.size,
         record.stack, record.limit);
 }
 
@@ -103,7 +103,7 @@ void HeapReplay::Begin(StreamId stream, HeapApi api, uint64_t time_ns, uint64_t 
   metrics.bytes.Add(static_cast<double>(size), block.WeightNow());
   AddLive(block);
   // Recorded by a clock that is ahead of that of the thinning, which found it.
-  if (last_thinning_.interval_bytes != 0 && time_ns <= last_thinning_.time_ns + kClockSkewNs)
+  if (last_thinning_.interval_bytes != 0 && time_ns <= last_thinning_.time + kClockSkewNs)
     Thin(&block, last_thinning_.interval_bytes);
   if (live_bytes_.value() > peak_bytes_) {
     peak_bytes_ = live_bytes_.value();

@@ -31,7 +31,7 @@
 
 namespace perfagent {
 
-// CLOCK_MONOTONIC is one counter, but CPUs read it apart: by tens of ns on sound hardware, by some us
+// The clock is one counter, but CPUs read it apart: by tens of ns on sound hardware, by some us
 // where a hypervisor moves virtual CPUs between unsynchronized ones. Ten times that, and still far
 // less than an address takes to come back when the free between was lost.
 inline constexpr uint64_t kClockSkewNs = 100'000;

@@ -30,14 +30,14 @@ void LockReplay::OnWait(const LockWaitRecord& record) {
   const auto [found, is_new] = waits_at_.try_emplace({id, stack}, lock.waits.size());
   if (is_new) lock.waits.push_back({.stack = stack});
   LockWaits& waits = lock.waits[found->second];
-  const double wait_ns = static_cast<double>(record.wait_ns);
+  const double wait_ns = static_cast<double>(record.wait);
   const Weight weight = Weight::OfAmount(wait_ns, process_.facts.wait_interval_ns);
   waits.waits.Add(1, weight);
   waits.wait_ns.Add(wait_ns, weight);
-  lock.longest_wait_ns = std::max(lock.longest_wait_ns, record.wait_ns);
-  const auto [first, is_first] = first_wait_ns_.try_emplace(id, record.time_ns);
-  if (is_first || record.time_ns < first->second) {
-    first->second = record.time_ns;
+  lock.longest_wait_ns = std::max(lock.longest_wait_ns, record.wait);
+  const auto [first, is_first] = first_wait_ns_.try_emplace(id, record.time);
+  if (is_first || record.time < first->second) {
+    first->second = record.time;
     lock.first_wait = stack;
   }
 }

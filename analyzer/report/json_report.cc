@@ -57,7 +57,7 @@ void WriteSettings(JsonWriter* json, const ProcessFacts& facts) {
   json->Key("interval_bytes").Integer(facts.interval_bytes);
   json->Key("interval_is_auto").Bool(facts.interval_is_auto);
   json->Key("budget_ppm").Integer(facts.budget_ppm);
-  json->Key("wait_interval_ns").Integer(facts.wait_interval_ns);
+  json->Key("wait_interval_ns").Integer(ThreeDigits(facts.wait_interval_ns));
   json->Key("acquire_interval").Integer(facts.acquire_interval);
   json->Key("max_frames").Integer(facts.max_frames);
   json->Key("max_size_bytes").Integer(facts.max_size_bytes);

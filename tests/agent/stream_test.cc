@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/dump_writer.h"
 #include "agent/modules.h"
@@ -38,8 +39,7 @@ void Write(uint64_t thread) {
   for (uint64_t i = 0; i < kBlocksEach; ++i) {
     Stream* stream = streams::Current();
     ASSERT_NE(stream, nullptr);
-    ASSERT_TRUE(
-        stream->Put(AllocRecord{HeapApi::kMalloc, process::NowNs(), thread << 32 | i, i, 0}));
+    ASSERT_TRUE(stream->Put(AllocRecord{HeapApi::kMalloc, clock::Now(), thread << 32 | i, i, 0}));
     if (i % 64 == 0) stream->SumWait(0x1000 + i % 7, thread, 5);
     stream->CountAcquisition();
   }

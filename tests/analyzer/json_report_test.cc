@@ -81,7 +81,7 @@ TEST(JsonReport, HostileNumbersMakeValidJson) {
   DumpBuilder dump;
   dump.header().mode = Mode::kSample;
   dump.header().interval_bytes = UINT64_MAX;
-  dump.header().wait_interval_ns = 1;
+  dump.header().wait_interval_ticks = 1;
   dump.header().acquire_interval = UINT64_MAX;
   StreamBuilder& stream = dump.AddStream();
   for (uint64_t i = 0; i < 20; ++i) {

@@ -69,7 +69,7 @@ TEST(LockReplay, WaitsThatNoTableHeldStillCount) {
 TEST(LockReplay, SampledWaitsAreScaledByTheirLength) {
   DumpBuilder dump;
   dump.header().mode = Mode::kSample;
-  dump.header().wait_interval_ns = 1000;
+  dump.header().wait_interval_ticks = 1000;
   dump.AddStream().Put(Wait(10, 100, 0x10, 0));
   const LockProfile locks = ProfileOf(dump).locks;
   const double p = 1 - std::exp(-0.1);
