@@ -31,7 +31,7 @@ double HeaderRate(const HeaderPage& header) {
   return IsPlausible(rate) ? rate : 1;
 }
 
-// Times and durations differ in kind only here: a duration is the way from one time to another.
+// A duration is the way from one time to another.
 uint64_t DurationNs(const ClockMap& clock, uint64_t begin_ticks, uint64_t duration,
                     uint64_t begin_ns, size_t hint) {
   return clock.NsAt(SaturatingAdd(begin_ticks, duration), &hint) - begin_ns;
@@ -94,9 +94,11 @@ void ClockMap::AddPieces(std::span<const Point> points) {
     pieces_.push_back({begin.ticks, length, begin.ns, static_cast<uint64_t>(rate)});
   }
   const Point& last = points.back();
-  const double scale = static_cast<double>(uint64_t{1} << kRateBits);
-  pieces_.push_back(
-      {last.ticks, kForEver - last.ticks, last.ns, static_cast<uint64_t>(last_rate_ * scale)});
+  pieces_.push_back({last.ticks, kForEver - last.ticks, last.ns, FixedRate(last_rate_)});
+}
+
+uint64_t ClockMap::FixedRate(double ns_per_tick) {
+  return static_cast<uint64_t>(ns_per_tick * static_cast<double>(uint64_t{1} << kRateBits));
 }
 
 size_t ClockMap::PieceOf(uint64_t ticks) const {
@@ -124,9 +126,7 @@ void ClockMap::Convert(Record* record, size_t* hint) const {
 }
 
 uint64_t ClockMap::SumNs(uint64_t ticks) const {
-  const double ns = static_cast<double>(ticks) * mean_rate_;
-  if (ns >= 0x1p64) return kForEver;
-  return mean_rate_ == 1 ? ticks : static_cast<uint64_t>(ns);
+  return Piece{0, kForEver, 0, FixedRate(mean_rate_)}.NsAt(ticks);
 }
 
 double ClockMap::TicksPerSecond() const { return 1e9 / mean_rate_; }

@@ -66,6 +66,7 @@ class ClockMap {
   };
 
   explicit ClockMap(double ns_per_tick);
+  static uint64_t FixedRate(double ns_per_tick);
   void AddPieces(std::span<const Point> points);
   // Of pieces that run about as fast as the header says: the last one's, and that of all together.
   void FindRates(std::span<const Point> points);
