@@ -53,6 +53,8 @@ $(BUILD)/agent/%.o: agent/%.cc
 	$(Q)$(CXX) $(AGENT_CXXFLAGS) $(DEP) -c $< -o $@
 
 $(BUILD)/agent/real.o: AGENT_CXXFLAGS += -fno-optimize-sibling-calls
+# Hooks are as short as they can be; everything else can be walked by frame pointers, too.
+$(BUILD)/agent/%_hooks.o: AGENT_CXXFLAGS += -fomit-frame-pointer
 
 $(BUILD)/libperfagent.so: $(AGENT_OBJ) agent/exports.map
 	$(Q)$(CXX) $(AGENT_OBJ) $(AGENT_LDFLAGS) -o $@

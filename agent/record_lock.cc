@@ -9,6 +9,7 @@
 #include "agent/modules.h"
 #include "agent/process.h"
 #include "agent/sampler.h"
+#include "agent/wait_table.h"
 
 namespace perfagent::lock {
 
@@ -30,9 +31,11 @@ bool WasWait(int result) { return result == 0 || result == EOWNERDEAD || result 
 
 }  // namespace
 
-Wait BeginWait() {
+Wait BeginWait(const void* lock) {
   AgentScope scope;
   if (!scope || !lifecycle::Enter() || !config.locks) return {0, 0};
+  // Before the stack is walked: whoever releases the lock meanwhile is to see it.
+  wait_table::Publish(lock);
   uint64_t stack = 0;
   if (lifecycle::FullMode() && !lifecycle::Paused()) {
     if (Stream* stream = streams::Current())
@@ -42,14 +45,16 @@ Wait BeginWait() {
 }
 
 void EndWait(LockApi api, const void* lock, uint64_t caller, const Wait& wait, int result) {
+  if (wait.begin_ns == 0) return;
+  const uint64_t wait_ns = process::NowNs() - wait.begin_ns;
+  wait_table::Clear(lock);
   AgentScope scope;
   if (!scope) return lifecycle::Refused();
-  if (wait.begin_ns == 0 || !WasWait(result) || !lifecycle::Enter() || lifecycle::Paused()) return;
-  const uint64_t wait_ns = process::NowNs() - wait.begin_ns;
+  if (!WasWait(result) || !lifecycle::Enter() || lifecycle::Paused()) return;
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
   const auto address = reinterpret_cast<uint64_t>(lock);
-  stream->SumWait(address, caller, wait_ns);
+  stream->SumWait(api, address, caller, wait_ns);
   uint64_t stack = wait.stack;
   if (!lifecycle::FullMode()) {
     if (!ChargeWait(wait_ns)) return;
@@ -58,6 +63,22 @@ void EndWait(LockApi api, const void* lock, uint64_t caller, const Wait& wait, i
   modules::Note(stream, address);
   stream->Put(
       LockWaitRecord{api, static_cast<uint64_t>(result), wait.begin_ns, wait_ns, address, stack});
+}
+
+bool IsAwaited(const void* lock) {
+  AgentScope scope;
+  if (!scope || !lifecycle::Enter() || lifecycle::Paused()) return false;
+  return wait_table::IsWaitedFor(lock);
+}
+
+void RecordRelease(LockApi api, const void* lock, uint64_t caller) {
+  AgentScope scope;
+  if (!scope) return lifecycle::Refused();
+  if (!lifecycle::Enter()) return;
+  Stream* stream = streams::Current();
+  if (stream == nullptr) return;
+  const auto address = reinterpret_cast<uint64_t>(lock);
+  stream->SumRelease(api, address, caller);
 }
 
 void RecordAcquisition(LockApi api, const void* lock) {
@@ -72,7 +93,7 @@ void RecordAcquisition(LockApi api, const void* lock) {
     stream->CountAcquisition();
     return;
   }
-  t.locks_left = sampler::DrawGap(&t.random, process::kAcquireInterval);
+  t.locks_left = static_cast<int64_t>(sampler::DrawGap(&t.random, process::kAcquireInterval));
   const uint64_t now = process::NowNs();
   const uint64_t stack = call_stack::Take(stream, whole_walk::Capture());
   const auto address = reinterpret_cast<uint64_t>(lock);
