@@ -25,7 +25,7 @@ void ExpectEmpty() {
 }
 
 TEST(WaitTable, ALockIsWaitedForUntilTheLastOneStops) {
-  pthread_mutex_t mutex;
+  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
   EXPECT_FALSE(wait_table::MayBeWaitedFor(&mutex));
   for (int i = 0; i < 3; ++i) wait_table::Publish(&mutex);
   for (int i = 0; i < 3; ++i) {
@@ -39,7 +39,7 @@ TEST(WaitTable, ALockIsWaitedForUntilTheLastOneStops) {
 }
 
 TEST(WaitTable, NeighboursDoNotShareACount) {
-  pthread_mutex_t mutexes[3];
+  pthread_mutex_t mutexes[3] = {};
   wait_table::Publish(&mutexes[1]);
   EXPECT_FALSE(wait_table::MayBeWaitedFor(&mutexes[0]));
   EXPECT_TRUE(wait_table::MayBeWaitedFor(&mutexes[1]));
@@ -99,7 +99,7 @@ TEST(WaitTable, WhenFullLocksAreMissedAndNothingLeaks) {
 
 // A wait that a handler's longjmp left is never cleared; one that began in another process is cleared once too often.
 TEST(WaitTable, CountsDoNotGoBelowZero) {
-  pthread_mutex_t mutex;
+  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
   wait_table::Clear(&mutex);
   ExpectEmpty();
   wait_table::Publish(&mutex);
@@ -128,7 +128,7 @@ TEST(WaitTable, ThreadsSeeTheirOwnWaitsAndLeaveNothing) {
 
 TEST(WaitTable, NobodyWaitsInAForkedChild) {
   ASSERT_TRUE(wait_table::Start());
-  pthread_mutex_t mutex;
+  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
   wait_table::Publish(&mutex);
   const pid_t child = fork();
   if (child == 0) {
