@@ -26,11 +26,10 @@ std::vector<Way> FastWays(const std::vector<Way>& ways, const std::string& funct
                           const std::string& tries) {
   std::vector<Way> fast;
   for (const Way& way : ways) {
-    const bool tried =
-        !tries.empty() && way.back().mnemonic == "ret" &&
-        std::any_of(way.begin(), way.end(), [&](const Instruction& i) {
-          return IsCall(i) && IsReal(i.symbol, tries);
-        });
+    const bool tried = !tries.empty() && way.back().mnemonic == "ret" &&
+                       std::any_of(way.begin(), way.end(), [&](const Instruction& i) {
+                         return IsCall(i) && IsReal(i.symbol, tries);
+                       });
     if (tried || IsReal(way.back().symbol, function)) fast.push_back(way);
   }
   return fast;
@@ -76,8 +75,8 @@ std::map<std::string, uint64_t> Exports() {
 }
 
 const Disassembly& Library() {
-  static const Disassembly code = ParseDisassembly(
-      RunProcess({"objdump", "-d", "--no-show-raw-insn", AgentLibrary()}).out);
+  static const Disassembly code =
+      ParseDisassembly(RunProcess({"objdump", "-d", "--no-show-raw-insn", AgentLibrary()}).out);
   return code;
 }
 
@@ -117,9 +116,8 @@ TEST_P(FastPath, IsShortAndCallsNothingElse) {
 INSTANTIATE_TEST_SUITE_P(
     Hooks, FastPath,
     testing::Values(Hook{"malloc", 4, 8}, Hook{"free", 4, 8}, Hook{"calloc", 5, 12},
-                    Hook{"realloc", 7, 15}, Hook{"memalign", 4, 12},
-                    Hook{"aligned_alloc", 4, 12}, Hook{"posix_memalign", 4, 12},
-                    Hook{"valloc", 4, 12}, Hook{"pvalloc", 4, 12},
+                    Hook{"realloc", 7, 15}, Hook{"memalign", 4, 12}, Hook{"aligned_alloc", 4, 12},
+                    Hook{"posix_memalign", 4, 12}, Hook{"valloc", 4, 12}, Hook{"pvalloc", 4, 12},
                     Hook{"pthread_mutex_lock", 5, 16, "pthread_mutex_trylock"},
                     Hook{"pthread_mutex_unlock", 4, 16},
                     Hook{"pthread_rwlock_rdlock", 5, 16, "pthread_rwlock_tryrdlock"},

@@ -3,9 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cmath>
-#include <sstream>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "tests/support/behaviour.h"
@@ -36,6 +35,9 @@ double ReleasedBy(const nlohmann::json& lock, const std::string& function) {
   return released;
 }
 
+// Kinds of hot_lock.
+bool IsMutex(const std::string& kind) { return kind == "mutex" || kind == "recursive"; }
+
 // Kind of hot_lock, and mode.
 class HotLock : public testing::TestWithParam<std::tuple<std::string, std::string>> {};
 
@@ -47,7 +49,7 @@ TEST_P(HotLock, WaitsAndAwaitedReleasesAreTheProgramsOwn) {
   const nlohmann::json report = Report(recording.dump());
   EXPECT_EQ(report.at("loss").at("total"), 0) << report.at("loss").dump();
   const nlohmann::json& lock = OnlyLock(report);
-  EXPECT_EQ(lock.at("kind"), kind == "mutex" ? "mutex" : "rwlock");
+  EXPECT_EQ(lock.at("kind"), IsMutex(kind) ? "mutex" : "rwlock");
   EXPECT_EQ(Exactly(lock.at("contended")), truth.Number("contended"));
   // Each reported wait lies within the program's outer clocks, and holds the time in which it was asleep for certain.
   const double wait_ns = Exactly(lock.at("wait_ns"));
@@ -67,7 +69,7 @@ TEST_P(HotLock, ReadersAndWritersAreApart) {
   const nlohmann::json& lock = OnlyLock(report);
   ASSERT_EQ(lock.at("callers").size(), 1u) << "the holder never waits";
   const std::string api = lock.at("callers").at(0).at("api");
-  if (kind == "mutex") {
+  if (IsMutex(kind)) {
     EXPECT_TRUE(lock.at("readers").is_null());
     EXPECT_TRUE(lock.at("writers").is_null());
     EXPECT_EQ(api, "pthread_mutex_lock");
@@ -80,12 +82,11 @@ TEST_P(HotLock, ReadersAndWritersAreApart) {
   EXPECT_EQ(api, they_read ? "pthread_rwlock_rdlock" : "pthread_rwlock_wrlock");
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, HotLock,
-                         testing::Combine(testing::Values("mutex", "readers", "writers"),
-                                          testing::Values("full", "sample")),
-                         [](const auto& info) {
-                           return std::get<0>(info.param) + "_" + std::get<1>(info.param);
-                         });
+INSTANTIATE_TEST_SUITE_P(
+    Kinds, HotLock,
+    testing::Combine(testing::Values("mutex", "recursive", "readers", "writers"),
+                     testing::Values("full", "sample")),
+    [](const auto& info) { return std::get<0>(info.param) + "_" + std::get<1>(info.param); });
 
 // Wait by wait, the middle one of 25: a thread may be kept from running between the program's clock and the agent's.
 TEST(HotLockInFullMode, AWaitIsWithinAThousandthOfTheProgramsOwn) {
@@ -158,8 +159,8 @@ TEST(RwlockInSampledMode, AcquisitionsAreEstimated) {
 // The lock is gone while its last owner may still be inside unlock.
 TEST(Rwlocks, AreNotTouchedOnceTheNextOwnerMayHaveThem) {
   for (const char* mode : {"full", "sample"}) {
-    const Recording recording = RecordLikeBare({TestProgram("unmapped_mutex"), "rwlock"},
-                                               {.settings = {{"MODE", mode}}});
+    const Recording recording =
+        RecordLikeBare({TestProgram("unmapped_mutex"), "rwlock"}, {.settings = {{"MODE", mode}}});
     const nlohmann::json report = Report(recording.dump());
     EXPECT_GT(ContendedWaits(report), 0) << "there was somebody to hand it over to";
     double released = 0;

@@ -214,7 +214,8 @@ static void CallRwlock() {
   };
   // Free; read; written, by the caller.
   using Hold = int (*)(pthread_rwlock_t*);
-  for (const Hold hold : {Hold(nullptr), Hold(pthread_rwlock_rdlock), Hold(pthread_rwlock_wrlock)}) {
+  for (const Hold hold :
+       {Hold(nullptr), Hold(pthread_rwlock_rdlock), Hold(pthread_rwlock_wrlock)}) {
     const auto call = [&](const char* name, const auto& function) {
       if (hold != nullptr) hold(&lock);
       const int result = Number(name, function);
@@ -228,10 +229,8 @@ static void CallRwlock() {
     call("pthread_rwlock_tryrdlock", [&] { return pthread_rwlock_tryrdlock(&lock); });
     call("pthread_rwlock_trywrlock", [&] { return pthread_rwlock_trywrlock(&lock); });
     for (const timespec* until : {&past, &never}) {
-      call("pthread_rwlock_timedrdlock",
-           [&] { return pthread_rwlock_timedrdlock(&lock, until); });
-      call("pthread_rwlock_timedwrlock",
-           [&] { return pthread_rwlock_timedwrlock(&lock, until); });
+      call("pthread_rwlock_timedrdlock", [&] { return pthread_rwlock_timedrdlock(&lock, until); });
+      call("pthread_rwlock_timedwrlock", [&] { return pthread_rwlock_timedwrlock(&lock, until); });
       for (const clockid_t clock : {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_THREAD_CPUTIME_ID}) {
         call("pthread_rwlock_clockrdlock",
              [&] { return pthread_rwlock_clockrdlock(&lock, clock, until); });

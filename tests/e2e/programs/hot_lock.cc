@@ -1,8 +1,9 @@
 // hot_lock KIND [WAITERS [ROUNDS [HOLD_US]]]: a lock that is provably waited for, and how long.
 //
-//   mutex    the holder and the waiters lock it
-//   readers  the holder writes, the waiters read; they leave it together
-//   writers  the holder reads, the waiters write
+//   mutex      the holder and the waiters lock it
+//   recursive  the same, the holder twice
+//   readers    the holder writes, the waiters read; they leave it together
+//   writers    the holder reads, the waiters write
 //
 // In each round the holder takes the lock, sees every waiter asleep in futex on it (/proc/self/task/TID/syscall), keeps it
 // for HOLD_US more, and releases it. So every call of a waiter waits, and none of the holder's does.
@@ -72,14 +73,17 @@ struct Kind {
   Function* wait;
   Function* unlock;
   bool is_shared_by_waiters;
+  bool is_recursive;
 };
 static const Kind kKinds[] = {
     {"mutex", OfAnyLock(pthread_mutex_lock), OfAnyLock(pthread_mutex_lock),
-     OfAnyLock(pthread_mutex_unlock), false},
+     OfAnyLock(pthread_mutex_unlock), false, false},
+    {"recursive", OfAnyLock(pthread_mutex_lock), OfAnyLock(pthread_mutex_lock),
+     OfAnyLock(pthread_mutex_unlock), false, true},
     {"readers", OfAnyLock(pthread_rwlock_wrlock), OfAnyLock(pthread_rwlock_rdlock),
-     OfAnyLock(pthread_rwlock_unlock), true},
+     OfAnyLock(pthread_rwlock_unlock), true, false},
     {"writers", OfAnyLock(pthread_rwlock_rdlock), OfAnyLock(pthread_rwlock_wrlock),
-     OfAnyLock(pthread_rwlock_unlock), false},
+     OfAnyLock(pthread_rwlock_unlock), false, false},
 };
 static const Kind* kind = kKinds;
 
@@ -89,6 +93,10 @@ NAMED void WaitForLock() {
   EndOfFrame();
 }
 NAMED void ReleaseByWaiter() {
+  if (kind->unlock(&hot_lock) != 0) std::abort();
+  EndOfFrame();
+}
+NAMED void LeaveInnerLevel() {
   if (kind->unlock(&hot_lock) != 0) std::abort();
   EndOfFrame();
 }
@@ -117,7 +125,9 @@ static void Wait(Waiter* waiter, size_t rounds) {
 }
 
 static uint64_t Hold(const std::vector<Waiter>& waiters, size_t hold_us) {
-  if (kind->hold(&hot_lock) != 0) std::abort();
+  for (int levels = kind->is_recursive ? 2 : 1; levels > 0; --levels) {
+    if (kind->hold(&hot_lock) != 0) std::abort();
+  }
   ++round_number;
   for (const Waiter& waiter : waiters) {
     while (!SleepsOnTheLock(waiter.tid)) Nap(20);
@@ -125,6 +135,7 @@ static uint64_t Hold(const std::vector<Waiter>& waiters, size_t hold_us) {
   const uint64_t before = NowNs();
   Nap(hold_us);
   const uint64_t held = NowNs() - before;
+  if (kind->is_recursive) LeaveInnerLevel();
   ReleaseByHolder();
   return held;
 }
@@ -133,7 +144,14 @@ int main(int argc, char** argv) {
   for (const Kind& known : kKinds) {
     if (argc > 1 && std::strcmp(argv[1], known.name) == 0) kind = &known;
   }
-  if (kind != kKinds) pthread_rwlock_init(&hot_lock.rwlock, nullptr);
+  if (kind->is_recursive) {
+    pthread_mutexattr_t attributes;
+    pthread_mutexattr_init(&attributes);
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutex_init(&hot_lock.mutex, &attributes);
+  } else if (kind != kKinds) {
+    pthread_rwlock_init(&hot_lock.rwlock, nullptr);
+  }
   std::vector<Waiter> waiters(Argument(argc, argv, 2, 3));
   const size_t rounds = Argument(argc, argv, 3, 40);
   const size_t hold_us = Argument(argc, argv, 4, 1000);

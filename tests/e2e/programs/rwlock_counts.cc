@@ -119,10 +119,8 @@ int main(int argc, char** argv) {
     const char* name;
     void (*run)();
   } kCases[] = {
-      {"written", Written},
-      {"read", Read},
-      {"refused_try", RefusedTry},
-      {"refused_at_once", RefusedAtOnce},
+      {"written", Written},          {"read", Read},
+      {"refused_try", RefusedTry},   {"refused_at_once", RefusedAtOnce},
       {"shared_mutex", SharedMutex},
   };
   pthread_t sleeper;  // so that the program never has one thread alone

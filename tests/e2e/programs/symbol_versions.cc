@@ -35,7 +35,7 @@ VERSION(Timed, timedlock_new, "pthread_mutex_timedlock@GLIBC_2.34");
 VERSION(Clocked, clocklock_old, "pthread_mutex_clocklock@GLIBC_2.30");
 VERSION(Clocked, clocklock_new, "pthread_mutex_clocklock@GLIBC_2.34");
 
-#define BOTH_VERSIONS(type, local, name)                \
+#define BOTH_VERSIONS(type, local, name)                             \
   VERSION(type, local##_old, "pthread_rwlock_" name "@GLIBC_2.2.5"); \
   VERSION(type, local##_new, "pthread_rwlock_" name "@GLIBC_2.34")
 BOTH_VERSIONS(PlainRw, rdlock, "rdlock");
@@ -120,8 +120,7 @@ int main(int argc, char**) {
     for (TimedRw* take : {timedrdlock_old, timedrdlock_new, timedwrlock_old, timedwrlock_new}) {
       WaitInVain([=] { return take(&kept_rwlock, &kPast); });
     }
-    for (ClockedRw* take :
-         {clockrdlock_old, clockrdlock_new, clockwrlock_old, clockwrlock_new}) {
+    for (ClockedRw* take : {clockrdlock_old, clockrdlock_new, clockwrlock_old, clockwrlock_new}) {
       WaitInVain([=] { return take(&kept_rwlock, CLOCK_MONOTONIC, &kPast); });
     }
   }
