@@ -53,6 +53,8 @@ $(BUILD)/agent/%.o: agent/%.cc
 	$(Q)$(CXX) $(AGENT_CXXFLAGS) $(DEP) -c $< -o $@
 
 $(BUILD)/agent/real.o: AGENT_CXXFLAGS += -fno-optimize-sibling-calls
+# Hooks are as short as they can be; everything else can be walked by frame pointers, too.
+$(BUILD)/agent/%_hooks.o: AGENT_CXXFLAGS += -fomit-frame-pointer
 
 $(BUILD)/libperfagent.so: $(AGENT_OBJ) agent/exports.map
 	$(Q)$(CXX) $(AGENT_OBJ) $(AGENT_LDFLAGS) -o $@
@@ -107,7 +109,7 @@ GTEST := -lgtest -lgtest_main -pthread
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 TSAN := -fsanitize=thread
 AGENT_PART_SRC := agent/clock.cc agent/config.cc agent/live_filter.cc agent/live_set.cc agent/sandbox.cc agent/say.cc agent/stack_table.cc \
-  $(wildcard agent/unwind/*.cc)
+  agent/wait_table.cc $(wildcard agent/unwind/*.cc)
 
 # $(call object_rule,directory,flags): sources of any room to $(BUILD)/directory.
 define object_rule
@@ -127,10 +129,11 @@ INCLUDE_TEST_SRC := $(wildcard tests/include/*_test.cc)
 AGENT_RACE_ONLY_SRC := tests/agent/stream_test.cc
 AGENT_TEST_SRC := $(filter-out $(AGENT_RACE_ONLY_SRC),$(wildcard tests/agent/*_test.cc)) $(AGENT_PART_SRC)
 AGENT_RACE_TEST_SRC := tests/agent/sampler_test.cc tests/agent/live_set_test.cc tests/agent/stack_table_test.cc \
+  tests/agent/wait_table_test.cc \
   $(AGENT_RACE_ONLY_SRC) $(AGENT_PART_SRC) agent/agent_scope.cc agent/counters.cc agent/dump_writer.cc agent/process.cc agent/stream.cc
 ANALYZER_TEST_SRC := $(wildcard tests/analyzer/*_test.cc) \
   $(addprefix tests/support/,dump_builder.cc analyze.cc process.cc report.cc)
-E2E_TEST_SRC := $(wildcard tests/e2e/*_test.cc) $(addprefix tests/support/,process.cc report.cc behaviour.cc heaptrack.cc)
+E2E_TEST_SRC := $(wildcard tests/e2e/*_test.cc) $(addprefix tests/support/,process.cc report.cc behaviour.cc heaptrack.cc disassembly.cc)
 
 $(BUILD)/tests/include_test: $(call objects,asan,$(INCLUDE_TEST_SRC))
 	@mkdir -p $(@D)

@@ -26,6 +26,7 @@
 #include "agent/text.h"
 #include "agent/unseen.h"
 #include "agent/unwind/rule_table.h"
+#include "agent/wait_table.h"
 
 namespace perfagent {
 
@@ -55,21 +56,22 @@ void Keep(T value, std::atomic<T>* seen) {
 // Countdowns of a thread that has nothing to record.
 void Rest(ThreadState* t) {
   t->bytes_left = kNever;
-  t->locks_left = kNever;
+  t->locks_left = kNoLocks;
 }
 
-// A thread's first countdowns. In full mode they stay 0, so that every call takes the slow path; `random` then only says
-// that the thread was seen.
+// A thread's first countdowns. In full mode they have ended for good, so that every call takes the slow path; `random` then
+// only says that the thread was seen.
 void Seed(ThreadState* t) {
   const uint64_t number = threads_seeded.fetch_add(1);
   t->random = sampler::Scramble(process::Current().seed ^ sampler::Scramble(number)) | 1;
+  t->locks_left = kEveryLock;
   if (!FullMode()) {
     sampler::DrawCountdown(t, budget::Interval());
-    t->locks_left = sampler::DrawGap(&t->random, process::kAcquireInterval);
+    t->locks_left = static_cast<int64_t>(sampler::DrawGap(&t->random, process::kAcquireInterval));
     t->wait_left_ticks = sampler::DrawGap(&t->random, clock::TicksOf(process::kWaitIntervalNs));
   }
   if (!config.heap) t->bytes_left = kNever;
-  if (!config.locks) t->locks_left = kNever;
+  if (!config.locks) t->locks_left = kNoLocks;
 }
 
 bool WantedHere() {
@@ -79,7 +81,7 @@ bool WantedHere() {
 }
 
 bool MapTables() {
-  if (!modules::Start() || !rule_table::Start()) return false;
+  if (!modules::Start() || !rule_table::Start() || !wait_table::Start()) return false;
   if (!stack_table::Start(FullMode() ? kLog2StacksFull : kLog2StacksSampled)) return false;
   return FullMode() || live_set::Start();
 }

@@ -2,14 +2,14 @@
 
 #include <cerrno>
 
-#include "agent/agent_scope.h"
 #include "agent/call_stack.h"
 #include "agent/clock.h"
 #include "agent/config.h"
-#include "agent/lifecycle.h"
 #include "agent/modules.h"
 #include "agent/process.h"
 #include "agent/sampler.h"
+#include "agent/slow_path.h"
+#include "agent/wait_table.h"
 
 namespace perfagent::lock {
 
@@ -29,11 +29,21 @@ bool ChargeWait(uint64_t wait_ticks) {
 // EDEADLK, EINVAL and the like come back at once: nobody was waited for.
 bool WasWait(int result) { return result == 0 || result == EOWNERDEAD || result == ETIMEDOUT; }
 
+// Full mode: a tenth of what reading the clock takes.
+void CountAcquisition() {
+  AgentScope scope;
+  if (!scope) return lifecycle::Refused();
+  if (!lifecycle::Enter() || lifecycle::Paused() || thread_state.SpendLock()) return;
+  if (Stream* stream = streams::Current()) stream->CountAcquisition();
+}
+
 }  // namespace
 
-Wait BeginWait() {
-  AgentScope scope;
-  if (!scope || !lifecycle::Enter() || !config.locks) return {0, 0};
+Wait BeginWait(const void* lock) {
+  SlowPath path;
+  if (!path || !config.locks) return {0, 0};
+  // Before the stack is walked: whoever releases the lock meanwhile is to see it.
+  wait_table::Publish(lock);
   uint64_t stack = 0;
   if (lifecycle::FullMode() && !lifecycle::Paused()) {
     if (Stream* stream = streams::Current())
@@ -43,14 +53,16 @@ Wait BeginWait() {
 }
 
 void EndWait(LockApi api, const void* lock, uint64_t caller, const Wait& wait, int result) {
-  AgentScope scope;
-  if (!scope) return lifecycle::Refused();
-  if (wait.begin == 0 || !WasWait(result) || !lifecycle::Enter() || lifecycle::Paused()) return;
+  if (wait.begin == 0) return;
   const uint64_t wait_ticks = clock::Since(wait.begin);
+  wait_table::Clear(lock);
+  SlowPath path;
+  if (!path) return path.Refuse();
+  if (!WasWait(result) || lifecycle::Paused()) return;
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
   const auto address = reinterpret_cast<uint64_t>(lock);
-  stream->SumWait(address, caller, wait_ticks);
+  stream->SumWait(api, address, caller, wait_ticks);
   uint64_t stack = wait.stack;
   if (!lifecycle::FullMode()) {
     if (!ChargeWait(wait_ticks)) return;
@@ -61,24 +73,33 @@ void EndWait(LockApi api, const void* lock, uint64_t caller, const Wait& wait, i
       LockWaitRecord{api, static_cast<uint64_t>(result), wait.begin, wait_ticks, address, stack});
 }
 
-void RecordAcquisition(LockApi api, const void* lock) {
-  AgentScope scope;
-  if (!scope) return lifecycle::Refused();
-  if (!lifecycle::Enter() || lifecycle::Paused()) return;
-  ThreadState& t = thread_state;
-  if (t.SpendLock()) return;  // the thread's first call: its countdown was only now drawn
+bool IsAwaited(const void* lock) {
+  SlowPath path;
+  return path && !lifecycle::Paused() && wait_table::IsWaitedFor(lock);
+}
+
+void RecordRelease(LockApi api, const void* lock, uint64_t caller) {
+  SlowPath path;
+  if (!path) return path.Refuse();
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
-  if (lifecycle::FullMode()) {
-    stream->CountAcquisition();
-    return;
-  }
-  t.locks_left = sampler::DrawGap(&t.random, process::kAcquireInterval);
-  const uint64_t now = clock::Now();
+  stream->SumRelease(api, reinterpret_cast<uint64_t>(lock), caller);
+}
+
+void RecordAcquisition(LockApi api, const void* lock) {
+  if (lifecycle::FullMode()) return CountAcquisition();
+  SlowPath path;
+  if (!path) return path.Refuse();
+  ThreadState& t = thread_state;
+  // On the thread's first call its countdown was only now drawn.
+  if (lifecycle::Paused() || t.SpendLock()) return;
+  Stream* stream = streams::Current();
+  if (stream == nullptr) return;
+  t.locks_left = static_cast<int64_t>(sampler::DrawGap(&t.random, process::kAcquireInterval));
   const uint64_t stack = call_stack::Take(stream, whole_walk::Capture());
   const auto address = reinterpret_cast<uint64_t>(lock);
   modules::Note(stream, address);
-  stream->Put(LockAcquireRecord{api, now, address, stack});
+  stream->Put(LockAcquireRecord{api, path.begin(), address, stack});
 }
 
 }  // namespace perfagent::lock

@@ -37,6 +37,11 @@ uint32_t PresentStep() {
   return config.mode == RunMode::kFull ? static_cast<uint32_t>(kSegmentPayload) : kPresentStep;
 }
 
+// A number that this thread alone changes, and others read.
+void AddTo(std::atomic<uint64_t>* number, uint64_t more) {
+  number->store(number->load(std::memory_order_relaxed) + more, std::memory_order_release);
+}
+
 void Seal(SegmentHeader* segment) {
   segment->checksum = XXH3_64bits(PayloadOf(segment), segment->committed.load());
   segment->sealed.store(1, std::memory_order_release);
@@ -182,8 +187,7 @@ void Stream::Commit(size_t bytes) {
 
 bool Stream::CountAcquisition() {
   if (segment == nullptr && !BeginSegment()) return false;
-  segment->acquisitions.store(segment->acquisitions.load(std::memory_order_relaxed) + 1,
-                              std::memory_order_relaxed);
+  AddTo(&segment->acquisitions, 1);
   return true;
 }
 
@@ -197,13 +201,16 @@ void Stream::Bill(uint64_t ticks) {
   lookups = 0;
 }
 
-LockTableSlot* Stream::SlotFor(uint64_t lock, uint64_t caller) {
+LockTableSlot* Stream::SlotFor(LockApi api, uint64_t lock, uint64_t caller) {
   // Three quarters full, a fresh table: the reader adds up what several tables say of one lock.
   constexpr uint32_t kMostUsed = kLockTableSlots / 4 * 3;
   if (lock_table == nullptr || lock_slots_used >= kMostUsed) {
     Loss cause;  // whichever: it is the table that is missing
     SegmentHeader* fresh = ClaimFor(SegmentKind::kLockTable, &cause);
-    if (fresh == nullptr) return nullptr;
+    if (fresh == nullptr) {
+      counters::Add(Loss::kLockTableFull);
+      return nullptr;
+    }
     fresh->magic.store(kSegmentMagic, std::memory_order_release);
     lock_table = fresh;
     lock_slots_used = 0;
@@ -213,9 +220,10 @@ LockTableSlot* Stream::SlotFor(uint64_t lock, uint64_t caller) {
   while (true) {
     LockTableSlot& slot = slots[at++ % kLockTableSlots];
     const uint64_t found = slot.lock.load(std::memory_order_relaxed);
-    if (found == lock && slot.caller == caller) return &slot;
+    if (found == lock && slot.caller == caller && slot.api == api) return &slot;
     if (found == 0) {
       slot.caller = caller;
+      slot.api = api;
       slot.lock.store(lock, std::memory_order_release);
       ++lock_slots_used;
       return &slot;
@@ -223,16 +231,15 @@ LockTableSlot* Stream::SlotFor(uint64_t lock, uint64_t caller) {
   }
 }
 
-void Stream::SumWait(uint64_t lock, uint64_t caller, uint64_t wait_ticks) {
-  LockTableSlot* slot = SlotFor(lock, caller);
-  if (slot == nullptr) {
-    counters::Add(Loss::kLockTableFull);
-    return;
-  }
-  slot->wait_ticks.store(slot->wait_ticks.load(std::memory_order_relaxed) + wait_ticks,
-                         std::memory_order_relaxed);
-  slot->contended.store(slot->contended.load(std::memory_order_relaxed) + 1,
-                        std::memory_order_release);
+void Stream::SumWait(LockApi api, uint64_t lock, uint64_t caller, uint64_t wait_ticks) {
+  LockTableSlot* slot = SlotFor(api, lock, caller);
+  if (slot == nullptr) return;
+  AddTo(&slot->wait_ticks, wait_ticks);
+  AddTo(&slot->contended, 1);
+}
+
+void Stream::SumRelease(LockApi api, uint64_t lock, uint64_t caller) {
+  if (LockTableSlot* slot = SlotFor(api, lock, caller)) AddTo(&slot->released, 1);
 }
 
 void Stream::DescribeThread() {

@@ -52,8 +52,9 @@ struct Stream {
 
   // Full mode: one more lock acquisition in the current segment. False: no segment, counted.
   bool CountAcquisition();
-  // Adds one contended wait to this stream's lock table.
-  void SumWait(uint64_t lock, uint64_t caller, uint64_t wait_ticks);
+  // Adds one contended wait, or one release while others waited, to this stream's lock table.
+  void SumWait(LockApi api, uint64_t lock, uint64_t caller, uint64_t wait_ticks);
+  void SumRelease(LockApi api, uint64_t lock, uint64_t caller);
   // Appends a reading of the clocks, where they may be read.
   void PutReading();
   // Writes who the thread is when that has changed since it was last written.
@@ -70,7 +71,8 @@ struct Stream {
   bool MakePresent(size_t bytes, Loss* cause);
   // Null, with the cause, when there is none.
   SegmentHeader* ClaimFor(SegmentKind kind, Loss* cause);
-  LockTableSlot* SlotFor(uint64_t lock, uint64_t caller);
+  // Null, counted, when there is none.
+  LockTableSlot* SlotFor(LockApi api, uint64_t lock, uint64_t caller);
 
   Stream* next;                // in the list of all streams
   std::atomic<int32_t> owner;  // thread id

@@ -232,7 +232,9 @@ std::vector<LockTableEntry> ReadLockTable(const DumpFile& file, const ClockMap& 
   const std::span<uint8_t> bytes(reinterpret_cast<uint8_t*>(slots.data()),
                                  slots.size() * sizeof(LockTableEntry));
   slots.resize(file.ReadAt(segment.offset + sizeof(SegmentHeader), bytes) / sizeof(LockTableEntry));
-  std::erase_if(slots, [](const LockTableEntry& slot) { return slot.lock == 0; });
+  std::erase_if(slots, [](const LockTableEntry& slot) {
+    return slot.lock == 0 || slot.api >= LockApi::kCount;
+  });
   for (LockTableEntry& slot : slots) slot.wait_ns = clock.SumNs(slot.wait_ns);
   return slots;
 }

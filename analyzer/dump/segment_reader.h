@@ -15,6 +15,7 @@
 // Threads: a cursor belongs to one thread; cursors of one file may run in several.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -79,13 +80,21 @@ using ProgressHandler = absl::FunctionRef<void(uint64_t bytes_done)>;
 SegmentIndex IndexSegments(const DumpFile& file, RecordHandler handle, DamageHandler damaged,
                            ProgressHandler progress);
 
-// The slots of a lock table that are in use. Empty when the file has lost them since.
+// A LockTableSlot as it is read.
 struct LockTableEntry {
   uint64_t lock;
   uint64_t caller;  // return address into the function that called the lock function
   uint64_t contended;
   uint64_t wait_ns;
+  uint64_t released;  // while others waited
+  LockApi api;
+  uint8_t reserved0[7];
+  uint64_t reserved1[2];
 };
+static_assert(sizeof(LockTableEntry) == sizeof(LockTableSlot));
+static_assert(offsetof(LockTableEntry, api) == offsetof(LockTableSlot, api));
+
+// The slots of a lock table that are in use, by functions that there are. Empty when the file has lost them since.
 std::vector<LockTableEntry> ReadLockTable(const DumpFile& file, const ClockMap& clock,
                                           const Segment& segment);
 

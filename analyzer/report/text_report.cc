@@ -317,14 +317,22 @@ class Writer : private LineWriter {
     if (shown < contended.size()) Line("  and ", contended.size() - shown, " more locks");
   }
 
+  static std::string WaitsText(const Waits& waits) {
+    return absl::StrCat(FormatCount(static_cast<double>(waits.contended)), " waits, ",
+                        FormatDuration(static_cast<double>(waits.wait_ns)));
+  }
+
   void WriteLock(size_t number, const Lock& lock) {
     Line("  [L", number, "] ", EscapeForTerminal(LockName(lock, &named_.names)));
-    Line("       mutex at 0x", absl::Hex(lock.address), ": ",
+    Line("       ", Name(lock.kind), " at 0x", absl::Hex(lock.address), ": ",
          FormatCount(static_cast<double>(lock.contended)), " waits, ",
          FormatDuration(static_cast<double>(lock.wait_ns)), " (",
          FormatShare(static_cast<double>(lock.wait_ns),
                      static_cast<double>(named_.profile.locks.wait_ns)),
          "), longest kept ", FormatDuration(static_cast<double>(lock.longest_wait_ns)));
+    if (lock.kind == LockKind::kRwlock) {
+      Line("       readers: ", WaitsText(lock.readers), "; writers: ", WaitsText(WritersOf(lock)));
+    }
     const size_t callers = std::min(lock.callers.size(), kMaxCallers);
     for (size_t i = 0; i < callers; ++i) {
       const LockCaller& caller = lock.callers[i];
@@ -334,6 +342,15 @@ class Writer : private LineWriter {
     }
     if (callers < lock.callers.size()) {
       Line("       and ", lock.callers.size() - callers, " more callers");
+    }
+    const size_t releasers = std::min(lock.releasers.size(), kMaxCallers);
+    for (size_t i = 0; i < releasers; ++i) {
+      const LockReleaser& releaser = lock.releasers[i];
+      Line("       released while awaited: ", FormatCount(static_cast<double>(releaser.released)),
+           " times by ", Place(*named_.names.Headline(releaser.pc)));
+    }
+    if (releasers < lock.releasers.size()) {
+      Line("       and by ", lock.releasers.size() - releasers, " more callers");
     }
     const size_t stacks = std::min(lock.waits.size(), kMaxWaitStacks);
     for (size_t i = 0; i < stacks; ++i) {

@@ -181,11 +181,21 @@ enum class HeapApi : uint8_t {
   PERFAGENT_HEAP_APIS(PERFAGENT_API_ENUM) kCount
 };
 
-#define PERFAGENT_LOCK_APIS(X)                  \
-  X(kMutexLock, "pthread_mutex_lock")           \
-  X(kMutexTrylock, "pthread_mutex_trylock")     \
-  X(kMutexTimedlock, "pthread_mutex_timedlock") \
-  X(kMutexClocklock, "pthread_mutex_clocklock")
+#define PERFAGENT_LOCK_APIS(X)                        \
+  X(kMutexLock, "pthread_mutex_lock")                 \
+  X(kMutexTrylock, "pthread_mutex_trylock")           \
+  X(kMutexTimedlock, "pthread_mutex_timedlock")       \
+  X(kMutexClocklock, "pthread_mutex_clocklock")       \
+  X(kMutexUnlock, "pthread_mutex_unlock")             \
+  X(kRwlockRdlock, "pthread_rwlock_rdlock")           \
+  X(kRwlockTryrdlock, "pthread_rwlock_tryrdlock")     \
+  X(kRwlockTimedrdlock, "pthread_rwlock_timedrdlock") \
+  X(kRwlockClockrdlock, "pthread_rwlock_clockrdlock") \
+  X(kRwlockWrlock, "pthread_rwlock_wrlock")           \
+  X(kRwlockTrywrlock, "pthread_rwlock_trywrlock")     \
+  X(kRwlockTimedwrlock, "pthread_rwlock_timedwrlock") \
+  X(kRwlockClockwrlock, "pthread_rwlock_clockwrlock") \
+  X(kRwlockUnlock, "pthread_rwlock_unlock")
 
 enum class LockApi : uint8_t {
   PERFAGENT_LOCK_APIS(PERFAGENT_API_ENUM) kCount
@@ -280,12 +290,16 @@ struct SegmentHeader {
   uint64_t reserved1[9];
 };
 
-// Contended waits of one stream on one lock from one caller, exact in both modes.
+// What one stream did to one lock by one function from one caller, exact in both modes. One cache line.
 struct LockTableSlot {
   std::atomic<uint64_t> lock;  // address; 0 = free slot
   uint64_t caller;             // return address into the function that called the lock function
   std::atomic<uint64_t> contended;   // waits ended
   std::atomic<uint64_t> wait_ticks;  // their sum
+  std::atomic<uint64_t> released;    // by an unlock, while others waited for the lock
+  LockApi api;
+  uint8_t reserved0[7];
+  uint64_t reserved1[2];
 };
 
 inline constexpr size_t kSegmentPayload = kSegmentBytes - sizeof(SegmentHeader);
@@ -300,7 +314,7 @@ static_assert(offsetof(HeaderPage, interval_request) == 3864);
 static_assert(offsetof(HeaderPage, losses) == 3904);
 static_assert(sizeof(HeaderPage) == 4160);
 static_assert(sizeof(SegmentHeader) == 128);
-static_assert(sizeof(LockTableSlot) == 32);
+static_assert(sizeof(LockTableSlot) == 64);
 static_assert(kLossCount <= kLossSlots);
 static_assert(std::atomic<uint64_t>::is_always_lock_free);
 

@@ -25,9 +25,10 @@ void SegmentBuilder::Append(const uint8_t* bytes, size_t size) {
   header().committed = static_cast<uint32_t>(committed_);
 }
 
-void SegmentBuilder::PutSlot(uint64_t lock, uint64_t caller, uint64_t contended,
-                             uint64_t wait_ticks) {
-  const uint64_t slot[] = {lock, caller, contended, wait_ticks};
+void SegmentBuilder::PutSlot(uint64_t lock, uint64_t caller, uint64_t contended, uint64_t wait_ticks,
+                             LockApi api, uint64_t released) {
+  const uint64_t slot[] = {lock, caller, contended, wait_ticks, released, static_cast<uint8_t>(api),
+                           0,    0};
   static_assert(sizeof slot == sizeof(LockTableSlot));
   memcpy(bytes_.data() + sizeof(SegmentHeader) + slots_ * sizeof slot, slot, sizeof slot);
   ++slots_;
@@ -167,7 +168,10 @@ std::vector<uint8_t> DumpWithEverything() {
   other.Free(1200, 0x3000);
   other.Put(ThreadEndRecord{1300});
   other.Put(ClockRecord{1400, 1'000'000'700, 1'700'000'000'000'000'700});
-  dump.AddLockTable().PutSlot(0x9000, 0x401234, 1, 1000);
+  SegmentBuilder& table = dump.AddLockTable();
+  table.PutSlot(0x9000, 0x401234, 1, 1000);
+  table.PutSlot(0x9100, 0x401300, 2, 500, LockApi::kRwlockRdlock);
+  table.PutRelease(0x9100, 0x401400, 2, LockApi::kRwlockUnlock);
   return dump.Bytes();
 }
 

@@ -35,7 +35,12 @@ class SegmentBuilder {
   }
   // Bytes that no encoder wrote.
   void Append(const uint8_t* bytes, size_t size);
-  void PutSlot(uint64_t lock, uint64_t caller, uint64_t contended, uint64_t wait_ticks);
+  void PutSlot(uint64_t lock, uint64_t caller, uint64_t contended, uint64_t wait_ticks,
+               LockApi api = LockApi::kMutexLock, uint64_t released = 0);
+  void PutRelease(uint64_t lock, uint64_t caller, uint64_t released,
+                  LockApi api = LockApi::kMutexUnlock) {
+    PutSlot(lock, caller, 0, 0, api, released);
+  }
 
   size_t committed() const { return committed_; }
   SegmentHeader& header() { return *reinterpret_cast<SegmentHeader*>(bytes_.data()); }
