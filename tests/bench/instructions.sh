@@ -1,9 +1,10 @@
 # shellcheck shell=bash disable=SC2154  # sourced by bench.sh, and by a test
 # instructions.sh: instructions per pair, counted by callgrind: the same on every machine with the same libraries.
 
-counted_pairs=100000
+counted_pairs=${QUICK:+10000}
+counted_pairs=${counted_pairs:-100000}
 
-# CountInstructions: of `under` pair `pair` `threads`; per pair.
+# CountInstructions: instructions per pair of what `pair` and `threads` say, `under` a tool.
 CountInstructions() {
   # valgrind is a script: what is preloaded into its shell is not to be recorded. One seed: the same samples.
   PERFAGENT_PROGRAMS=pair PERFAGENT_SEED=1 "${under[@]}" valgrind --tool=callgrind --callgrind-out-file=/dev/null \
@@ -11,12 +12,10 @@ CountInstructions() {
     awk -v pairs="$counted_pairs" '$2 == "Collected" { printf "%.2f\n", $4 / pairs }'
 }
 
-MeasureInstructions() { CountInstructions; }
-
 # InstructionRow NAME "TOOL ..." WORK THREADS
 InstructionRow() {
   local pair=$3 threads=$4
-  Rows 1 MeasureInstructions "$2" "$1|instr"
+  Rows 1 CountInstructions "$2" "$1|instr"
 }
 
 BenchInstructions() {

@@ -16,7 +16,6 @@ MeasureMemory() {
   Redis DEBUG POPULATE 200000 key 100 > /dev/null
   LoadRedis > /dev/null
   ResidentMiB
-  StopServer
 }
 
 BenchMemory() {

@@ -1,7 +1,7 @@
 // pair: nanoseconds per malloc/free or lock/unlock pair, as a program under a preloaded tool sees them.
 //
-//   pair WORK THREADS MILLISECONDS     prints one number
-//   pair WORK THREADS 0 PAIRS          makes so many pairs after the warm-up, in Counted(), and prints nothing
+//   pair WORK THREADS MILLISECONDS     works for so long after half as long of warm-up; prints one number
+//   pair WORK THREADS 0 PAIRS          makes so many pairs after a warm-up, in Counted(); prints nothing
 //
 // THREADS 0: in the main thread, and the process has no other; N: in N threads beside it.
 // Each thread works until its tool is past its beginning, in which more is recorded than later, waits for the others, and
@@ -30,7 +30,8 @@ using Work = std::function<void(long)>;
 
 constexpr long kBatch = 10000;
 constexpr long kWarmUpPairs = 200000;
-constexpr std::chrono::milliseconds kWarmUpTime(100);
+// Enough for what is begun by a number of pairs; counting is slow.
+constexpr long kWarmUpCounted = 30000;
 
 void* volatile sink;
 
@@ -152,7 +153,7 @@ double Measure(Work (*make)(), int threads, Clock::duration time) {
   std::barrier together(static_cast<ptrdiff_t>(costs.size()));
   const auto measure = [&](double* cost) {
     const Work work = make();
-    WorkFor(work, kWarmUpPairs, kWarmUpTime);
+    WorkFor(work, kWarmUpPairs, time / 2);
     together.arrive_and_wait();
     *cost = WorkFor(work, 0, time);
   };
@@ -173,7 +174,7 @@ double Measure(Work (*make)(), int threads, Clock::duration time) {
 void Count(Work (*make)(), int threads, long pairs) {
   const auto count = [&] {
     const Work work = make();
-    work(kWarmUpPairs);
+    work(kWarmUpCounted);
     Counted(work, pairs);
   };
   if (threads == 0) return count();

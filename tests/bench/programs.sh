@@ -26,7 +26,6 @@ MeasureRedis() {
   begin=$(ServerTicks)
   load=$(LoadRedis)
   echo "$load $(SecondsPerMillion $(($(ServerTicks) - begin)) $((2 * redis_requests)))"
-  StopServer
 }
 
 # How many requests take the time of a run: it can be told a number only.
@@ -55,7 +54,6 @@ MeasureMemcached() {
   begin=$(ServerTicks)
   requests=$(memcaslap -s "127.0.0.1:$port" -T 1 -c 16 -X 256 -t "${seconds}s" | sed -nE 's/.*Ops: ([0-9]+) .*/\1/p')
   PrintLoad "$requests" "$begin"
-  StopServer
 }
 
 # PrintLoad REQUESTS TICKS-BEFORE: thousands a second, CPU time of a million.
@@ -68,14 +66,14 @@ BenchMemcached() {
     "memcached: CPU time of 1M requests|s"
 }
 
-# ---- nginx: a small file to wrk ----
+# ---- nginx: a compressed file to wrk, all in one process: heaptrack does not follow a fork ----
 
 ConfigureNginx() {
+  rm -rf nginx
   mkdir -p nginx/files
-  seq 500 > nginx/files/small.txt
+  seq 500 > nginx/files/numbers.txt
   cat > nginx/nginx.conf << CONF
-$([[ $(id -u) != 0 ]] || echo 'user nobody nogroup;')
-daemon off; worker_processes 1; pid $work/nginx/pid; error_log $work/nginx/error.log warn;
+daemon off; master_process off; pid $work/nginx/pid; error_log $work/nginx/error.log warn;
 events { worker_connections 256; }
 http {
   client_body_temp_path $work/nginx/body; proxy_temp_path $work/nginx/proxy; fastcgi_temp_path $work/nginx/fastcgi;
@@ -87,16 +85,15 @@ CONF
 }
 
 MeasureNginx() {
-  local port begin requests
+  local port begin requests file
   port=$(FreePort)
+  file=http://127.0.0.1:$port/numbers.txt
   ConfigureNginx "$port"
-  StartServer nginx/pid nginx -c "$work/nginx/nginx.conf" -p "$work/nginx" || return
-  WaitFor curl -sf "http://127.0.0.1:$port/small.txt"
+  StartServer nginx/pid nginx -c "$work/nginx/nginx.conf" -p "$work/nginx" && WaitFor curl -sf "$file" || return
   begin=$(ServerTicks)
-  requests=$(wrk -t 1 -c 20 -d "${seconds}s" -H 'Accept-Encoding: gzip' "http://127.0.0.1:$port/small.txt" |
+  requests=$(wrk -t 1 -c 20 -d "${seconds}s" -H 'Accept-Encoding: gzip' "$file" |
     sed -nE 's/^ +([0-9]+) requests in .*/\1/p')
   PrintLoad "$requests" "$begin"
-  StopServer
 }
 
 BenchNginx() {

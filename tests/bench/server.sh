@@ -11,33 +11,26 @@ StartServer() {
   shift
   "${under[@]}" "$@" > server.out 2>&1 &
   launched=$!
-  WaitFor test -s "$pid_file" || return
-  server=$(< "$pid_file")
+  WaitFor test -s "$pid_file" && server=$(< "$pid_file")
 }
 
 # Returns when the tool has ended, too. What both wrote is said on stderr.
 StopServer() {
   [[ -n $launched ]] || return 0
-  [[ -z $server ]] || kill "$server"
+  kill "${server:-$launched}"
   wait "$launched"
   cat server.out >&2
   server='' launched=''
 }
 
-# The server and its children.
-ServerProcesses() { echo "$server" && pgrep -P "$server"; }
-
-# Ticks that it has used: user and system time.
+# Ticks of user and system time that the server has used.
 ServerTicks() {
-  local pid line sum=0
+  local line
   local -a fields
-  for pid in $(ServerProcesses); do
-    # What follows the name, which may hold spaces and parentheses: fields from the third on.
-    line=$(< "/proc/$pid/stat")
-    read -ra fields <<< "${line##*) }"
-    sum=$((sum + fields[11] + fields[12]))
-  done
-  echo "$sum"
+  line=$(< "/proc/$server/stat")
+  # The fields that follow the name, in parentheses, which may hold spaces.
+  read -ra fields <<< "${line##*) }"
+  echo $((fields[11] + fields[12]))
 }
 
 # SecondsPerMillion TICKS REQUESTS: of CPU time.

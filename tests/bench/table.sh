@@ -14,8 +14,8 @@ PrintHeading() {
 # PrintRow NAME TOOL VALUE UNIT ADDED RATIO NOTE
 PrintRow() { printf '%-38s %-10s %11s %-8s %10s %8s  %s\n' "$@" | sed 's/ *$//'; }
 
-# Rows ROUNDS MEASURE "TOOL ..." "NAME|UNIT"...: rows of every tool. `MEASURE TOOL` prints a number for each NAME; it
-# may use `under` and `recorded` (Use). The tool that others are compared with comes before them.
+# Rows ROUNDS MEASURE "TOOL ..." "NAME|UNIT"...: rows of every tool. MEASURE runs something `under` the tool (Use), and
+# prints one line, a number for each NAME; a server that it started is stopped for it. BaseOf a tool comes before it.
 Rows() {
   local times=$1 measure=$2 tools tool round
   read -ra tools <<< "$3"
@@ -26,7 +26,8 @@ Rows() {
     for tool in "${tools[@]}"; do
       [[ -z $(WhyMissing "$tool") ]] || continue
       Use "$tool"
-      "$measure" "$tool" 2> "$work/errors" | tail -1 > "$work/one"
+      "$measure" > "$work/one" 2> "$work/errors"
+      StopServer 2>> "$work/errors"
       [[ -s $work/one ]] || echo failed > "$work/one"
       cat "$work/one" >> "$work/numbers/$tool"
       WhatTheAgentSaid > "$work/said" && mv "$work/said" "$work/numbers/$tool.said"

@@ -11,6 +11,8 @@
 #   jemalloc+s, tcmalloc+s
 
 libraries=/usr/lib/x86_64-linux-gnu
+# What the tool that is in use writes.
+recorded=$work/recorded
 
 # The tool that a tool's cost is added to.
 BaseOf() {
@@ -36,9 +38,8 @@ WhyMissing() {
   esac
 }
 
-# Use TOOL: leaves in `under` what comes before the command, and in `recorded` a directory for what the tool writes.
+# Use TOOL: leaves in `under` what comes before the command.
 Use() {
-  recorded=$work/recorded
   rm -rf "$recorded"
   mkdir "$recorded"
   local agent_settings=(LD_PRELOAD="$build/libperfagent.so" PERFAGENT_OUTPUT="$recorded/%e.%p.dump"
