@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154  # sourced by bench.sh, after programs.sh's redis
+# shellcheck shell=bash disable=SC2034,SC2154  # sourced by bench.sh, after programs.sh's redis
 # memory.sh: resident memory of a loaded redis-server: its own with the agent's, and of the mapped dump.
 
 # MiB resident in mappings, and in those of dumps.
@@ -18,7 +18,9 @@ MeasureMemory() {
   ResidentMiB
 }
 
-BenchMemory() {
+BenchMemory() { With redis-server redis-benchmark RowsOfMemory; }
+
+RowsOfMemory() {
   Rows "$program_rounds" MeasureMemory "bare sample full" "redis: resident, without the dump|MiB" \
     "redis: resident of the dump|MiB"
 }

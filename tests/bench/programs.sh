@@ -124,21 +124,29 @@ MeasureSqlite() {
 }
 
 BenchSqlite() {
-  local sample=4
-  SqliteStatements "$sample" > statements.sql
+  local trial=4 took
+  SqliteStatements "$trial" > statements.sql
   Use bare
-  SqliteStatements "$(MeasureSqlite | awk -v seconds="$seconds" -v sample="$sample" \
-    '{ print int(seconds * sample / $1) + 1 }')" > statements.sql
+  read -r took _ < <(MeasureSqlite)
+  SqliteStatements "$(awk "BEGIN { print int($seconds * $trial / $took) + 1 }")" > statements.sql
   Rows "$program_rounds" MeasureSqlite "$programs_tools" "sqlite3: wall time|s" "sqlite3: CPU time|s"
 }
 
-BenchPrograms() {
-  local program
-  for program in redis-benchmark memcaslap wrk sqlite3; do
-    type -P "$program" > /dev/null || echo "$program is missing: make deps SET=programs"
+# With COMMAND... FUNCTION: calls it where all commands are there.
+With() {
+  local command
+  for command in "${@:1:$#-1}"; do
+    if ! type -P "$command" > /dev/null; then
+      echo "$command is missing: make deps SET=programs"
+      return
+    fi
   done
-  BenchRedis
-  BenchMemcached
-  BenchNginx
-  BenchSqlite
+  "${@: -1}"
+}
+
+BenchPrograms() {
+  With redis-server redis-benchmark BenchRedis
+  With memcached memcaslap python3 BenchMemcached
+  With nginx wrk curl python3 BenchNginx
+  With sqlite3 BenchSqlite
 }

@@ -59,21 +59,21 @@ PrintMedians() {
   base=$(BaseOf "$3")
   [[ ! -e $work/numbers/$3.said ]] || note=$(< "$work/numbers/$3.said")
   read -r value added ratio < <(awk -v column="$1" '
-    function median(of, n,   i, j, held) {
+    function median(of, n, decimals,   i, j, held) {
       if (n == 0) return "-"
       for (i = 2; i <= n; ++i) {
         held = of[i]
         for (j = i - 1; j > 0 && of[j] > held; --j) of[j + 1] = of[j]
         of[j + 1] = held
       }
-      return sprintf("%.2f", n % 2 ? of[(n + 1) / 2] : (of[n / 2] + of[n / 2 + 1]) / 2)
+      return sprintf("%." decimals "f", n % 2 ? of[(n + 1) / 2] : (of[n / 2] + of[n / 2 + 1]) / 2)
     }
     $1 == "failed" { next }
     NR == FNR { base[FNR] = $column; next }
     { value[++n] = $column }
     FNR in base { added[++pairs] = $column - base[FNR] }
     FNR in base && base[FNR] > 0 { ratio[++quotients] = $column / base[FNR] }
-    END { print median(value, n), median(added, pairs), median(ratio, quotients) }
+    END { print median(value, n, 2), median(added, pairs, 2), median(ratio, quotients, 3) }
     ' "$work/numbers/$base" "$work/numbers/$3")
   [[ $value != - ]] || note="failed: ${note:-$(tail -1 "$work/errors")}"
   if [[ $base == "$3" ]]; then added='' ratio=''; fi

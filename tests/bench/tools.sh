@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2154  # sourced by bench.sh
+# shellcheck shell=bash disable=SC2034,SC2154  # sourced by bench.sh
 # tools.sh: what a program is run under, and what each tool is compared with.
 #
 #   bare                the program alone
@@ -52,7 +52,7 @@ Use() {
     heaptrack) under=(heaptrack -o "$recorded/heaptrack") ;;
     gprofng) under=(gprofng collect app -p off -s on -o "$recorded/experiment.er") ;;
     jemalloc) under=(env LD_PRELOAD="$libraries/libjemalloc.so.2") ;;
-    jemalloc+s) under=(env LD_PRELOAD="$libraries/libjemalloc.so.2" MALLOC_CONF=prof:true,lg_prof_sample:19) ;;
+    jemalloc+s) under=(env LD_PRELOAD="$libraries/libjemalloc.so.2" MALLOC_CONF="prof:true,lg_prof_sample:19") ;;
     tcmalloc) under=(env LD_PRELOAD="$libraries/libtcmalloc.so.4" TCMALLOC_SAMPLE_PARAMETER=0) ;;
     tcmalloc+s) under=(env LD_PRELOAD="$libraries/libtcmalloc.so.4" TCMALLOC_SAMPLE_PARAMETER=524288) ;;
   esac

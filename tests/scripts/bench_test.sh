@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # The benchmark's table: its arithmetic, and that every part measures something. How much is not for a test.
-source "$(dirname "$0")/claims.sh"
+# shellcheck disable=SC2016,SC2035,SC2154  # single quotes are for other shells; patterns; claims.sh sets names
+# shellcheck source=tests/scripts/claims.sh
+. "${BASH_SOURCE[0]%/*}/claims.sh"
 bench=$root/tests/bench/bench.sh
 
 # Table ROUNDS "TOOL ..." MEASURE...: the rows of a measurement that is a line of shell; $round is the round from 0.
@@ -21,19 +23,19 @@ TestTable() {
     local -a of_rounds=(${things[$tool]})
     echo "${of_rounds[round]} $round"')
   Matches "added and ratio are medians of the rounds' own" "$output" \
-    $'a thing bare 20.00 ns\na thing floor 24.00 ns 3.00 1.20\nanother bare 1.00 MiB\nanother floor 1.00 MiB 0.00 1.00'
+    $'a thing bare 20.00 ns\na thing floor 24.00 ns 3.00 1.200\nanother bare 1.00 MiB\nanother floor 1.00 MiB 0.00 1.000'
   output=$(Table 2 "jemalloc jemalloc+s" '[[ $tool = jemalloc ]] && echo 4 8 || echo 5 8')
   Matches "an allocator's sampler is compared with the allocator" "$output" \
-    *'a thing jemalloc+s 5.00 ns 1.00 1.25'*
+    *'a thing jemalloc+s 5.00 ns 1.00 1.250'*
   output=$(Table 2 "bare gone" 'echo 1 1')
   Matches "a tool that is not there is a row that says so" "$output" *'a thing gone - ns - - not installed'*
   output=$(Table 3 "bare full" '((round == 1)) || echo $((round + 1)) 7')
-  Matches "a round that failed is left out" "$output" *'a thing full 2.00 ns 0.00 1.00'*
+  Matches "a round that failed is left out" "$output" *'a thing full 2.00 ns 0.00 1.000'*
   output=$(Table 1 "bare full" '[[ $tool = full ]] && { echo "no such thing" >&2; return 1; }; echo 1 1')
   Matches "a tool that always fails is a row that says why" "$output" *'a thing full - ns - - failed: no such thing'*
   output=$(Table 2 "bare full" '((round == 1)) || echo "perfagent: lost 3 events" >&2; echo 1 1')
   Matches "what the agent said stands beside its numbers" "$output" \
-    *'a thing full 1.00 ns 0.00 1.00 perfagent: lost 3 events'*
+    *'a thing full 1.00 ns 0.00 1.000 perfagent: lost 3 events'*
 }
 
 # Rows of what is measured: a name, a tool, a number.

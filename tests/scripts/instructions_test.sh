@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # How many instructions the agent adds to a call: a bound for each path, so that none grows unnoticed. Counts, not times:
 # the same on every machine that has the same libc.
-# shellcheck disable=SC2034  # what the counting reads
-source "$(dirname "$0")/claims.sh"
-# shellcheck source=/dev/null
-source "$root/tests/bench/tools.sh"
-# shellcheck source=/dev/null
-source "$root/tests/bench/instructions.sh"
+# shellcheck disable=SC2034,SC2154  # what the counting reads; claims.sh sets names
+# shellcheck source=tests/scripts/claims.sh
+. "${BASH_SOURCE[0]%/*}/claims.sh"
+# shellcheck source=tests/bench/tools.sh
+. "$root/tests/bench/tools.sh"
+# shellcheck source=tests/bench/instructions.sh
+. "$root/tests/bench/instructions.sh"
 # So many are enough: there is no chance in it.
 counted_pairs=20000
 
