@@ -15,7 +15,8 @@ PrintHeading() {
 PrintRow() { printf '%-38s %-10s %11s %-8s %10s %8s  %s\n' "$@" | sed 's/ *$//'; }
 
 # Rows ROUNDS MEASURE "TOOL ..." "NAME|UNIT"...: rows of every tool. MEASURE runs something `under` the tool (Use), and
-# prints one line, a number for each NAME; a server that it started is stopped for it. BaseOf a tool comes before it.
+# prints one line, a number for each NAME; a server that it started is stopped for it. BaseOf a tool comes before it,
+# or it is compared with none.
 Rows() {
   local times=$1 measure=$2 tools tool round
   read -ra tools <<< "$3"
@@ -55,8 +56,9 @@ PrintRows() {
 
 # PrintMedians COLUMN NAME TOOL UNIT
 PrintMedians() {
-  local base value added ratio note=''
-  base=$(BaseOf "$3")
+  local against value added ratio note=''
+  against=$work/numbers/$(BaseOf "$3")
+  [[ -e $against && $against != "$work/numbers/$3" ]] || against=/dev/null
   [[ ! -e $work/numbers/$3.said ]] || note=$(< "$work/numbers/$3.said")
   read -r value added ratio < <(awk -v column="$1" '
     function median(of, n, decimals,   i, j, held) {
@@ -69,13 +71,13 @@ PrintMedians() {
       return sprintf("%." decimals "f", n % 2 ? of[(n + 1) / 2] : (of[n / 2] + of[n / 2 + 1]) / 2)
     }
     $1 == "failed" { next }
-    NR == FNR { base[FNR] = $column; next }
+    FILENAME == ARGV[1] { base[FNR] = $column; next }
     { value[++n] = $column }
     FNR in base { added[++pairs] = $column - base[FNR] }
     FNR in base && base[FNR] > 0 { ratio[++quotients] = $column / base[FNR] }
     END { print median(value, n, 2), median(added, pairs, 2), median(ratio, quotients, 3) }
-    ' "$work/numbers/$base" "$work/numbers/$3")
+    ' "$against" "$work/numbers/$3")
   [[ $value != - ]] || note="failed: ${note:-$(tail -1 "$work/errors")}"
-  if [[ $base == "$3" ]]; then added='' ratio=''; fi
+  if [[ $against == /dev/null ]]; then added='' ratio=''; fi
   PrintRow "$2" "$3" "$value" "$4" "$added" "$ratio" "$note"
 }
