@@ -53,6 +53,12 @@ void SamplerDraw(benchmark::State& state) {
 }
 BENCHMARK(SamplerDraw)->Name("sampler: draw");
 
+void SamplerLimit(benchmark::State& state) {
+  uint64_t random = 1;
+  for (auto _ : state) DoNotOptimize(sampler::DrawLimit(&random, 100, 512 << 10));
+}
+BENCHMARK(SamplerLimit)->Name("sampler: limit of a block");
+
 // A heap of 16 MiB; in the second half of it, every block may be tracked.
 void FilterLookUp(benchmark::State& state, uintptr_t begin) {
   constexpr uintptr_t kHalf = 8 << 20, kGranule = 1 << live_filter::kGranuleShift;
@@ -72,9 +78,9 @@ void LiveSet(benchmark::State& state) {
   if (!live_filter::UseGranules() || !live_set::Start()) return state.SkipWithError("no memory");
   constexpr uintptr_t kLive = 10000, kBlock = 4112;
   uintptr_t next = 1;
-  while (next <= kLive) live_set::Insert(next++ * kBlock);
+  while (next <= kLive) live_set::Insert(next++ * kBlock, 1);
   for (auto _ : state) {
-    DoNotOptimize(live_set::Insert(next * kBlock));
+    DoNotOptimize(live_set::Insert(next * kBlock, 1));
     DoNotOptimize(live_set::Remove((next - kLive) * kBlock));
     ++next;
   }
@@ -102,7 +108,7 @@ void StackFind(benchmark::State& state) {
 BENCHMARK(StackFind)->Name("stack_table: find in 10,000");
 
 void Clock(benchmark::State& state) {
-  for (auto _ : state) DoNotOptimize(process::NowNs());
+  for (auto _ : state) DoNotOptimize(clock::Now());
 }
 BENCHMARK(Clock)->Name("clock: now");
 
