@@ -4,7 +4,8 @@
 #   bench.sh [PART...]     pairs locks startup units instructions memory files programs, or these
 #
 # Nothing is asserted. The tools take turns, round by round. Environment: BUILD_DIR; QUICK=1 only shows that everything
-# works; ROUNDS, MILLISECONDS of a pair's measurement, PROGRAM_ROUNDS and SECONDS_PER_RUN of programs, STARTUPS.
+# works; ROUNDS, MILLISECONDS of a pair's measurement, PROGRAM_ROUNDS and SECONDS_PER_RUN of programs, STARTUPS;
+# TMPDIR for dumps and the programs' own files.
 set -u
 shopt -s extglob
 here=$(cd "$(dirname "$0")" && pwd)
@@ -22,7 +23,7 @@ else
   seconds=${SECONDS_PER_RUN:-10} startups=${STARTUPS:-200}
 fi
 
-work=$(mktemp -d /tmp/bench.XXXXXX)
+work=$(mktemp -d -t bench.XXXXXX)
 trap 'StopServer; rm -rf "$work"' EXIT
 cd "$work" || exit 1
 
