@@ -5,7 +5,7 @@
 #
 # Nothing is asserted. The tools take turns, round by round. Environment: BUILD_DIR; QUICK=1 only shows that everything
 # works; ROUNDS, MILLISECONDS of a pair's measurement, PROGRAM_ROUNDS and SECONDS_PER_RUN of programs, STARTUPS;
-# TMPDIR for dumps and the programs' own files.
+# CLOCK=cpu for pairs on a busy machine (waiting does not count then); TMPDIR for dumps and the programs' own files.
 set -u
 shopt -s extglob
 here=$(cd "$(dirname "$0")" && pwd)
@@ -16,6 +16,8 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH LC_ALL=C.UTF-8
 unset "${!PERFAGENT_@}" LD_PRELOAD MALLOC_CONF
 
 # shellcheck disable=SC2034  # used by the parts
+clock=${CLOCK:-wall}
+# shellcheck disable=SC2034
 if [[ -n ${QUICK:-} ]]; then
   rounds=1 milliseconds=1 program_rounds=1 seconds=1 startups=3
 else
