@@ -4,7 +4,8 @@
 #   bench.sh [PART...]     pairs locks startup units instructions memory files programs, or these
 #
 # Nothing is asserted. The tools take turns, round by round. Environment: BUILD_DIR; QUICK=1 only shows that everything
-# works; ROUNDS, MILLISECONDS of a pair's measurement, PROGRAM_ROUNDS and SECONDS_PER_RUN of programs, STARTUPS.
+# works; ROUNDS, MILLISECONDS of a pair's measurement, PROGRAM_ROUNDS and SECONDS_PER_RUN of programs, STARTUPS;
+# CLOCK=cpu for pairs on a busy machine (waiting does not count then); TMPDIR for dumps and the programs' own files.
 set -u
 shopt -s extglob
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,6 +16,8 @@ export PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH LC_ALL=C.UTF-8
 unset "${!PERFAGENT_@}" LD_PRELOAD MALLOC_CONF
 
 # shellcheck disable=SC2034  # used by the parts
+clock=${CLOCK:-wall}
+# shellcheck disable=SC2034
 if [[ -n ${QUICK:-} ]]; then
   rounds=1 milliseconds=1 program_rounds=1 seconds=1 startups=3
 else
@@ -22,7 +25,7 @@ else
   seconds=${SECONDS_PER_RUN:-10} startups=${STARTUPS:-200}
 fi
 
-work=$(mktemp -d /tmp/bench.XXXXXX)
+work=$(mktemp -d -t bench.XXXXXX)
 trap 'StopServer; rm -rf "$work"' EXIT
 cd "$work" || exit 1
 

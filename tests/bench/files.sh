@@ -25,7 +25,7 @@ MeasureFiles() {
 BenchFiles() { With sqlite3 RowsOfFiles; }
 
 RowsOfFiles() {
-  SqliteStatements "$seconds" > statements.sql
+  SqliteStatements $((seconds / 3 + 1)) > statements.sql
   Rows "$program_rounds" MeasureFiles "full heaptrack" "sqlite3: bytes on disk of an event|B" \
     "sqlite3: events read in a second|M/s"
 }

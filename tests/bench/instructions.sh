@@ -8,7 +8,7 @@ counted_pairs=${counted_pairs:-100000}
 CountInstructions() {
   # valgrind is a script: what is preloaded into its shell is not to be recorded. One seed: the same samples.
   PERFAGENT_PROGRAMS=pair PERFAGENT_SEED=1 "${under[@]}" valgrind --tool=callgrind --callgrind-out-file=/dev/null \
-    --toggle-collect='*Counted*' "$build/bench/pair" "$pair" "$threads" 0 "$counted_pairs" 2>&1 |
+    --toggle-collect='*Counted*' "$build/bench/pair" "$pair" "$threads" count "$counted_pairs" 2>&1 |
     awk -v pairs="$counted_pairs" '$2 == "Collected" { printf "%.2f\n", $4 / pairs }'
 }
 

@@ -1,17 +1,18 @@
 // pair: nanoseconds per malloc/free or lock/unlock pair, as a program under a preloaded tool sees them.
 //
-//   pair WORK THREADS MILLISECONDS     works for so long after half as long of warm-up; prints one number
-//   pair WORK THREADS 0 PAIRS          makes so many pairs after a warm-up, in Counted(); prints nothing
+//   pair WORK THREADS wall|cpu MILLISECONDS   works for so long after half as long of warm-up; prints one number
+//   pair WORK THREADS count PAIRS             makes so many pairs after a warm-up, in Counted(); prints nothing
 //
+// wall: as time goes by. cpu: the threads' own time, which leaves out what else the machine does, and all waiting.
 // THREADS 0: in the main thread, and the process has no other; N: in N threads beside it.
 // Each thread works until its tool is past its beginning, in which more is recorded than later, waits for the others, and
 // is timed from then on.
 
 #include <pthread.h>
+#include <time.h>
 
 #include <algorithm>
 #include <barrier>
-#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -23,8 +24,6 @@
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-using Nanoseconds = std::chrono::duration<double, std::nano>;
 // One thread's work: called again and again with a number of pairs to make.
 using Work = std::function<void(long)>;
 
@@ -135,27 +134,32 @@ const std::map<std::string, Work (*)()> kWorks = {
      }},
 };
 
-// Works in batches until `pairs` and `time` are both reached; nanoseconds per pair.
-double WorkFor(const Work& work, long pairs, Clock::duration time) {
-  const Clock::time_point begin = Clock::now();
+// Nanoseconds of a clock.
+double Now(clockid_t clock) {
+  timespec now;
+  clock_gettime(clock, &now);
+  return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
+}
+
+// Works in batches until `pairs` and the time are both reached; nanoseconds of the clock per pair.
+double WorkFor(const Work& work, long pairs, double time_ns, clockid_t clock) {
+  const double begin = Now(CLOCK_MONOTONIC), clock_begin = Now(clock);
   long done = 0;
-  Clock::duration took;
   do {
     work(kBatch);
     done += kBatch;
-    took = Clock::now() - begin;
-  } while (done < pairs || took < time);
-  return Nanoseconds(took).count() / static_cast<double>(done);
+  } while (done < pairs || Now(CLOCK_MONOTONIC) - begin < time_ns);
+  return (Now(clock) - clock_begin) / static_cast<double>(done);
 }
 
-double Measure(Work (*make)(), int threads, Clock::duration time) {
+double Measure(Work (*make)(), int threads, double time_ns, clockid_t clock) {
   std::vector<double> costs(static_cast<size_t>(std::max(threads, 1)));
   std::barrier together(static_cast<ptrdiff_t>(costs.size()));
   const auto measure = [&](double* cost) {
     const Work work = make();
-    WorkFor(work, kWarmUpPairs, time / 2);
+    WorkFor(work, kWarmUpPairs, time_ns / 2, clock);
     together.arrive_and_wait();
-    *cost = WorkFor(work, 0, time);
+    *cost = WorkFor(work, 0, time_ns, clock);
   };
   if (threads == 0) {
     measure(&costs[0]);
@@ -186,17 +190,20 @@ void Count(Work (*make)(), int threads, long pairs) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto work = argc < 2 ? kWorks.end() : kWorks.find(argv[1]);
-  if (work == kWorks.end() || argc < 4 || argc > 5) {
+  const auto work = argc == 5 ? kWorks.find(argv[1]) : kWorks.end();
+  const std::string how = argc == 5 ? argv[3] : "";
+  if (work == kWorks.end() || (how != "wall" && how != "cpu" && how != "count")) {
     fprintf(stderr,
-            "usage: pair alloc|deep|mix|heap|lock|rwlock|contended THREADS MILLISECONDS [PAIRS]\n");
+            "usage: pair alloc|deep|mix|heap|lock|rwlock|contended THREADS wall|cpu MILLISECONDS\n"
+            "       pair alloc|deep|mix|heap|lock|rwlock|contended THREADS count PAIRS\n");
     return 2;
   }
   const int threads = atoi(argv[2]);
-  if (argc == 5) {
-    Count(work->second, threads, atol(argv[4]));
-  } else {
-    const std::chrono::milliseconds time(atol(argv[3]));
-    printf("%.2f\n", Measure(work->second, threads, time));
+  const long amount = atol(argv[4]);
+  if (how == "count") {
+    Count(work->second, threads, amount);
+    return 0;
   }
+  const clockid_t clock = how == "cpu" ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
+  printf("%.2f\n", Measure(work->second, threads, static_cast<double>(amount) * 1e6, clock));
 }

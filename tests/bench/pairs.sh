@@ -3,7 +3,7 @@
 # pair is two events.
 
 # Some tools print lines of their own.
-MeasurePair() { "${under[@]}" "$build/bench/pair" "$pair" "$threads" "$milliseconds" | grep -xE '[0-9.]+'; }
+MeasurePair() { "${under[@]}" "$build/bench/pair" "$pair" "$threads" "$clock" "$milliseconds" | grep -xE '[0-9.]+'; }
 
 # PairRow NAME "TOOL ..." WORK THREADS
 PairRow() {

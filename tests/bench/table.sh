@@ -6,8 +6,8 @@
 
 PrintHeading() {
   grep -m1 'model name' /proc/cpuinfo | sed 's/.*: /machine: /'
-  echo "cores: $(nproc), kernel: $(uname -r), libc: $(getconf GNU_LIBC_VERSION)"
-  echo "medians of $rounds rounds of $milliseconds ms, $program_rounds of ${seconds} s for programs, $startups for start-up"
+  echo "cores: $(nproc), kernel: $(uname -r), $(getconf GNU_LIBC_VERSION), dumps on $(stat -f -c %T "$work")"
+  echo "medians of $rounds rounds of $milliseconds ms ($clock time of pairs), $program_rounds of ${seconds} s for programs, $startups for start-up"
   PrintRow what tool value unit added ratio ''
 }
 
