@@ -6,6 +6,8 @@ namespace perfagent {
 
 HeapReplay::HeapReplay(const Process& process, size_t streams)
     : process_(process), streams_(streams), hints_(process.stack_count()) {
+  const bool is_sampled = process.facts.mode == Mode::kSample && process.facts.heap_enabled;
+  if (is_sampled) profile_.widest_interval_bytes = process.facts.interval_bytes;
   for (StreamState& state : streams_) {
     state.thread = threads_++;
     state.interval_bytes = process.facts.interval_bytes;
@@ -18,8 +20,9 @@ void HeapReplay::OnSegment(StreamId stream) {
 
 void HeapReplay::OnInterval(StreamId stream, const IntervalRecord& record) {
   // Full mode has no interval, whatever a damaged file says.
-  if (process_.facts.mode == Mode::kSample)
-    streams_[stream.value()].interval_bytes = record.interval_bytes;
+  if (process_.facts.mode != Mode::kSample) return;
+  streams_[stream.value()].interval_bytes = record.interval_bytes;
+  profile_.widest_interval_bytes = std::max(profile_.widest_interval_bytes, record.interval_bytes);
 }
 
 void HeapReplay::OnThread(StreamId stream, const ThreadRecord& record) {
@@ -175,6 +178,7 @@ HeapProfile HeapReplay::Finish() {
   for (HeapSite& site : profile_.sites) {
     site.metrics.leaked_bytes = site.metrics.live_bytes;
     site.metrics.leaked_blocks = site.metrics.live_blocks;
+    site.metrics.MayMissParts();
   }
   profile_.SumSites();
   return std::move(profile_);
