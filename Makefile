@@ -5,7 +5,7 @@
 #   make demo            a real redis-server under the agent, loaded, stopped, reported on
 #   make test            every test; the last line counts them
 #   make test-programs   real programs without the agent and with it, one table (PROGRAMS="redis git" for some)
-#   make bench           the tables of costs
+#   make bench           the table of costs (WHAT="pairs locks" for parts of it, QUICK=1 to see that it works)
 #   make lint | format   clang-format, clang-tidy, cppcheck, shellcheck | rewrite in place
 #   make install PREFIX=/usr/local DESTDIR=
 #
@@ -53,6 +53,8 @@ $(BUILD)/agent/%.o: agent/%.cc
 	$(Q)$(CXX) $(AGENT_CXXFLAGS) $(DEP) -c $< -o $@
 
 $(BUILD)/agent/real.o: AGENT_CXXFLAGS += -fno-optimize-sibling-calls
+# Hooks are as short as they can be; everything else can be walked by frame pointers, too.
+$(BUILD)/agent/%_hooks.o: AGENT_CXXFLAGS += -fomit-frame-pointer
 
 $(BUILD)/libperfagent.so: $(AGENT_OBJ) agent/exports.map
 	$(Q)$(CXX) $(AGENT_OBJ) $(AGENT_LDFLAGS) -o $@
@@ -106,8 +108,9 @@ TEST_CXXFLAGS := $(STD) -O1 -g $(WARN) $(INC) -I.
 GTEST := -lgtest -lgtest_main -pthread
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 TSAN := -fsanitize=thread
-AGENT_PART_SRC := agent/config.cc agent/live_filter.cc agent/live_set.cc agent/sandbox.cc agent/say.cc agent/stack_table.cc \
-  $(wildcard agent/unwind/*.cc)
+AGENT_PART_SRC := agent/clock.cc agent/config.cc agent/live_filter.cc agent/live_set.cc agent/sandbox.cc agent/say.cc agent/stack_table.cc \
+  agent/wait_table.cc $(wildcard agent/unwind/*.cc)
+AGENT_STREAM_SRC := $(addprefix agent/,agent_scope.cc counters.cc dump_writer.cc process.cc stream.cc)
 
 # $(call object_rule,directory,flags): sources of any room to $(BUILD)/directory.
 define object_rule
@@ -127,10 +130,10 @@ INCLUDE_TEST_SRC := $(wildcard tests/include/*_test.cc)
 AGENT_RACE_ONLY_SRC := tests/agent/stream_test.cc
 AGENT_TEST_SRC := $(filter-out $(AGENT_RACE_ONLY_SRC),$(wildcard tests/agent/*_test.cc)) $(AGENT_PART_SRC)
 AGENT_RACE_TEST_SRC := tests/agent/sampler_test.cc tests/agent/live_set_test.cc tests/agent/stack_table_test.cc \
-  $(AGENT_RACE_ONLY_SRC) $(AGENT_PART_SRC) agent/agent_scope.cc agent/counters.cc agent/dump_writer.cc agent/process.cc agent/stream.cc
+  tests/agent/wait_table_test.cc $(AGENT_RACE_ONLY_SRC) $(AGENT_PART_SRC) $(AGENT_STREAM_SRC)
 ANALYZER_TEST_SRC := $(wildcard tests/analyzer/*_test.cc) \
   $(addprefix tests/support/,dump_builder.cc analyze.cc process.cc report.cc)
-E2E_TEST_SRC := $(wildcard tests/e2e/*_test.cc) $(addprefix tests/support/,process.cc report.cc behaviour.cc heaptrack.cc)
+E2E_TEST_SRC := $(wildcard tests/e2e/*_test.cc) $(addprefix tests/support/,process.cc report.cc behaviour.cc heaptrack.cc disassembly.cc)
 
 $(BUILD)/tests/include_test: $(call objects,asan,$(INCLUDE_TEST_SRC))
 	@mkdir -p $(@D)
@@ -197,11 +200,24 @@ $(HEAP_FAMILIES): $(BUILD)/tests/programs/heap_family_%: tests/e2e/programs/own/
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(TEST_PROGRAM_CXXFLAGS) $(DEP) $< -o $@ -Wl,--no-as-needed $(HEAP_FAMILY_$*) -pthread -ldl
 
+# What benchmarks run: pairs of calls, the least that a preload can cost, parts of the agent on their own.
+$(BUILD)/bench/pair: tests/bench/pair.cc
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(STD) -O2 -g -fno-builtin-malloc $(WARN) $(DEP) $< -o $@ -pthread
+$(BUILD)/bench/libfloor.so: tests/bench/floor.cc
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(STD) -O2 -g -shared -fPIC -fno-plt -fvisibility=hidden -fno-builtin-malloc $(WARN) $(DEP) $< -o $@
+$(eval $(call object_rule,fast,-O2))
+$(BUILD)/bench/units: $(call objects,fast,tests/bench/units.cc $(AGENT_PART_SRC) $(AGENT_STREAM_SRC))
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $^ -lbenchmark -pthread -o $@
+BENCH := $(addprefix $(BUILD)/bench/,pair libfloor.so units)
+
 TESTS := $(addprefix $(BUILD)/tests/,include_test agent_test agent_race_test analyzer_test e2e_test)
 FUZZERS := $(addprefix $(BUILD)/tests/,reader_fuzz elf_fuzz)
 FUZZ_SECONDS ?= 20
 
-tests: all samples $(TESTS) $(TEST_PROGRAMS) $(FUZZERS)
+tests: all samples $(TESTS) $(TEST_PROGRAMS) $(FUZZERS) $(BENCH)
 
 test: tests
 	BUILD_DIR=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run.sh $(TESTS)
@@ -215,8 +231,8 @@ SOURCES := $(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc test
   tests/e2e/programs/*/*.cc tests/e2e/programs/*/*/*.cc samples/*.cc samples/plugin/*.cc)
 HEADERS := $(wildcard include/perfagent/*.h agent/*.h agent/*/*.h analyzer/*.h analyzer/*/*.h tests/*/*.h \
   tests/e2e/programs/*.h samples/*.h)
-SCRIPTS := scripts/perfagent scripts/demo scripts/deps tests/run.sh tests/bench/bench.sh .ci/run \
-  $(wildcard tests/scripts/*.sh tests/programs/*.sh tests/programs/*/*.sh)
+SCRIPTS := scripts/perfagent scripts/demo scripts/deps tests/run.sh tests/golden/record.sh .ci/run \
+  $(wildcard tests/bench/*.sh tests/scripts/*.sh tests/programs/*.sh tests/programs/*/*.sh)
 CLANG_OBJ := $(patsubst %.cc,$(BUILD)/clang/%.o,$(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc))
 TIDY_OK := $(patsubst %.cc,$(BUILD)/tidy/%.ok,$(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc))
 
@@ -252,12 +268,8 @@ demo:
 	$(MAKE) all
 	BUILD_DIR=$(BUILD) scripts/demo
 
-$(BUILD)/bench/pair: tests/bench/pair.cc
-	@mkdir -p $(@D)
-	$(Q)$(CXX) $(STD) -O2 -fno-builtin-malloc $(WARN) $(DEP) $< -o $@ -pthread
-
-bench: all $(BUILD)/bench/pair
-	BUILD_DIR=$(BUILD) tests/bench/bench.sh
+bench: all $(BENCH)
+	BUILD_DIR=$(BUILD) tests/bench/bench.sh $(WHAT)
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include/perfagent

@@ -4,10 +4,10 @@
 #include <string_view>
 
 #include "agent/agent_scope.h"
+#include "agent/clock.h"
 #include "agent/dump_writer.h"
 #include "agent/export.h"
 #include "agent/lifecycle.h"
-#include "agent/process.h"
 #include "agent/stream.h"
 
 namespace perfagent {
@@ -32,7 +32,7 @@ PERFAGENT_EXPORT void perfagent_mark(const char* phase) noexcept {
   if (phase == nullptr || !lifecycle::Enter()) return;
   const std::string_view text(phase, strnlen(phase, kLongestMark));
   if (Stream* stream = streams::Current()) {
-    stream->PutSized(MarkRecord{process::NowNs(), text}, MaxTextRecord(text.size()));
+    stream->PutSized(MarkRecord{clock::Now(), text}, MaxTextRecord(text.size()));
   }
 }
 

@@ -68,9 +68,11 @@ bool ParseBytesBetween(std::string_view value, uint64_t low, uint64_t high, uint
   return true;
 }
 
+// 0 stands for auto.
 bool ParseInterval(std::string_view value, uint64_t* out) {
-  if (value == "auto") return true;
-  return ParseBytesBetween(value, 1, uint64_t{1} << 40, out);
+  if (value != "auto") return ParseBytesBetween(value, kLeastInterval, kGreatestInterval, out);
+  *out = 0;
+  return true;
 }
 
 bool ParseMaxSize(std::string_view value, uint64_t* out) {
@@ -141,6 +143,12 @@ bool ParseStart(std::string_view value, bool* out) {
 
 bool ParseChildren(std::string_view value, bool* out) {
   constexpr Word<bool> kWords[] = {{"follow", false}, {"ignore", true}};
+  return ParseWord(value, kWords, out);
+}
+
+bool ParseClock(std::string_view value, ClockChoice* out) {
+  constexpr Word<ClockChoice> kWords[] = {{"auto", ClockChoice::kAuto},
+                                          {"vdso", ClockChoice::kVdso}};
   return ParseWord(value, kWords, out);
 }
 

@@ -8,6 +8,7 @@
 namespace perfagent {
 
 enum class RunMode { kSample, kFull, kOff };
+enum class ClockChoice { kAuto, kVdso };
 
 struct Config {
 #define PERFAGENT_OPTION(field, variable, type, fallback, parser, allowed) type field = fallback;

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/counters.h"
 #include "agent/process.h"
@@ -30,7 +31,7 @@ unsigned char* base;     // of the mapping; belongs to the process whose `own` i
 uint32_t segment_limit;  // segments that fit
 // A file system may need milliseconds to find that it is full (btrfs commits first), and every event would ask.
 constexpr uint64_t kRetryAfterNs = 1000000000;
-std::atomic<uint64_t> next_try_ns;
+std::atomic<uint64_t> next_try_ticks;
 
 uintptr_t reserve_begin, reserve_end;  // segments that are present already
 dev_t file_device;
@@ -60,7 +61,7 @@ void Expand(std::string_view pattern, const process::Facts& facts, PathText* out
         *out << facts.host;
         break;
       case 't':
-        *out << facts.start_realtime_ns / 1000000000;
+        *out << clock::Started().realtime_ns / 1000000000;
         break;
       case '%':
         *out << "%";
@@ -139,6 +140,18 @@ void CopyText(char (&out)[kSize], std::string_view text) {
   out[count] = 0;
 }
 
+void FillClock(HeaderPage* h) {
+  const clock::Reading start = clock::Started();
+  const clock::Reading calibration = clock::Calibrated();
+  h->clock = clock::UsesTsc() ? Clock::kTsc : Clock::kMonotonic;
+  h->start_ticks = start.ticks;
+  h->start_monotonic_ns = start.monotonic_ns;
+  h->start_realtime_ns = start.realtime_ns;
+  h->calibration_ticks = calibration.ticks;
+  h->calibration_monotonic_ns = calibration.monotonic_ns;
+  h->calibration_realtime_ns = calibration.realtime_ns;
+}
+
 void FillHeader(const process::Facts& facts, uint64_t size) {
   HeaderPage* h = reinterpret_cast<HeaderPage*>(base);
   const bool sampled = config.mode == RunMode::kSample;
@@ -148,11 +161,9 @@ void FillHeader(const process::Facts& facts, uint64_t size) {
   h->header_bytes = kHeaderBytes;
   h->segment_bytes = kSegmentBytes;
   h->file_bytes = size;
-  h->start_monotonic_ns = facts.start_monotonic_ns;
-  h->start_realtime_ns = facts.start_realtime_ns;
   h->process_start_ticks = facts.start_ticks;
   h->interval_bytes = sampled ? config.interval_bytes : 0;
-  h->wait_interval_ns = sampled ? process::kWaitIntervalNs : 0;
+  h->wait_interval_ticks = sampled ? clock::TicksOf(process::kWaitIntervalNs) : 0;
   h->acquire_interval = sampled ? process::kAcquireInterval : 0;
   h->seed = facts.seed;
   h->page_bytes = 4096;
@@ -162,11 +173,14 @@ void FillHeader(const process::Facts& facts, uint64_t size) {
   h->heap_enabled = config.heap;
   h->locks_enabled = config.locks;
   h->max_frames = static_cast<uint32_t>(config.depth);
+  h->interval_is_auto = sampled && config.interval_bytes == 0;
+  h->budget_ppm = config.budget_ppm;
   CopyText(h->host, facts.host);
   CopyText(h->executable, facts.executable);
   CopyText(h->command_line, facts.command_line);
   CopyText(h->allocator, facts.allocator);
   CopyText(h->bypassed_by, facts.bypassed_by);
+  FillClock(h);
   h->paused.store(config.paused);
   h->magic = kDumpMagic;
   h->checksum = XXH3_64bits(h, offsetof(HeaderPage, checksum));
@@ -236,11 +250,12 @@ bool Open() {
   sys::Close(fd);
   base = static_cast<unsigned char*>(mapping);
   // In a forked child both are its parent's: of another clock, and of another mapping.
-  next_try_ns.store(0);
+  next_try_ticks.store(0);
   reserve_begin = reserve_end = 0;
   file_device = file.st_dev;
   file_inode = file.st_ino;
   segment_limit = static_cast<uint32_t>((size - kHeaderBytes) / kSegmentBytes);
+  clock::Calibrate();
   FillHeader(facts, size);
   own->store(kOurs, std::memory_order_release);
   counters::Flush();
@@ -263,6 +278,11 @@ SegmentHeader* ClaimSegment(Loss* cause) {
   return reinterpret_cast<SegmentHeader*>(base + kHeaderBytes + size_t{next} * kSegmentBytes);
 }
 
+Usage Used() {
+  return {Header()->segments_claimed.load(std::memory_order_relaxed) & ~kSegmentsClosed,
+          segment_limit};
+}
+
 bool MakePresent(void* begin, void* end, Loss* cause) {
   const uintptr_t first = reinterpret_cast<uintptr_t>(begin) & ~(kPageBytes - 1);
   const uintptr_t last = (reinterpret_cast<uintptr_t>(end) + kPageBytes - 1) & ~(kPageBytes - 1);
@@ -272,12 +292,12 @@ bool MakePresent(void* begin, void* end, Loss* cause) {
     return false;
   }
   *cause = Loss::kDiskFull;
-  const uint64_t next_try = next_try_ns.load(std::memory_order_relaxed);
-  if (next_try != 0 && process::NowNs() < next_try) return false;
+  const uint64_t next_try = next_try_ticks.load(std::memory_order_relaxed);
+  if (next_try != 0 && clock::Now() < next_try) return false;
   if (sys::Advise(reinterpret_cast<void*>(first), last - first, MADV_POPULATE_WRITE) == 0) {
     return true;
   }
-  next_try_ns.store(process::NowNs() + kRetryAfterNs, std::memory_order_relaxed);
+  next_try_ticks.store(clock::Now() + clock::TicksOf(kRetryAfterNs), std::memory_order_relaxed);
   return false;
 }
 
@@ -292,13 +312,13 @@ void MakeReserve() {
   reserve_end = reserve_begin + count * kSegmentBytes;
 }
 
-void Close(EndState how, int exit_status, uint64_t end_time_ns) {
+void Close(EndState how, int exit_status, uint64_t end_ticks) {
   HeaderPage* header = Header();
   // From here on no segment is claimed: what lies behind those that are can be cut off without a later SIGBUS.
   const uint32_t claimed = header->segments_claimed.fetch_or(kSegmentsClosed);
   if ((claimed & kSegmentsClosed) != 0) return;
   header->exit_status.store(exit_status);
-  header->end_time_ns.store(end_time_ns);
+  header->end_ticks.store(end_ticks);
   header->end_state.store(how);
   if (sandbox::Entered()) return;  // the file keeps its sparse size
   const int fd = sys::Open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC);

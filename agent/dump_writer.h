@@ -34,6 +34,13 @@ const char* Path();
 // The next free segment; its memory is not present yet. Null when there is none, with `*cause` saying why.
 SegmentHeader* ClaimSegment(Loss* cause);
 
+// Segments claimed so far, and how many fit.
+struct Usage {
+  uint32_t segments;
+  uint32_t limit;
+};
+Usage Used();
+
 // Makes [begin, end) of a claimed segment writable without faults. False, with `*cause`: disk full, file system error, or
 // a seccomp filter.
 bool MakePresent(void* begin, void* end, Loss* cause);
@@ -43,6 +50,6 @@ void MakeReserve();
 
 // At exit: records how the process ended and gives back the part of the file that no segment claimed.
 // Segments already claimed go on being recorded into.
-void Close(EndState how, int exit_status, uint64_t end_time_ns);
+void Close(EndState how, int exit_status, uint64_t end_ticks);
 
 }  // namespace perfagent::dump_writer

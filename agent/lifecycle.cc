@@ -5,7 +5,9 @@
 #include <sys/auxv.h>
 
 #include "agent/agent_scope.h"
+#include "agent/budget.h"
 #include "agent/call_stack.h"
+#include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/counters.h"
 #include "agent/dump_writer.h"
@@ -24,6 +26,7 @@
 #include "agent/text.h"
 #include "agent/unseen.h"
 #include "agent/unwind/rule_table.h"
+#include "agent/wait_table.h"
 
 namespace perfagent {
 
@@ -53,21 +56,22 @@ void Keep(T value, std::atomic<T>* seen) {
 // Countdowns of a thread that has nothing to record.
 void Rest(ThreadState* t) {
   t->bytes_left = kNever;
-  t->locks_left = kNever;
+  t->locks_left = kNoLocks;
 }
 
-// A thread's first countdowns. In full mode they stay 0, so that every call takes the slow path; `random` then only says
-// that the thread was seen.
+// A thread's first countdowns. In full mode they have ended for good, so that every call takes the slow path; `random` then
+// only says that the thread was seen.
 void Seed(ThreadState* t) {
   const uint64_t number = threads_seeded.fetch_add(1);
   t->random = sampler::Scramble(process::Current().seed ^ sampler::Scramble(number)) | 1;
+  t->locks_left = kEveryLock;
   if (!FullMode()) {
-    sampler::DrawCountdown(t, Interval());
-    t->locks_left = sampler::DrawGap(&t->random, process::kAcquireInterval);
-    t->wait_left_ns = sampler::DrawGap(&t->random, process::kWaitIntervalNs);
+    sampler::DrawCountdown(t, budget::Interval());
+    t->locks_left = static_cast<int64_t>(sampler::DrawGap(&t->random, process::kAcquireInterval));
+    t->wait_left_ticks = sampler::DrawGap(&t->random, clock::TicksOf(process::kWaitIntervalNs));
   }
   if (!config.heap) t->bytes_left = kNever;
-  if (!config.locks) t->locks_left = kNever;
+  if (!config.locks) t->locks_left = kNoLocks;
 }
 
 bool WantedHere() {
@@ -77,7 +81,7 @@ bool WantedHere() {
 }
 
 bool MapTables() {
-  if (!modules::Start() || !rule_table::Start()) return false;
+  if (!modules::Start() || !rule_table::Start() || !wait_table::Start()) return false;
   if (!stack_table::Start(FullMode() ? kLog2StacksFull : kLog2StacksSampled)) return false;
   return FullMode() || live_set::Start();
 }
@@ -121,9 +125,11 @@ void FinishAs(EndState how, int status) {
     if (Stream* stream = thread_state.stream) {
       stream->DescribeThread();
       if (config.heap) unseen::ReportAll(stream);
+      stream->PutReading();
     }
   }
-  dump_writer::Close(how, status, process::NowNs());
+  budget::Finish();
+  dump_writer::Close(how, status, clock::Now());
   ReportLosses();
   if (config.verbose) Say("wrote ", std::string_view(dump_writer::Path()));
 }
@@ -132,17 +138,29 @@ void FinishAs(EndState how, int status) {
 void Finish(int status, void*) { FinishAs(EndState::kExited, status); }
 void FinishQuickly() { FinishAs(EndState::kQuickExit, 0); }
 
-void CountQuietChild() {
+std::atomic<uint64_t> forks;
+
+void BeforeFork() {
+  forks.fetch_add(1);
   if (sandbox::Entered() && dump_writer::Header() != nullptr) counters::Add(Loss::kQuietChild);
+}
+
+// The child's thread goes on from its parent's countdown: it must not repeat its parent's and its siblings' draws. A gap may be
+// drawn anew at any moment that its end has no part in: the exponential has no memory.
+void InForkedChild() {
+  ThreadState& t = thread_state;
+  if (t.random == 0 || !IsOn() || FullMode()) return;
+  t.random = sampler::Scramble(t.random ^ sampler::Scramble(forks.load())) | 1;
+  if (config.heap) sampler::DrawCountdown(&t, budget::IntervalInChild());
 }
 
 // Another thread opens the child's dump. That takes a millisecond; it may take for ever (a debugger, a longjmp out of it),
 // and then the child goes unrecorded.
 bool AwaitOpening() {
   constexpr uint64_t kLongestNs = 200000000;
-  const uint64_t begin = process::ClockNs(CLOCK_MONOTONIC);  // NowNs is being set anew
+  const uint64_t begin = clock::ReadNs(CLOCK_MONOTONIC);  // clock::Now is being set anew
   while (dump_writer::Header() == nullptr && state.load() == State::kOn) {
-    if (process::ClockNs(CLOCK_MONOTONIC) - begin > kLongestNs) state.store(State::kOff);
+    if (clock::ReadNs(CLOCK_MONOTONIC) - begin > kLongestNs) state.store(State::kOff);
     sys::Call(SYS_sched_yield);
   }
   return state.load() == State::kOn;
@@ -154,13 +172,13 @@ bool AwaitOpening() {
 bool RestartInChild() {
   if (!dump_writer::ClaimOpening()) return AwaitOpening();
   streams::Forget();
-  thread_state.random = 0;  // the child draws its own samples
   modules::Forget();
   unseen::Forget();
   if (config.ignore_children || sandbox::Entered()) {
     state.store(State::kOff);
     return false;
   }
+  clock::StartInChild();
   process::GatherInChild();
   if (!dump_writer::Open()) {
     state.store(State::kOff);
@@ -168,11 +186,13 @@ bool RestartInChild() {
   }
   dump_writer::Header()->paused.store(paused_seen.load());
   dump_writer::Header()->interval_request.store(interval_seen.load());
+  budget::RestartInChild();
   return true;
 }
 
 void Start(char** environment) {
   AgentScope scope;
+  clock::Start();
   real::Resolve();
   real::ResolveOptional();
   new_hooks::Bind();
@@ -194,10 +214,11 @@ void Start(char** environment) {
     return;
   }
   streams::Start();
+  budget::Start();
   on_exit(Finish, nullptr);
   // Without these two the dump is whole, but not trimmed, and quiet children are not counted.
   static_cast<void>(at_quick_exit(FinishQuickly));
-  static_cast<void>(pthread_atfork(nullptr, CountQuietChild, nullptr));
+  static_cast<void>(pthread_atfork(BeforeFork, nullptr, InForkedChild));
   OpenFilter();
   state.store(State::kOn);
   if (config.verbose) Say("recording to ", std::string_view(dump_writer::Path()));
@@ -223,7 +244,6 @@ bool Enter() {
   }
   if (t.stream != nullptr && !streams::IsOfThisProcess(t.stream)) [[unlikely]] {
     t.stream = nullptr;  // the thread that forked
-    t.random = 0;        // draws its own samples
   }
   if (t.random == 0) Seed(&t);
   return true;
@@ -237,16 +257,16 @@ void Refused() {
 
 void BeforeSandbox(sandbox::Rights rights) {
   if (!IsOn() || dump_writer::Header() == nullptr) return;
-  process::FreezeClock();
+  clock::Freeze();
   streams::MakeReserve();
   if (rights >= sandbox::kNoCalls) dump_writer::MakeReserve();
 }
 
-uint64_t Interval() {
+uint64_t AskedInterval() {
   const uint64_t asked = dump_writer::Header()->interval_request.load(std::memory_order_relaxed);
   const bool allowed = asked >= kLeastInterval && asked <= kGreatestInterval;
   Keep(allowed ? asked : 0, &interval_seen);
-  return allowed ? asked : config.interval_bytes;
+  return allowed ? asked : 0;
 }
 
 bool Paused() {

@@ -25,9 +25,9 @@ void Refused();
 bool IsOn();
 
 // The control words in the dump's header page, believed where they hold what they may: has recording been paused, and
-// with which mean are blocks sampled from now on?
+// with which mean between samples are blocks to be sampled from now on (0: nobody asked)?
 bool Paused();
-uint64_t Interval();
+uint64_t AskedInterval();
 
 // The program is about to restrict itself to `rights`: sets aside what cannot be had afterwards.
 void BeforeSandbox(sandbox::Rights rights);

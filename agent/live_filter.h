@@ -1,11 +1,14 @@
 // live_filter.h: "may this block be tracked?", asked by every free.
 //
-// One byte per 16 KiB granule of address space, folded to 2^24 granules: how many tracked blocks begin in it. A hot heap
-// of 64 MiB touches 4 KiB of it. Zero: not tracked, certainly. Nonzero: live_set has the exact answer.
+// One byte per KiB of address space, folded to 2^24 granules: how many tracked blocks begin in it. A hot heap of 64 MiB
+// touches 64 KiB of it. Zero: not tracked, certainly. Nonzero: live_set has the exact answer. A granule holds at most 128
+// blocks of 8 bytes, so counts stay exact and blocks that are dropped leave nothing behind: there is nothing to rebuild.
+// Small, because of the frees of a full heap a share of granule / interval meets a tracked neighbour.
 // Full mode points the filter at a single nonzero byte with a mask of 0; before start-up and with the heap off, at a zero
 // byte. So there is one code path and no test for the mode.
 //
-// Threads: counters are atomic; a counter that reaches 255 stays there. Signals: safe.
+// Threads: counters are atomic; a counter that reaches 255 (heaps 16 GiB apart fold onto each other) stays there.
+// Signals: safe.
 #pragma once
 
 #include <atomic>
@@ -14,7 +17,7 @@
 
 namespace perfagent::live_filter {
 
-inline constexpr unsigned kGranuleShift = 14;
+inline constexpr unsigned kGranuleShift = 10;
 inline constexpr size_t kGranules = size_t{1} << 24;
 inline constexpr uint8_t kStuck = 255;
 

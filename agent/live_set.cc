@@ -6,17 +6,26 @@
 #include "agent/live_filter.h"
 #include "agent/sampler.h"
 #include "agent/sys.h"
+#include "perfagent/sampling.h"
 
 namespace perfagent::live_set {
 
 namespace {
 
 struct alignas(64) Bucket {
-  std::atomic<uintptr_t> slots[kSlotsPerBucket];
+  std::atomic<uint64_t> slots[kSlotsPerBucket];
 };
 static_assert(sizeof(Bucket) == 64);
 
 Bucket* buckets;
+
+// An address fits: 57 bits, of which malloc leaves the last three 0.
+constexpr unsigned kAlignShift = 3;
+constexpr uint64_t kLimitMask = (uint64_t{1} << sampling::kLimitBits) - 1;
+uint64_t KeyOf(uintptr_t block) { return block >> kAlignShift << sampling::kLimitBits; }
+uintptr_t BlockIn(uint64_t slot) { return slot >> sampling::kLimitBits << kAlignShift; }
+uint32_t LimitIn(uint64_t slot) { return static_cast<uint32_t>(slot & kLimitMask); }
+bool Holds(uint64_t slot, uint64_t key) { return slot != 0 && (slot & ~kLimitMask) == key; }
 
 struct Choice {
   Bucket* first;
@@ -24,26 +33,38 @@ struct Choice {
 };
 
 Choice BucketsOf(uintptr_t block) {
-  const uint64_t hash = sampler::Scramble(block);
+  const uint64_t hash = sampler::Scramble(block >> kAlignShift);
   return {&buckets[hash % kBuckets], &buckets[(hash >> 32) % kBuckets]};
 }
 
 size_t Used(const Bucket& bucket) {
   size_t used = 0;
-  for (const std::atomic<uintptr_t>& slot : bucket.slots)
+  for (const std::atomic<uint64_t>& slot : bucket.slots)
     used += slot.load(std::memory_order_relaxed) != 0;
   return used;
 }
 
-// Replaces one slot's value by another. False when no slot has it.
-bool Swap(Bucket* bucket, uintptr_t from, uintptr_t to) {
-  for (std::atomic<uintptr_t>& slot : bucket->slots) {
-    uintptr_t expected = from;
-    if (slot.load(std::memory_order_relaxed) == from &&
-        slot.compare_exchange_strong(expected, to)) {
+bool Place(Bucket* bucket, uint64_t value) {
+  for (std::atomic<uint64_t>& slot : bucket->slots) {
+    uint64_t expected = 0;
+    if (slot.load(std::memory_order_relaxed) == 0 && slot.compare_exchange_strong(expected, value))
       return true;
-    }
   }
+  return false;
+}
+
+// The slot's value when the block was in the bucket; 0 when not.
+uint64_t Take(Bucket* bucket, uint64_t key) {
+  for (std::atomic<uint64_t>& slot : bucket->slots) {
+    uint64_t value = slot.load(std::memory_order_relaxed);
+    if (Holds(value, key) && slot.compare_exchange_strong(value, 0)) return value;
+  }
+  return 0;
+}
+
+bool IsIn(const Bucket& bucket, uint64_t key) {
+  for (const std::atomic<uint64_t>& slot : bucket.slots)
+    if (Holds(slot.load(std::memory_order_relaxed), key)) return true;
   return false;
 }
 
@@ -57,22 +78,46 @@ bool Start() {
   return true;
 }
 
-bool Insert(uintptr_t block) {
+Room Insert(uintptr_t block, uint32_t limit) {
   // The filter first: a block that is in the set and not in the filter would be freed unseen.
   live_filter::Add(block);
+  const uint64_t value = KeyOf(block) | limit;
   Choice choice = BucketsOf(block);
+  size_t used = Used(*choice.first);
   // Into the emptier one (Azar et al. 1994): buckets then overflow only when the table is nearly full.
-  if (Used(*choice.second) < Used(*choice.first)) std::swap(choice.first, choice.second);
-  if (Swap(choice.first, 0, block) || Swap(choice.second, 0, block)) return true;
+  if (const size_t other = Used(*choice.second); other < used) {
+    std::swap(choice.first, choice.second);
+    used = other;
+  }
+  constexpr size_t kCrowd = kSlotsPerBucket - 2;
+  if (Place(choice.first, value) || Place(choice.second, value))
+    return used < kCrowd ? Room::kEnough : Room::kCrowded;
   live_filter::Remove(block);
-  return false;
+  return Room::kFull;
 }
 
-bool Remove(uintptr_t block) {
+bool Contains(uintptr_t block) {
   const Choice choice = BucketsOf(block);
-  if (!Swap(choice.first, block, 0) && !Swap(choice.second, block, 0)) return false;
+  return IsIn(*choice.first, KeyOf(block)) || IsIn(*choice.second, KeyOf(block));
+}
+
+Removed Remove(uintptr_t block) {
+  const Choice choice = BucketsOf(block);
+  uint64_t value = Take(choice.first, KeyOf(block));
+  if (value == 0) value = Take(choice.second, KeyOf(block));
+  if (value == 0) return {false, 0};
   live_filter::Remove(block);
-  return true;
+  return {true, LimitIn(value)};
+}
+
+void Thin(uint64_t interval_bytes) {
+  for (size_t i = 0; i < kBuckets; ++i) {
+    for (std::atomic<uint64_t>& slot : buckets[i].slots) {
+      uint64_t value = slot.load(std::memory_order_relaxed);
+      if (value == 0 || sampling::StaysTracked(LimitIn(value), interval_bytes)) continue;
+      if (slot.compare_exchange_strong(value, 0)) live_filter::Remove(BlockIn(value));
+    }
+  }
 }
 
 }  // namespace perfagent::live_set

@@ -23,6 +23,13 @@ template <HeapApi kApi, typename Call>
   return block;
 }
 
+// An overflowing product comes here, too: the real calloc refuses it.
+[[gnu::noinline]] void* RecordedCalloc(size_t count, size_t size) {
+  void* block = real::calloc(count, size);
+  if (block != nullptr) heap::RecordAlloc(HeapApi::kCalloc, block, count * size);
+  return block;
+}
+
 template <HeapApi kApi, typename Call>
 [[gnu::always_inline]] inline void* Allocation(size_t size, Call call) {
   if (thread_state.Spend(size)) [[likely]]
@@ -79,9 +86,10 @@ PERFAGENT_EXPORT void* malloc(size_t size) noexcept {
 
 PERFAGENT_EXPORT void* calloc(size_t count, size_t size) noexcept {
   size_t bytes;
-  // An overflowing product takes the slow path, where the real calloc refuses it.
-  if (__builtin_mul_overflow(count, size, &bytes)) bytes = SIZE_MAX;
-  return Allocation<HeapApi::kCalloc>(bytes, [=] { return real::calloc(count, size); });
+  if (__builtin_mul_overflow(count, size, &bytes) || !thread_state.Spend(bytes)) [[unlikely]] {
+    return RecordedCalloc(count, size);
+  }
+  return real::calloc(count, size);
 }
 
 PERFAGENT_EXPORT void free(void* block) noexcept {

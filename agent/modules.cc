@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "agent/clock.h"
 #include "agent/process.h"
 #include "agent/readable.h"
 #include "agent/sys.h"
@@ -90,7 +91,7 @@ std::string_view PathOf(const link_map* map, PathText* buffer) {
 void Describe(Stream* stream, const Entry& entry) {
   const std::string_view path = PathOf(entry.map, &stream->path);
   const std::string_view build_id = BuildIdOf(entry.start, entry.map->l_addr);
-  const ModuleLoadRecord record = {process::NowNs(),  Epoch(),  entry.start, entry.end,
+  const ModuleLoadRecord record = {clock::Now(),      Epoch(),  entry.start, entry.end,
                                    entry.map->l_addr, build_id, path};
   stream->PutSized(record, MaxTextRecord(build_id.size() + path.size()));
 }
@@ -147,7 +148,7 @@ void Sweep(Stream* stream) {
     State loaded = State::kLoaded;
     if (!entry.state.compare_exchange_strong(loaded, State::kGone)) continue;
     const uint64_t next_epoch = epoch.fetch_add(1) + 1;
-    stream->Put(ModuleUnloadRecord{process::NowNs(), next_epoch, entry.start});
+    stream->Put(ModuleUnloadRecord{clock::Now(), next_epoch, entry.start});
   }
 }
 

@@ -3,11 +3,11 @@
 #include <pthread.h>
 #include <sys/utsname.h>
 
-#include <atomic>
 #include <cstddef>
 #include <cstring>
 #include <string_view>
 
+#include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/real.h"
 #include "agent/sampler.h"
@@ -21,7 +21,6 @@ namespace perfagent::process {
 namespace {
 
 Facts facts;
-std::atomic<uint64_t> frozen_ns;
 
 // glibc keeps a thread's id in its control block, at the same place from 2.35 on; believed when it held the truth at start.
 constexpr uintptr_t kTidOffset = 0x2d0;
@@ -82,7 +81,7 @@ uint64_t RandomSeed() {
   uint64_t seed = 0;
   constexpr long kNonBlocking = 1;
   if (sys::Call(SYS_getrandom, sys::Word(&seed), sizeof seed, kNonBlocking) != sizeof seed) {
-    seed = facts.start_monotonic_ns;
+    seed = clock::Started().monotonic_ns;
   }
   return seed;
 }
@@ -136,8 +135,6 @@ void ReadOwn() {
   facts.pid = static_cast<uint32_t>(sys::Pid());
   facts.parent_pid = static_cast<uint32_t>(sys::Call(SYS_getppid));
   control_block_has_tid = TidInControlBlock() == static_cast<uint32_t>(sys::Tid());
-  facts.start_monotonic_ns = ClockNs(CLOCK_MONOTONIC);
-  facts.start_realtime_ns = ClockNs(CLOCK_REALTIME);
   facts.start_ticks = StatField("/proc/self/stat", 22);
   // A forked child must not repeat its parent's draws.
   facts.seed = config.seed != 0 ? config.seed : RandomSeed();
@@ -162,9 +159,6 @@ void GatherAllocator() {
 }
 
 const Facts& Current() { return facts; }
-
-uint64_t FrozenNs() { return frozen_ns.load(std::memory_order_relaxed); }
-void FreezeClock() { frozen_ns.store(NowNs(), std::memory_order_relaxed); }
 
 uint32_t ThreadId() {
   if (!sandbox::Entered()) return static_cast<uint32_t>(sys::Tid());

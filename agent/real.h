@@ -35,6 +35,19 @@ namespace perfagent::real {
   X(pthread_mutex_clocklock, int,                                                             \
     (pthread_mutex_t * mutex, clockid_t clock, const timespec* until), (mutex, clock, until)) \
   X(pthread_mutex_unlock, int, (pthread_mutex_t * mutex), (mutex))                            \
+  X(pthread_rwlock_rdlock, int, (pthread_rwlock_t * lock), (lock))                            \
+  X(pthread_rwlock_tryrdlock, int, (pthread_rwlock_t * lock), (lock))                         \
+  X(pthread_rwlock_timedrdlock, int, (pthread_rwlock_t * lock, const timespec* until),        \
+    (lock, until))                                                                            \
+  X(pthread_rwlock_clockrdlock, int,                                                          \
+    (pthread_rwlock_t * lock, clockid_t clock, const timespec* until), (lock, clock, until))  \
+  X(pthread_rwlock_wrlock, int, (pthread_rwlock_t * lock), (lock))                            \
+  X(pthread_rwlock_trywrlock, int, (pthread_rwlock_t * lock), (lock))                         \
+  X(pthread_rwlock_timedwrlock, int, (pthread_rwlock_t * lock, const timespec* until),        \
+    (lock, until))                                                                            \
+  X(pthread_rwlock_clockwrlock, int,                                                          \
+    (pthread_rwlock_t * lock, clockid_t clock, const timespec* until), (lock, clock, until))  \
+  X(pthread_rwlock_unlock, int, (pthread_rwlock_t * lock), (lock))                            \
   X(dlclose, int, (void* handle), (handle))                                                   \
   X(prctl, int,                                                                               \
     (int operation, unsigned long a, unsigned long b, unsigned long c, unsigned long d),      \

@@ -1,12 +1,12 @@
 #include "agent/record_heap.h"
 
-#include "agent/agent_scope.h"
+#include <algorithm>
+
 #include "agent/call_stack.h"
-#include "agent/config.h"
-#include "agent/lifecycle.h"
 #include "agent/live_set.h"
-#include "agent/process.h"
 #include "agent/sampler.h"
+#include "agent/slow_path.h"
+#include "perfagent/sampling.h"
 
 namespace perfagent::heap {
 
@@ -17,38 +17,74 @@ uintptr_t Address(const void* block) { return reinterpret_cast<uintptr_t>(block)
 struct Sample {
   bool taken;
   uint64_t interval_bytes;  // the mean with which it was
+  uint32_t limit;           // up to which mean it stays tracked
 };
+constexpr Sample kNotTaken = {false, 0, 0};
+
+// The mean with which a thread goes on. A pause must not wear the exact state out.
+uint64_t NextInterval() {
+  const uint64_t interval = budget::Interval();
+  return interval == 0 && lifecycle::Paused() ? budget::kUsualInterval : interval;
+}
+
+// Has the countdown that ended within this call met a sample?
+bool EndCountdown(size_t size, uint64_t next_interval) {
+  ThreadState& t = thread_state;
+  if (t.interval_bytes != 0) return sampler::EndCountdown(&t, size, next_interval);
+  if (next_interval != 0) sampler::DrawCountdown(&t, next_interval);
+  return true;
+}
 
 // Charges the allocation to the thread's countdown: is it recorded?
 Sample Charge(size_t size) {
   ThreadState& t = thread_state;
+  if (t.Spend(size)) return kNotTaken;
+  if (lifecycle::FullMode()) return {!lifecycle::Paused(), 0, sampling::kNoLimit};
   const uint64_t interval = t.interval_bytes;
-  if (t.Spend(size)) return {false, interval};
-  const bool taken =
-      lifecycle::FullMode() || sampler::EndCountdown(&t, size, lifecycle::Interval());
-  return {taken && !lifecycle::Paused(), interval};
+  if (!EndCountdown(size, NextInterval()) || lifecycle::Paused()) return kNotTaken;
+  const uint32_t limit = sampler::DrawLimit(&t.random, size, interval);
+  // Drawn with a mean that has grown meanwhile: thinned like its elders.
+  if (!sampling::StaysTracked(limit, budget::IntervalInForce())) return kNotTaken;
+  return {true, interval, limit};
 }
 
-// From now on the block's free is looked for. False: no room, the sample is dropped and counted.
-bool Track(const void* block, const Sample& sample, Stream* stream) {
+// From now on the block's free is looked for. False: it is no sample after all, or there is no room, which is counted.
+bool Track(const void* block, size_t size, const Sample& sample, Stream* stream) {
   if (lifecycle::FullMode()) return true;
-  if (!live_set::Insert(Address(block))) {
-    counters::Add(Loss::kLiveSetFull);
+  stream->last_sampled = 0;
+  const live_set::Room room = live_set::Insert(Address(block), sample.limit);
+  if (room == live_set::Room::kFull) counters::Add(Loss::kLiveSetFull);
+  if (room != live_set::Room::kEnough) budget::Crowded();
+  if (room == live_set::Room::kFull) return false;
+  // Read after the insertion: a thinning that is not seen here comes later than this block, and finds it.
+  const uint64_t in_force = budget::IntervalInForce();
+  if (!sampling::StaysTracked(sample.limit, in_force)) {
+    live_set::Remove(Address(block));
     return false;
   }
   stream->last_sampled = Address(block);
   stream->left_after_sample = thread_state.bytes_left;
-  stream->DescribeInterval(sample.interval_bytes);
+  stream->DescribeInterval(std::max(sample.interval_bytes, sampling::GridFloor(in_force)));
+  budget::CountSample(size);
   return true;
 }
 
-bool Untrack(const void* block) {
-  return lifecycle::FullMode() || live_set::Remove(Address(block));
+live_set::Removed Untrack(const void* block) {
+  if (lifecycle::FullMode()) return {true, sampling::kNoLimit};
+  return live_set::Remove(Address(block));
 }
 
 // The same where the thread could not enter the agent: possibly before it was started.
-bool UntrackOnly(const void* block) {
-  return lifecycle::IsOn() && !lifecycle::FullMode() && live_set::Remove(Address(block));
+live_set::Removed UntrackOnly(const void* block) {
+  if (!lifecycle::IsOn() || lifecycle::FullMode()) return {false, 0};
+  return live_set::Remove(Address(block));
+}
+
+// Most frees that the filter lets through are of a tracked block's neighbours.
+bool IsNeighbour(const void* block) {
+  if (lifecycle::FullMode() || live_set::Contains(Address(block))) return false;
+  if (Stream* stream = thread_state.stream) ++stream->lookups;
+  return true;
 }
 
 // No allocation of this thread since it sampled `block`: each would have changed the countdown.
@@ -60,72 +96,75 @@ bool FreedAtOnce(const void* block, const Stream* stream) {
 }  // namespace
 
 void RecordAlloc(HeapApi api, const void* block, size_t size) {
-  AgentScope scope;
-  if (!scope) return lifecycle::Refused();
-  if (!lifecycle::Enter()) return;
+  SlowPath path;
+  if (!path) return path.Refuse();
   const Sample sample = Charge(size);
   if (!sample.taken) return;
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
-  const uint64_t now = process::NowNs();
   const uint64_t stack = call_stack::Take(stream, whole_walk::Capture());
-  if (!Track(block, sample, stream)) return;
-  stream->Put(AllocRecord{api, now, Address(block), size, stack});
+  if (!Track(block, size, sample, stream)) return;
+  stream->Put(AllocRecord{api, path.begin(), Address(block), size, stack, sample.limit});
 }
 
 void RecordFree(HeapApi api, const void* block) {
-  AgentScope scope;
-  if (!scope) {
+  if (IsNeighbour(block)) return;
+  SlowPath path;
+  if (path.IsNested()) {
     // The block's address may be another's in a moment: it must leave the set even when nothing can be written.
-    if (lifecycle::FullMode() || UntrackOnly(block)) lifecycle::Refused();
+    if (lifecycle::FullMode() || UntrackOnly(block).was_there) path.Refuse();
     return;
   }
-  if (!lifecycle::Enter() || !Untrack(block)) return;
+  if (!path || !Untrack(block).was_there) return;
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
-  const uint64_t now = process::NowNs();
   const uint64_t flags = FreedAtOnce(block, stream) ? kFreeTemporary : 0;
   const uint64_t stack = call_stack::Take(stream, whole_walk::Capture());
-  stream->Put(FreeRecord{api, flags, now, Address(block), stack});
+  stream->Put(FreeRecord{api, flags, path.begin(), Address(block), stack});
 }
 
 ReallocClaim ClaimForRealloc(const void* old_block) {
-  AgentScope scope;
-  if (!scope) return {0, old_block != nullptr && UntrackOnly(old_block)};
-  if (!lifecycle::Enter()) return {0, false};
-  return {process::NowNs(), old_block != nullptr && Untrack(old_block)};
+  SlowPath path;
+  if (path.IsNested()) {
+    const live_set::Removed old = old_block != nullptr ? UntrackOnly(old_block) : live_set::Removed{};
+    return {0, old.was_there, old.limit};
+  }
+  if (!path) return {};
+  const live_set::Removed old = old_block != nullptr ? Untrack(old_block) : live_set::Removed{};
+  return {path.begin(), old.was_there, old.limit};
 }
 
 void RestoreAfterRealloc(const ReallocClaim& claim, const void* old_block) {
   AgentScope scope;
   if (!claim.tracked || lifecycle::FullMode()) return;
-  if (!live_set::Insert(Address(old_block))) counters::Add(Loss::kLiveSetFull);
+  if (live_set::Insert(Address(old_block), claim.limit) == live_set::Room::kFull)
+    counters::Add(Loss::kLiveSetFull);
 }
 
 void RecordRealloc(HeapApi api, const ReallocClaim& claim, const void* old_block,
                    const void* new_block, size_t size) {
-  AgentScope scope;
-  if (!scope) return lifecycle::Refused();
-  if (!lifecycle::Enter()) return;
-  const Sample sample = new_block != nullptr ? Charge(size) : Sample{};
+  SlowPath path;
+  if (!path) return path.Refuse();
+  const Sample sample = new_block != nullptr ? Charge(size) : kNotTaken;
   if (!sample.taken && !claim.tracked) return;
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
-  const uint64_t now = process::NowNs();
+  const uint64_t now = path.begin();
   const uint64_t stack = call_stack::Take(stream, whole_walk::Capture());
   if (new_block == nullptr) {
-    stream->Put(FreeRecord{api, 0, claim.time_ns, Address(old_block), stack});
+    stream->Put(FreeRecord{api, 0, claim.time, Address(old_block), stack});
     return;
   }
-  const bool tracked = sample.taken && Track(new_block, sample, stream);
+  const bool tracked = sample.taken && Track(new_block, size, sample, stream);
+  const uint32_t limit = tracked ? sample.limit : sampling::kNoLimit;
   if (old_block == nullptr) {
-    if (tracked) stream->Put(AllocRecord{api, now, Address(new_block), size, stack});
+    if (tracked) stream->Put(AllocRecord{api, now, Address(new_block), size, stack, limit});
     return;
   }
-  const uint64_t begin = claim.time_ns != 0 ? claim.time_ns : now;
+  const uint64_t begin = claim.time != 0 && claim.time < now ? claim.time : now;
   const uint64_t flags = (claim.tracked ? kReallocEndsOld : 0) | (tracked ? kReallocBeginsNew : 0);
   stream->Put(ReallocRecord{api, flags, begin, now - begin, Address(old_block), Address(new_block),
-                            size, stack});
+                            size, stack, limit});
 }
 
 }  // namespace perfagent::heap

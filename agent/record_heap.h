@@ -22,8 +22,9 @@ void RecordFree(HeapApi api, const void* block);
 
 // A realloc in progress.
 struct ReallocClaim {
-  uint64_t time_ns;
-  bool tracked;  // the old block was, and now is not
+  uint64_t time;  // in clock ticks; 0 = not recording
+  bool tracked;   // the old block was, and now is not
+  uint32_t limit;
 };
 ReallocClaim ClaimForRealloc(const void* old_block);
 // The real call returned null and the old block lives on.

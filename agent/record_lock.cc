@@ -2,82 +2,104 @@
 
 #include <cerrno>
 
-#include "agent/agent_scope.h"
 #include "agent/call_stack.h"
+#include "agent/clock.h"
 #include "agent/config.h"
-#include "agent/lifecycle.h"
 #include "agent/modules.h"
 #include "agent/process.h"
 #include "agent/sampler.h"
+#include "agent/slow_path.h"
+#include "agent/wait_table.h"
 
 namespace perfagent::lock {
 
 namespace {
 
 // Charges a wait to the thread's countdown of waiting time. True: its event is kept.
-bool ChargeWait(uint64_t wait_ns) {
+bool ChargeWait(uint64_t wait_ticks) {
   ThreadState& t = thread_state;
-  if (t.wait_left_ns > wait_ns) {
-    t.wait_left_ns -= wait_ns + 1;
+  if (t.wait_left_ticks > wait_ticks) {
+    t.wait_left_ticks -= wait_ticks + 1;
     return false;
   }
-  t.wait_left_ns = sampler::DrawGap(&t.random, process::kWaitIntervalNs);
+  t.wait_left_ticks = sampler::DrawGap(&t.random, clock::TicksOf(process::kWaitIntervalNs));
   return true;
 }
 
 // EDEADLK, EINVAL and the like come back at once: nobody was waited for.
 bool WasWait(int result) { return result == 0 || result == EOWNERDEAD || result == ETIMEDOUT; }
 
+// Full mode: a tenth of what reading the clock takes.
+void CountAcquisition() {
+  AgentScope scope;
+  if (!scope) return lifecycle::Refused();
+  if (!lifecycle::Enter() || lifecycle::Paused() || thread_state.SpendLock()) return;
+  if (Stream* stream = streams::Current()) stream->CountAcquisition();
+}
+
 }  // namespace
 
-Wait BeginWait() {
-  AgentScope scope;
-  if (!scope || !lifecycle::Enter() || !config.locks) return {0, 0};
+Wait BeginWait(const void* lock) {
+  SlowPath path;
+  if (!path || !config.locks) return {0, 0};
+  // Before the stack is walked: whoever releases the lock meanwhile is to see it.
+  wait_table::Publish(lock);
   uint64_t stack = 0;
   if (lifecycle::FullMode() && !lifecycle::Paused()) {
     if (Stream* stream = streams::Current())
       stack = call_stack::Take(stream, whole_walk::Capture());
   }
-  return {process::NowNs(), stack};
+  return {clock::Now(), stack};
 }
 
 void EndWait(LockApi api, const void* lock, uint64_t caller, const Wait& wait, int result) {
-  AgentScope scope;
-  if (!scope) return lifecycle::Refused();
-  if (wait.begin_ns == 0 || !WasWait(result) || !lifecycle::Enter() || lifecycle::Paused()) return;
-  const uint64_t wait_ns = process::NowNs() - wait.begin_ns;
+  if (wait.begin == 0) return;
+  const uint64_t wait_ticks = clock::Since(wait.begin);
+  wait_table::Clear(lock);
+  SlowPath path;
+  if (!path) return path.Refuse();
+  if (!WasWait(result) || lifecycle::Paused()) return;
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
   const auto address = reinterpret_cast<uint64_t>(lock);
-  stream->SumWait(address, caller, wait_ns);
+  stream->SumWait(api, address, caller, wait_ticks);
   uint64_t stack = wait.stack;
   if (!lifecycle::FullMode()) {
-    if (!ChargeWait(wait_ns)) return;
+    if (!ChargeWait(wait_ticks)) return;
     stack = call_stack::Take(stream, whole_walk::Capture());
   }
   modules::Note(stream, address);
   stream->Put(
-      LockWaitRecord{api, static_cast<uint64_t>(result), wait.begin_ns, wait_ns, address, stack});
+      LockWaitRecord{api, static_cast<uint64_t>(result), wait.begin, wait_ticks, address, stack});
+}
+
+bool IsAwaited(const void* lock) {
+  SlowPath path;
+  return path && !lifecycle::Paused() && wait_table::IsWaitedFor(lock);
+}
+
+void RecordRelease(LockApi api, const void* lock, uint64_t caller) {
+  SlowPath path;
+  if (!path) return path.Refuse();
+  Stream* stream = streams::Current();
+  if (stream == nullptr) return;
+  stream->SumRelease(api, reinterpret_cast<uint64_t>(lock), caller);
 }
 
 void RecordAcquisition(LockApi api, const void* lock) {
-  AgentScope scope;
-  if (!scope) return lifecycle::Refused();
-  if (!lifecycle::Enter() || lifecycle::Paused()) return;
+  if (lifecycle::FullMode()) return CountAcquisition();
+  SlowPath path;
+  if (!path) return path.Refuse();
   ThreadState& t = thread_state;
-  if (t.SpendLock()) return;  // the thread's first call: its countdown was only now drawn
+  // On the thread's first call its countdown was only now drawn.
+  if (lifecycle::Paused() || t.SpendLock()) return;
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
-  if (lifecycle::FullMode()) {
-    stream->CountAcquisition();
-    return;
-  }
-  t.locks_left = sampler::DrawGap(&t.random, process::kAcquireInterval);
-  const uint64_t now = process::NowNs();
+  t.locks_left = static_cast<int64_t>(sampler::DrawGap(&t.random, process::kAcquireInterval));
   const uint64_t stack = call_stack::Take(stream, whole_walk::Capture());
   const auto address = reinterpret_cast<uint64_t>(lock);
   modules::Note(stream, address);
-  stream->Put(LockAcquireRecord{api, now, address, stack});
+  stream->Put(LockAcquireRecord{api, path.begin(), address, stack});
 }
 
 }  // namespace perfagent::lock

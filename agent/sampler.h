@@ -2,7 +2,7 @@
 //
 // Every byte (nanosecond, acquisition) is marked with probability 1/mean; the gap between marks is exponential. After a
 // sample, or when the mean changes, a new gap is drawn; what the last allocation ran past its mark is discarded (the exponential
-// has no memory). A call of size s is sampled with p = 1 - exp(-(s + 1) / mean).
+// has no memory). A call of size s is sampled with p = 1 - exp(-(s + 1) / mean). A mean of 0 samples every call (p = 1).
 //
 // Threads: state is in ThreadState. No libm: the guest may not have it, and the agent needs libc alone.
 #pragma once
@@ -11,6 +11,7 @@
 #include <cstdint>
 
 #include "agent/thread_state.h"
+#include "perfagent/sampling.h"
 
 namespace perfagent::sampler {
 
@@ -47,11 +48,38 @@ inline double Log(double x) {
   return 2 * z * series + static_cast<double>(exponent) * 0.69314718055994530942;
 }
 
+// e^x for x <= 0, within 1e-12. x = k ln 2 + r with |r| <= ln 2 / 2; the series in r is cut after r^12.
+inline double Exp(double x) {
+  if (x < -700) return 0;
+  constexpr double kLn2 = 0.69314718055994530942;
+  const auto k = static_cast<int64_t>(x / kLn2 - 0.5);
+  const double r = x - static_cast<double>(k) * kLn2;
+  double series = 1;
+  for (int i = 12; i >= 1; --i) series = 1 + series * r / i;
+  return series * std::bit_cast<double>(static_cast<uint64_t>(k + 1023) << 52);
+}
+
+// 53 random bits in (0, 1].
+inline double NextUniform(uint64_t* random) {
+  return static_cast<double>((NextRandom(random) >> 11) + 1) * 0x1p-53;
+}
+
 // An exponential gap with the given mean, rounded down: P(gap <= n) = 1 - exp(-(n + 1) / mean).
 inline uint64_t DrawGap(uint64_t* random, uint64_t mean) {
-  // 53 random bits in (0, 1].
-  const double u = static_cast<double>((NextRandom(random) >> 11) + 1) * 0x1p-53;
-  return static_cast<uint64_t>(-Log(u) * static_cast<double>(mean));
+  return static_cast<uint64_t>(-Log(NextUniform(random)) * static_cast<double>(mean));
+}
+
+// The limit code (sampling.h) of a block of `size` bytes that was sampled with `mean`: of (size + 1) / -ln(1 - u), u
+// uniform below p.
+inline uint32_t DrawLimit(uint64_t* random, uint64_t size, uint64_t mean) {
+  const double amount = static_cast<double>(size) + 1;
+  const double v = NextUniform(random);
+  if (mean == 0) return sampling::LimitCode(amount / -Log(v));  // 1 - v is as uniform as v
+  const double a = amount / static_cast<double>(mean);
+  // Of a small p the logarithm would keep few digits, and is v p to within a millionth.
+  constexpr double kSmall = 1e-6;
+  const double exponent = a < kSmall ? v * a : -Log(1 - v * (1 - Exp(-a)));
+  return sampling::LimitCode(amount / exponent);
 }
 
 // A longer gap is waited for in parts, so that a thread notices in time when another mean is asked for.
@@ -63,7 +91,7 @@ inline void StartCountdown(ThreadState* t, uint64_t gap) {
 }
 inline void DrawCountdown(ThreadState* t, uint64_t mean) {
   t->interval_bytes = mean;
-  StartCountdown(t, DrawGap(&t->random, mean));
+  StartCountdown(t, mean == 0 ? 0 : DrawGap(&t->random, mean));
 }
 
 // The countdown ended within a call that allocates `size` bytes, and goes on with `next_mean`. True: the call is sampled,

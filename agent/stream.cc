@@ -37,6 +37,11 @@ uint32_t PresentStep() {
   return config.mode == RunMode::kFull ? static_cast<uint32_t>(kSegmentPayload) : kPresentStep;
 }
 
+// A number that this thread alone changes, and others read.
+void AddTo(std::atomic<uint64_t>* number, uint64_t more) {
+  number->store(number->load(std::memory_order_relaxed) + more, std::memory_order_release);
+}
+
 void Seal(SegmentHeader* segment) {
   segment->checksum = XXH3_64bits(PayloadOf(segment), segment->committed.load());
   segment->sealed.store(1, std::memory_order_release);
@@ -97,7 +102,7 @@ void MarkEnding(void* value) {
   AgentScope scope;
   if (!scope) return;
   stream->DescribeThread();
-  stream->Put(ThreadEndRecord{process::NowNs()});
+  stream->Put(ThreadEndRecord{clock::Now()});
   stream->ending.store(1);
 }
 
@@ -182,18 +187,30 @@ void Stream::Commit(size_t bytes) {
 
 bool Stream::CountAcquisition() {
   if (segment == nullptr && !BeginSegment()) return false;
-  segment->acquisitions.store(segment->acquisitions.load(std::memory_order_relaxed) + 1,
-                              std::memory_order_relaxed);
+  AddTo(&segment->acquisitions, 1);
   return true;
 }
 
-LockTableSlot* Stream::SlotFor(uint64_t lock, uint64_t caller) {
+void Stream::Bill(uint64_t ticks) {
+  if (segment == nullptr) return;
+  const auto add = [](std::atomic<uint64_t>* sum, uint64_t more) {
+    sum->store(sum->load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
+  };
+  add(&segment->agent_ticks, ticks);
+  add(&segment->lookups, lookups);
+  lookups = 0;
+}
+
+LockTableSlot* Stream::SlotFor(LockApi api, uint64_t lock, uint64_t caller) {
   // Three quarters full, a fresh table: the reader adds up what several tables say of one lock.
   constexpr uint32_t kMostUsed = kLockTableSlots / 4 * 3;
   if (lock_table == nullptr || lock_slots_used >= kMostUsed) {
     Loss cause;  // whichever: it is the table that is missing
     SegmentHeader* fresh = ClaimFor(SegmentKind::kLockTable, &cause);
-    if (fresh == nullptr) return nullptr;
+    if (fresh == nullptr) {
+      counters::Add(Loss::kLockTableFull);
+      return nullptr;
+    }
     fresh->magic.store(kSegmentMagic, std::memory_order_release);
     lock_table = fresh;
     lock_slots_used = 0;
@@ -203,9 +220,10 @@ LockTableSlot* Stream::SlotFor(uint64_t lock, uint64_t caller) {
   while (true) {
     LockTableSlot& slot = slots[at++ % kLockTableSlots];
     const uint64_t found = slot.lock.load(std::memory_order_relaxed);
-    if (found == lock && slot.caller == caller) return &slot;
+    if (found == lock && slot.caller == caller && slot.api == api) return &slot;
     if (found == 0) {
       slot.caller = caller;
+      slot.api = api;
       slot.lock.store(lock, std::memory_order_release);
       ++lock_slots_used;
       return &slot;
@@ -213,16 +231,15 @@ LockTableSlot* Stream::SlotFor(uint64_t lock, uint64_t caller) {
   }
 }
 
-void Stream::SumWait(uint64_t lock, uint64_t caller, uint64_t wait_ns) {
-  LockTableSlot* slot = SlotFor(lock, caller);
-  if (slot == nullptr) {
-    counters::Add(Loss::kLockTableFull);
-    return;
-  }
-  slot->wait_ns.store(slot->wait_ns.load(std::memory_order_relaxed) + wait_ns,
-                      std::memory_order_relaxed);
-  slot->contended.store(slot->contended.load(std::memory_order_relaxed) + 1,
-                        std::memory_order_release);
+void Stream::SumWait(LockApi api, uint64_t lock, uint64_t caller, uint64_t wait_ticks) {
+  LockTableSlot* slot = SlotFor(api, lock, caller);
+  if (slot == nullptr) return;
+  AddTo(&slot->wait_ticks, wait_ticks);
+  AddTo(&slot->contended, 1);
+}
+
+void Stream::SumRelease(LockApi api, uint64_t lock, uint64_t caller) {
+  if (LockTableSlot* slot = SlotFor(api, lock, caller)) AddTo(&slot->released, 1);
 }
 
 void Stream::DescribeThread() {
@@ -232,15 +249,26 @@ void Stream::DescribeThread() {
   if (!sandbox::Entered()) sys::Call(SYS_prctl, PR_GET_NAME, sys::Word(now));
   if (memcmp(now, name, sizeof now) == 0) return;
   memcpy(name, now, sizeof now);
-  Put(ThreadRecord{process::NowNs(), static_cast<uint64_t>(owner.load()),
-                   std::string_view(now, strnlen(now, sizeof now))});
+  const std::string_view text(now, strnlen(now, sizeof now));
+  PutSized(ThreadRecord{clock::Now(), static_cast<uint64_t>(owner.load()), text},
+           MaxTextRecord(text.size()));
 }
 
 void Stream::DescribeInterval(uint64_t bytes) {
   // As with the thread's name: room first, because a fresh segment has neither.
   if (Reserve(2 * kMaxPlainRecord) == nullptr || interval_bytes == bytes) return;
-  Put(IntervalRecord{process::NowNs(), bytes});
+  PutSized(IntervalRecord{clock::Now(), bytes}, kMaxPlainRecord);
   interval_bytes = bytes;
+}
+
+void Stream::PutReading() {
+  if (!sandbox::MayReadClock()) return;
+  const clock::Reading now = clock::Read();
+  PutSized(ClockRecord{now.ticks, now.monotonic_ns, now.realtime_ns}, kMaxPlainRecord);
+}
+
+void Stream::PutDueReading() {
+  if (clock::ClaimReading()) PutReading();
 }
 
 namespace streams {

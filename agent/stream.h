@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "agent/clock.h"
 #include "agent/counters.h"
 #include "agent/text.h"
 #include "agent/unwind/workspace.h"
@@ -28,11 +29,16 @@ struct Stream {
   // Publishes them, with `next_codec` as the state after them.
   void Commit(size_t bytes);
 
-  // Appends one record of at most kMaxPlainRecord bytes. False: lost, counted.
+  // Appends one record of at most kMaxPlainRecord bytes, and a reading of the clocks when one is due. False: lost,
+  // counted.
   template <typename Record>
   bool Put(const Record& record) {
-    return PutSized(record, kMaxPlainRecord);
+    const bool written = PutSized(record, kMaxPlainRecord);
+    if (written && clock::IsReadingDue(codec.last_time)) [[unlikely]]
+      PutDueReading();
+    return written;
   }
+  // Appends one record of at most `most_bytes`, and nothing behind it. False: lost, counted.
   template <typename Record>
   bool PutSized(const Record& record, size_t most_bytes) {
     uint8_t* room = Reserve(most_bytes);
@@ -46,20 +52,27 @@ struct Stream {
 
   // Full mode: one more lock acquisition in the current segment. False: no segment, counted.
   bool CountAcquisition();
-  // Adds one contended wait to this stream's lock table.
-  void SumWait(uint64_t lock, uint64_t caller, uint64_t wait_ns);
+  // Adds one contended wait, or one release while others waited, to this stream's lock table.
+  void SumWait(LockApi api, uint64_t lock, uint64_t caller, uint64_t wait_ticks);
+  void SumRelease(LockApi api, uint64_t lock, uint64_t caller);
+  // Appends a reading of the clocks, where they may be read.
+  void PutReading();
   // Writes who the thread is when that has changed since it was last written.
   void DescribeThread();
+  // Adds to what the agent cost this thread; takes along the look-ups counted since.
+  void Bill(uint64_t ticks);
   // Writes with which mean the blocks that follow were sampled, when that has changed.
   void DescribeInterval(uint64_t interval_bytes);
 
   bool BeginSegment();
+  void PutDueReading();
   void Recover();
   // Makes the payload of the current segment present up to `bytes`. False, with the cause: it cannot be.
   bool MakePresent(size_t bytes, Loss* cause);
   // Null, with the cause, when there is none.
   SegmentHeader* ClaimFor(SegmentKind kind, Loss* cause);
-  LockTableSlot* SlotFor(uint64_t lock, uint64_t caller);
+  // Null, counted, when there is none.
+  LockTableSlot* SlotFor(LockApi api, uint64_t lock, uint64_t caller);
 
   Stream* next;                // in the list of all streams
   std::atomic<int32_t> owner;  // thread id
@@ -78,6 +91,9 @@ struct Stream {
   uint32_t lock_slots_used;
   char name[16];            // as last written
   uint64_t interval_bytes;  // as last written; 0: not in this segment yet
+  uint64_t lookups;         // not billed yet
+  uint64_t untold_ns;       // spent, and not yet known to the budget
+  uint32_t slow_paths;
   Workspace unwind;
   uintptr_t last_sampled;      // the last sampled block, while no other was sampled since
   uint64_t left_after_sample;  // ThreadState::bytes_left when it was taken

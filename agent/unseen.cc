@@ -6,8 +6,8 @@
 
 #include <string_view>
 
+#include "agent/clock.h"
 #include "agent/modules.h"
-#include "agent/process.h"
 #include "agent/readable.h"
 #include "agent/sampler.h"
 
@@ -111,7 +111,7 @@ bool IsNew(std::string_view path) {
 void Report(Stream* stream, const link_map* map) {
   const std::string_view path = map->l_name;
   if (path.empty() || !IsUnseen(map) || !IsNew(path)) return;
-  stream->PutSized(UnseenRecord{process::NowNs(), path}, MaxTextRecord(path.size()));
+  stream->PutSized(UnseenRecord{clock::Now(), path}, MaxTextRecord(path.size()));
 }
 
 // glibc lists further namespaces behind the first (struct r_debug_extended, since 2.35).

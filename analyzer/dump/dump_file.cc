@@ -47,6 +47,9 @@ std::string CheckHeader(const HeaderPage& header) {
   if (header.mode != Mode::kSample && header.mode != Mode::kFull) {
     return absl::StrCat("mode ", static_cast<uint32_t>(header.mode), ", expected 1 or 2");
   }
+  if (header.clock != Clock::kMonotonic && header.clock != Clock::kTsc) {
+    return absl::StrCat("clock ", static_cast<uint32_t>(header.clock), ", expected 1 or 2");
+  }
   return "";
 }
 

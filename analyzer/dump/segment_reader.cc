@@ -27,7 +27,10 @@ struct PlainHeader {
   uint32_t sealed;
   uint64_t checksum;
   uint64_t acquisitions;
+  uint64_t agent_ticks;
+  uint64_t lookups;
 };
+static_assert(offsetof(PlainHeader, lookups) == offsetof(SegmentHeader, lookups));
 static_assert(offsetof(PlainHeader, committed) == offsetof(SegmentHeader, committed));
 static_assert(offsetof(PlainHeader, checksum) == offsetof(SegmentHeader, checksum));
 static_assert(offsetof(PlainHeader, acquisitions) == offsetof(SegmentHeader, acquisitions));
@@ -70,6 +73,7 @@ class Indexer {
     }
     index_.empty_segments = index_.claimed_segments - present_segments_;
     CheckLength();
+    index_.clock = ClockMap(file_.header(), readings_);
     CollectStreams();
     return std::move(index_);
   }
@@ -108,7 +112,9 @@ class Indexer {
                     .stream = header.stream,
                     .sequence = header.sequence,
                     .sealed = header.sealed != 0,
-                    .acquisitions = header.acquisitions};
+                    .acquisitions = header.acquisitions,
+                    .agent_ticks = header.agent_ticks,
+                    .lookups = header.lookups};
     switch (segment.kind) {
       case SegmentKind::kLockTable:
         index_.lock_tables.push_back(segment);
@@ -117,6 +123,8 @@ class Indexer {
         // Of a cut segment the whole records are used: the cut itself is reported by CheckLength.
         DecodeEvents(&segment, payload.first(std::min<size_t>(payload.size(), header.committed)));
         index_.event_bytes += segment.bytes;
+        index_.agent_ticks += segment.agent_ticks;
+        index_.lookups += segment.lookups;
         segments_.push_back(segment);
         return;
     }
@@ -130,9 +138,10 @@ class Indexer {
     std::optional<Record> record = decoder.Next();
     while (record) {
       if (const std::optional<uint64_t> time = TimeOf(*record); time && !has_time) {
-        segment->first_time_ns = *time;
+        segment->first_time_ns = *time;  // in ticks, until Run is done
         has_time = true;
       }
+      if (const auto* reading = std::get_if<ClockRecord>(&*record)) readings_.push_back(*reading);
       const size_t begin = decoder.offset();
       std::optional<Record> next = decoder.Next();
       handle_({*segment, *record, decoder.offset() - begin});
@@ -164,7 +173,10 @@ class Indexer {
 
   void CollectStreams() {
     std::map<uint32_t, std::vector<Segment>> by_stream;
-    for (const Segment& segment : segments_) by_stream[segment.stream].push_back(segment);
+    for (Segment& segment : segments_) {
+      segment.first_time_ns = index_.clock.NsAt(segment.first_time_ns);
+      by_stream[segment.stream].push_back(segment);
+    }
     index_.event_segments = segments_.size();
     for (auto& [number, segments] : by_stream) {
       std::stable_sort(segments.begin(), segments.end(),
@@ -203,6 +215,7 @@ class Indexer {
   SegmentIndex index_;
   std::vector<Segment> segments_;
   std::map<uint32_t, std::vector<uint32_t>> skipped_;  // sequence numbers by stream
+  std::vector<ClockRecord> readings_;
   uint64_t present_segments_ = 0;
 };
 
@@ -213,12 +226,16 @@ SegmentIndex IndexSegments(const DumpFile& file, RecordHandler handle, DamageHan
   return Indexer(file, handle, damaged).Run(progress);
 }
 
-std::vector<LockTableEntry> ReadLockTable(const DumpFile& file, const Segment& segment) {
+std::vector<LockTableEntry> ReadLockTable(const DumpFile& file, const ClockMap& clock,
+                                          const Segment& segment) {
   std::vector<LockTableEntry> slots(kLockTableSlots);
   const std::span<uint8_t> bytes(reinterpret_cast<uint8_t*>(slots.data()),
                                  slots.size() * sizeof(LockTableEntry));
   slots.resize(file.ReadAt(segment.offset + sizeof(SegmentHeader), bytes) / sizeof(LockTableEntry));
-  std::erase_if(slots, [](const LockTableEntry& slot) { return slot.lock == 0; });
+  std::erase_if(slots, [](const LockTableEntry& slot) {
+    return slot.lock == 0 || slot.api >= LockApi::kCount;
+  });
+  for (LockTableEntry& slot : slots) slot.wait_ns = clock.SumNs(slot.wait_ns);
   return slots;
 }
 
@@ -227,6 +244,7 @@ bool StreamCursor::Next(Record* record) {
     if (decoder_) {
       if (std::optional<Record> next = decoder_->Next()) {
         *record = *next;
+        clock_->Convert(record, &clock_piece_);
         return true;
       }
       decoder_.reset();

@@ -8,9 +8,14 @@
 // What can be trusted: a sealed segment whose checksum holds; of an unsealed one, or of one that
 // the end of the file cuts, the records before the first that cannot be decoded.
 //
+// Times are ticks while a dump is indexed, because the readings that say what a tick is worth may stand
+// in its last segment. From then on (SegmentIndex::clock) they are nanoseconds since the start: records
+// that a cursor reads, the first times of segments, and waits in lock tables.
+//
 // Threads: a cursor belongs to one thread; cursors of one file may run in several.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -20,6 +25,7 @@
 #include <vector>
 
 #include "absl/functional/function_ref.h"
+#include "analyzer/dump/clock_map.h"
 #include "analyzer/dump/damage.h"
 #include "analyzer/dump/dump_file.h"
 #include "analyzer/model/ids.h"
@@ -36,6 +42,8 @@ struct Segment {
   uint32_t bytes = 0;  // of whole records that can be trusted
   bool sealed = false;
   uint64_t acquisitions = 0;
+  uint64_t agent_ticks = 0;
+  uint64_t lookups = 0;
   uint64_t first_time_ns = 0;  // of the first record that has a time
 };
 
@@ -46,16 +54,19 @@ struct Stream {
 };
 
 struct SegmentIndex {
+  ClockMap clock;
   std::vector<Stream> streams;  // indexed by StreamId
   std::vector<Segment> lock_tables;
   uint64_t event_segments = 0;
   uint64_t claimed_segments = 0;
   uint64_t empty_segments = 0;  // claimed, never made present
   uint64_t event_bytes = 0;     // of records
+  uint64_t agent_ticks = 0;     // in the agent's slow paths
+  uint64_t lookups = 0;         // frees looked up in vain
 };
 
-// A record, where it stands, and how many bytes it takes. Views in the record are valid during the
-// call only.
+// A record as it stands in the file (its times are ticks), where it stands, and how many bytes it takes.
+// Views in the record are valid during the call only.
 struct IndexedRecord {
   const Segment& segment;
   const Record& record;
@@ -69,19 +80,29 @@ using ProgressHandler = absl::FunctionRef<void(uint64_t bytes_done)>;
 SegmentIndex IndexSegments(const DumpFile& file, RecordHandler handle, DamageHandler damaged,
                            ProgressHandler progress);
 
-// The slots of a lock table that are in use. Empty when the file has lost them since.
+// A LockTableSlot as it is read.
 struct LockTableEntry {
   uint64_t lock;
   uint64_t caller;  // return address into the function that called the lock function
   uint64_t contended;
   uint64_t wait_ns;
+  uint64_t released;  // while others waited
+  LockApi api;
+  uint8_t reserved0[7];
+  uint64_t reserved1[2];
 };
-std::vector<LockTableEntry> ReadLockTable(const DumpFile& file, const Segment& segment);
+static_assert(sizeof(LockTableEntry) == sizeof(LockTableSlot));
+static_assert(offsetof(LockTableEntry, api) == offsetof(LockTableSlot, api));
+
+// The slots of a lock table that are in use, by functions that there are. Empty when the file has lost them since.
+std::vector<LockTableEntry> ReadLockTable(const DumpFile& file, const ClockMap& clock,
+                                          const Segment& segment);
 
 // The records of one stream in order. Holds one segment in memory from the first Next to the last.
 class StreamCursor {
  public:
-  StreamCursor(const DumpFile& file, const Stream& stream) : file_(&file), stream_(&stream) {}
+  StreamCursor(const DumpFile& file, const ClockMap& clock, const Stream& stream)
+      : file_(&file), clock_(&clock), stream_(&stream) {}
 
   // False at the end of the stream. `record` is valid until the next call.
   bool Next(Record* record);
@@ -92,20 +113,22 @@ class StreamCursor {
   bool LoadSegment();
 
   const DumpFile* file_;
+  const ClockMap* clock_;
   const Stream* stream_;
   size_t next_segment_ = 0;
+  size_t clock_piece_ = 0;
   std::unique_ptr<uint8_t[]> buffer_;
   std::optional<Decoder> decoder_;
 };
 
-// The record's time in nanoseconds since the recording began; nullopt for records that have none.
+// The record's time; nullopt for records that have none.
 inline std::optional<uint64_t> TimeOf(const Record& record) {
   return std::visit(
       [](const auto& r) -> std::optional<uint64_t> {
         if constexpr (std::is_same_v<std::decay_t<decltype(r)>, StackRecord>) {
           return std::nullopt;
         } else {
-          return r.time_ns;
+          return r.time;
         }
       },
       record);

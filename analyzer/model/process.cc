@@ -121,7 +121,7 @@ uint64_t ProcessFacts::Lost(Loss cause) const {
   return 0;
 }
 
-ProcessFacts FactsOf(const HeaderPage& header) {
+ProcessFacts FactsOf(const HeaderPage& header, const ClockMap& clock) {
   ProcessFacts facts;
   facts.executable = TextField(header.executable);
   facts.command_line = TextField(header.command_line);
@@ -134,9 +134,12 @@ ProcessFacts FactsOf(const HeaderPage& header) {
   facts.ended = header.end_state == EndState::kOpen ? Ended::kKilled : Ended::kExited;
   if (header.end_state == EndState::kExited) facts.exit_status = header.exit_status & 0xff;
   facts.start_realtime_ns = header.start_realtime_ns;
-  facts.duration_ns = facts.ended == Ended::kExited ? header.end_time_ns.load() : 0;
+  facts.duration_ns = facts.ended == Ended::kExited ? clock.NsAt(header.end_ticks) : 0;
   facts.interval_bytes = header.interval_bytes;
-  facts.wait_interval_ns = header.wait_interval_ns;
+  facts.interval_is_auto = header.interval_is_auto != 0;
+  facts.budget_ppm = header.budget_ppm;
+  facts.cpu_ns = header.cpu_ns.load();
+  facts.wait_interval_ns = clock.SumNs(header.wait_interval_ticks);
   facts.acquire_interval = header.acquire_interval;
   facts.seed = header.seed;
   facts.max_size_bytes = header.file_bytes;
@@ -210,13 +213,13 @@ std::optional<ModuleId> Process::ModuleAt(uint64_t address, uint64_t epoch) cons
 
 void ProcessBuilder::Add(const IndexedRecord& indexed) {
   if (const std::optional<uint64_t> time = TimeOf(indexed.record)) {
-    last_time_ns_ = std::max(last_time_ns_, *time);
+    last_time_ = std::max(last_time_, *time);
   }
   std::visit([&](const auto& record) { Add(indexed.segment, record); }, indexed.record);
 }
 
 void ProcessBuilder::Add(const Segment& segment, const ThreadRecord& record) {
-  threads_.push_back({segment.stream, record.tid, std::string(record.name), record.time_ns});
+  threads_.push_back({segment.stream, record.tid, std::string(record.name), record.time});
 }
 
 void ProcessBuilder::Add(const Segment&, const ModuleLoadRecord& record) {
@@ -234,7 +237,7 @@ void ProcessBuilder::Add(const Segment&, const IntervalRecord& record) {
 }
 
 void ProcessBuilder::Add(const Segment&, const MarkRecord& record) {
-  marks_.push_back({record.time_ns, std::string(record.text)});
+  marks_.push_back({record.time, std::string(record.text)});
 }
 
 void ProcessBuilder::Add(const Segment&, const UnseenRecord& record) {
@@ -247,7 +250,13 @@ void ProcessBuilder::Add(const Segment&, const StackRecord& record) {
   UnpackFrames(record, [this](uint64_t pc) { pcs_.push_back(pc); });
 }
 
-Process ProcessBuilder::Build(ProcessFacts facts) {
+void ProcessBuilder::ConvertTimes(const ClockMap& clock) {
+  for (Thread& thread : threads_) thread.begin_ns = clock.NsAt(thread.begin_ns);
+  for (Mark& mark : marks_) mark.time_ns = clock.NsAt(mark.time_ns);
+}
+
+Process ProcessBuilder::Build(ProcessFacts facts, const ClockMap& clock) {
+  ConvertTimes(clock);
   Process process;
   process.facts = std::move(facts);
   process.threads_ = std::move(threads_);

@@ -47,7 +47,10 @@ struct ProcessFacts {
   std::optional<int32_t> exit_status;  // as a parent sees it; none when it is not known
   uint64_t start_realtime_ns = 0;
   uint64_t duration_ns = 0;
-  uint64_t interval_bytes = 0;
+  uint64_t interval_bytes = 0;    // at start; 0: every block
+  bool interval_is_auto = false;  // chosen by the agent as it runs
+  uint64_t budget_ppm = 0;        // of the CPU time, for that choice
+  uint64_t cpu_ns = 0;            // as last read; 0: never
   uint64_t wait_interval_ns = 0;
   uint64_t acquire_interval = 0;
   uint64_t seed = 0;
@@ -63,7 +66,7 @@ struct ProcessFacts {
 };
 
 // The header's facts. `duration_ns` is known only of a process that exited.
-ProcessFacts FactsOf(const HeaderPage& header);
+ProcessFacts FactsOf(const HeaderPage& header, const ClockMap& clock);
 
 struct Thread {
   uint32_t stream = 0;
@@ -161,9 +164,9 @@ class Process {
 class ProcessBuilder {
  public:
   void Add(const IndexedRecord& indexed);
-  // Time of the latest event seen, in ns since the recording began.
-  uint64_t last_time_ns() const { return last_time_ns_; }
-  Process Build(ProcessFacts facts);
+  // Of the latest event seen, in ticks.
+  uint64_t last_time() const { return last_time_; }
+  Process Build(ProcessFacts facts, const ClockMap& clock);
 
  private:
   struct RawStack {
@@ -191,11 +194,12 @@ class ProcessBuilder {
   void Add(const Segment& segment, const UnseenRecord& record);
   template <typename Event>
   void Add(const Segment&, const Event&) {}
+  void ConvertTimes(const ClockMap& clock);
   void BuildModules(Process* process);
   static void BuildPlaces(Process* process);
   void BuildStacks(Process* process);
 
-  std::vector<Thread> threads_;
+  std::vector<Thread> threads_;  // their times and those of marks_ are ticks until Build
   std::vector<Load> loads_;
   std::vector<Unload> unloads_;
   std::vector<RawStack> stacks_;
@@ -203,7 +207,7 @@ class ProcessBuilder {
   std::vector<Mark> marks_;
   std::set<std::string> unseen_objects_;
   std::set<uint64_t> intervals_;
-  uint64_t last_time_ns_ = 0;
+  uint64_t last_time_ = 0;
 };
 
 }  // namespace perfagent

@@ -25,6 +25,20 @@ void HeapReplay::OnInterval(StreamId stream, const IntervalRecord& record) {
   profile_.widest_interval_bytes = std::max(profile_.widest_interval_bytes, record.interval_bytes);
 }
 
+void HeapReplay::OnThin(const ThinRecord& record) {
+  if (process_.facts.mode != Mode::kSample) return;
+  last_thinning_ = {record.time, sampling::GridFloor(record.interval_bytes)};
+  for (auto& [address, block] : live_) Thin(&block, last_thinning_.interval_bytes);
+}
+
+void HeapReplay::Thin(Block* block, uint64_t interval_bytes) {
+  if (block->dropped || block->interval_bytes >= interval_bytes) return;
+  RemoveLive(*block);
+  block->interval_bytes = interval_bytes;
+  block->dropped = !sampling::StaysTracked(block->limit, interval_bytes);
+  if (!block->dropped) AddLive(*block);
+}
+
 void HeapReplay::OnThread(StreamId stream, const ThreadRecord& record) {
   StreamState& state = streams_[stream.value()];
   if (state.tid == record.tid) return;
@@ -33,17 +47,19 @@ void HeapReplay::OnThread(StreamId stream, const ThreadRecord& record) {
 }
 
 void HeapReplay::OnAlloc(StreamId stream, const AllocRecord& record) {
-  Begin(stream, record.api, record.time_ns, record.address, record.size, record.stack);
+  Begin(stream, record.api, record.time, record.address, record.size, record.stack,
+        record.limit);
 }
 
 void HeapReplay::OnFree(StreamId stream, const FreeRecord& record) {
   profile_.stacks.Count(process_, process_.FindStack(record.stack));
-  const std::optional<Block> block = End(stream, record.address, record.time_ns);
+  const std::optional<Block> block = End(stream, record.address, record.time);
   if (!block) {
     ++profile_.unpaired_frees;
     return;
   }
-  const Weight weight = block->weight;
+  if (block->dropped) return;
+  const Weight weight = block->WeightNow();
   HeapMetrics& metrics = profile_.sites[block->site.value()].metrics;
   metrics.frees.Add(1, weight);
   if (IsTemporary(stream, *block, record.flags)) metrics.temporary.Add(1, weight);
@@ -52,38 +68,46 @@ void HeapReplay::OnFree(StreamId stream, const FreeRecord& record) {
 
 void HeapReplay::OnRealloc(StreamId stream, const ReallocRecord& record) {
   if ((record.flags & kReallocEndsOld) == 0 || record.old_address == 0) return;
-  const std::optional<Block> block = End(stream, record.old_address, record.time_ns);
+  const std::optional<Block> block = End(stream, record.old_address, record.time);
   if (!block) {
     ++profile_.unpaired_reallocs;
     return;
   }
-  profile_.sites[block->site.value()].metrics.reallocations.Add(1, block->weight);
+  if (block->dropped) return;
+  profile_.sites[block->site.value()].metrics.reallocations.Add(1, block->WeightNow());
 }
 
 void HeapReplay::OnReallocReturn(StreamId stream, const ReallocRecord& record) {
   if ((record.flags & kReallocBeginsNew) == 0 || record.new_address == 0) return;
-  Begin(stream, record.api, record.time_ns + record.duration_ns, record.new_address, record.size,
-        record.stack);
+  Begin(stream, record.api, record.time + record.duration, record.new_address, record.size,
+        record.stack, record.limit);
 }
 
 void HeapReplay::Begin(StreamId stream, HeapApi api, uint64_t time_ns, uint64_t address,
-                       uint64_t size, uint64_t dump_stack) {
+                       uint64_t size, uint64_t dump_stack, uint32_t limit) {
   const SiteId site = SiteOf(dump_stack, api);
   StreamState& state = streams_[stream.value()];
-  const Weight weight = Weight::OfBlock(size, state.interval_bytes);
-  const uint64_t number = ++state.allocations;
-  const double bytes = static_cast<double>(size);
-
   const auto [slot, is_new] = live_.try_emplace(address);
-  if (!is_new) Displace(address, slot->second);
-  slot->second = {size, time_ns, number, site, state.thread, !is_new, weight};
+  Block& block = slot->second;
+  const bool displaces = !is_new && !block.dropped;
+  if (displaces) Displace(address, block);
+  block = {.size = size,
+           .time_ns = time_ns,
+           .number = ++state.allocations,
+           .interval_bytes = state.interval_bytes,
+           .limit = limit,
+           .dropped = false,
+           .displaced_another = displaces,
+           .site = site,
+           .thread = state.thread};
 
   HeapMetrics& metrics = profile_.sites[site.value()].metrics;
-  metrics.allocations.Add(1, weight);
-  metrics.bytes.Add(bytes, weight);
-  Settle(site);
-  states_[site.value()].live_bytes.Add(bytes, weight);
-  live_bytes_.Add(bytes, weight);
+  metrics.allocations.Add(1, block.WeightNow());
+  metrics.bytes.Add(static_cast<double>(size), block.WeightNow());
+  AddLive(block);
+  // Recorded by a clock that is ahead of that of the thinning, which found it.
+  if (last_thinning_.interval_bytes != 0 && time_ns <= last_thinning_.time + kClockSkewNs)
+    Thin(&block, last_thinning_.interval_bytes);
   if (live_bytes_.value() > peak_bytes_) {
     peak_bytes_ = live_bytes_.value();
     profile_.peak_time_ns = time_ns;
@@ -103,7 +127,8 @@ std::optional<HeapReplay::Block> HeapReplay::End(StreamId stream, uint64_t addre
   if (!block) return std::nullopt;
   // An inversion between threads makes no negative lifetime.
   const uint64_t lifetime_ns = time_ns - std::min(time_ns, block->time_ns);
-  profile_.sites[block->site.value()].lifetimes.Add(lifetime_ns, block->weight);
+  if (!block->dropped)
+    profile_.sites[block->site.value()].lifetimes.Add(lifetime_ns, block->WeightNow());
   return block;
 }
 
@@ -125,15 +150,22 @@ std::optional<HeapReplay::Block> HeapReplay::TakeEnded(StreamId stream, uint64_t
   }
   const Block block = live;
   live_.erase(found);
-  RemoveLive(block);
+  if (!block.dropped) RemoveLive(block);
   return block;
+}
+
+void HeapReplay::AddLive(const Block& block) {
+  const double bytes = static_cast<double>(block.size);
+  Settle(block.site);
+  states_[block.site.value()].live_bytes.Add(bytes, block.WeightNow());
+  live_bytes_.Add(bytes, block.WeightNow());
 }
 
 void HeapReplay::RemoveLive(const Block& block) {
   const double bytes = static_cast<double>(block.size);
   Settle(block.site);
-  states_[block.site.value()].live_bytes.Remove(bytes, block.weight);
-  live_bytes_.Remove(bytes, block.weight);
+  states_[block.site.value()].live_bytes.Remove(bytes, block.WeightNow());
+  live_bytes_.Remove(bytes, block.WeightNow());
 }
 
 bool HeapReplay::IsTemporary(StreamId stream, const Block& block, uint64_t free_flags) const {
@@ -171,9 +203,10 @@ HeapProfile HeapReplay::Finish() {
   for (size_t i = 0; i < profile_.sites.size(); ++i) Settle(SiteId(i));
   // Summed anew from what is live: running sums of estimates carry rounding errors.
   for (const auto& [address, block] : live_) {
+    if (block.dropped) continue;
     HeapMetrics& metrics = profile_.sites[block.site.value()].metrics;
-    metrics.live_bytes.Add(static_cast<double>(block.size), block.weight);
-    metrics.live_blocks.Add(1, block.weight);
+    metrics.live_bytes.Add(static_cast<double>(block.size), block.WeightNow());
+    metrics.live_blocks.Add(1, block.WeightNow());
   }
   for (HeapSite& site : profile_.sites) {
     site.metrics.leaked_bytes = site.metrics.live_bytes;

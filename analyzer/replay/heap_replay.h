@@ -13,6 +13,10 @@
 // (within kClockSkewNs of the beginning) goes to the older block, which `displaced_` keeps. An end by
 // the thread that made the new block is the new block's, since a thread's own order is true.
 //
+// Thinning. When the agent samples less densely than before, it drops blocks that it would not have
+// sampled so (kThin). What is kept counts from then on with the greater weight; what is dropped is no
+// longer live, but stays in `live_`, because its end may have been recorded a moment later.
+//
 // Threads: one.
 #pragma once
 
@@ -27,7 +31,7 @@
 
 namespace perfagent {
 
-// CLOCK_MONOTONIC is one counter, but CPUs read it apart: by tens of ns on sound hardware, by some us
+// The clock is one counter, but CPUs read it apart: by tens of ns on sound hardware, by some us
 // where a hypervisor moves virtual CPUs between unsynchronized ones. Ten times that, and still far
 // less than an address takes to come back when the free between was lost.
 inline constexpr uint64_t kClockSkewNs = 100'000;
@@ -41,6 +45,7 @@ class HeapReplay {
   void OnSegment(StreamId stream);
   void OnThread(StreamId stream, const ThreadRecord& record);
   void OnInterval(StreamId stream, const IntervalRecord& record);
+  void OnThin(const ThinRecord& record);
   void OnAlloc(StreamId stream, const AllocRecord& record);
   void OnFree(StreamId stream, const FreeRecord& record);
   void OnRealloc(StreamId stream, const ReallocRecord& record);
@@ -56,12 +61,17 @@ class HeapReplay {
     uint64_t size;
     uint64_t time_ns;
     uint64_t number;  // of this allocation in its stream
-    SiteId site;
-    ThreadOrdinal thread : 31;
+    uint64_t interval_bytes : 48;  // the greatest of its life
+    uint64_t limit : sampling::kLimitBits;
+    bool dropped : 1;            // by thinning
     bool displaced_another : 1;  // which is in displaced_
-    Weight weight;
+    SiteId site;
+    ThreadOrdinal thread;
+
+    Weight WeightNow() const { return Weight::OfBlock(size, interval_bytes); }
   };
-  static_assert(sizeof(Block) == 48);  // millions may be live
+  static_assert(sizeof(Block) == 40);  // millions may be live
+  static_assert(kGreatestInterval < uint64_t{1} << 48);
   struct StreamState {
     uint64_t interval_bytes = 0;
     uint64_t allocations = 0;
@@ -80,13 +90,15 @@ class HeapReplay {
 
   SiteId SiteOf(uint64_t dump_stack, HeapApi api);
   void Begin(StreamId stream, HeapApi api, uint64_t time_ns, uint64_t address, uint64_t size,
-             uint64_t dump_stack);
+             uint64_t dump_stack, uint32_t limit);
   // The block at `address` that the stream's thread ends; nullopt when none is known there.
   std::optional<Block> End(StreamId stream, uint64_t address, uint64_t time_ns);
   // Takes it out of what is live.
   std::optional<Block> TakeEnded(StreamId stream, uint64_t address, uint64_t time_ns);
   void Displace(uint64_t address, const Block& block);
+  void AddLive(const Block& block);
   void RemoveLive(const Block& block);
+  void Thin(Block* block, uint64_t interval_bytes);
   bool IsTemporary(StreamId stream, const Block& block, uint64_t free_flags) const;
   void Settle(SiteId site);
 
@@ -100,6 +112,7 @@ class HeapReplay {
   // Blocks that ended because another one began at their address, the last one of each.
   absl::flat_hash_map<uint64_t, Block> displaced_;
   ThreadOrdinal threads_ = 0;
+  ThinRecord last_thinning_ = {};
   Tally live_bytes_;
   double peak_bytes_ = 0;
   uint64_t peak_stamp_ = 0;

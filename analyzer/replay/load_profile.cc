@@ -32,6 +32,8 @@ class ProfileSink : public RecordSink {
       heap_->OnThread(stream, *thread);
     } else if (const auto* interval = std::get_if<IntervalRecord>(&record)) {
       heap_->OnInterval(stream, *interval);
+    } else if (const auto* thin = std::get_if<ThinRecord>(&record)) {
+      heap_->OnThin(*thin);
     }
   }
   void OnReallocReturn(StreamId stream, const ReallocRecord& record) override {
@@ -62,6 +64,15 @@ uint64_t LoadedDump::SkippedBytes() const {
   return bytes;
 }
 
+AgentCost LoadedDump::Cost() const {
+  const uint64_t segments = index.event_segments + index.lock_tables.size();
+  return {.slow_path_ns = index.clock.SumNs(index.agent_ticks),
+          .cpu_ns = process.facts.cpu_ns,
+          .bytes_written = kHeaderBytes + segments * sizeof(SegmentHeader) + index.event_bytes +
+                           index.lock_tables.size() * kSegmentPayload,
+          .free_lookups = index.lookups};
+}
+
 std::optional<LoadedDump> LoadDump(const std::string& path, RecordObserver observe,
                                    std::string* error) {
   std::optional<DumpFile> file = DumpFile::Open(path, error);
@@ -77,9 +88,9 @@ std::optional<LoadedDump> LoadDump(const std::string& path, RecordObserver obser
       },
       [&](Damage place) { damage.push_back(std::move(place)); },
       [&](uint64_t bytes) { progress.Update(bytes); });
-  ProcessFacts facts = FactsOf(file->header());
-  SetEnd(*file, builder.last_time_ns(), &facts);
-  Process process = builder.Build(std::move(facts));
+  ProcessFacts facts = FactsOf(file->header(), index.clock);
+  SetEnd(*file, index.clock.NsAt(builder.last_time()), &facts);
+  Process process = builder.Build(std::move(facts), index.clock);
   return LoadedDump{path, *std::move(file), std::move(index), std::move(process),
                     std::move(damage)};
 }
@@ -93,7 +104,7 @@ std::optional<Profile> LoadProfile(const std::string& path, std::string* error) 
   HeapReplay heap(dump->process, dump->index.streams.size());
   LockReplay locks(dump->process);
   for (const Segment& table : dump->index.lock_tables) {
-    locks.OnTable(ReadLockTable(dump->file, table));
+    locks.OnTable(ReadLockTable(dump->file, dump->index.clock, table));
   }
   const bool full = dump->process.facts.mode == Mode::kFull;
   for (const Stream& stream : dump->index.streams) {

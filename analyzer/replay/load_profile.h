@@ -7,6 +7,7 @@
 
 #include "analyzer/dump/dump_file.h"
 #include "analyzer/dump/segment_reader.h"
+#include "analyzer/model/agent_cost.h"
 #include "analyzer/model/heap_profile.h"
 #include "analyzer/model/lock_profile.h"
 #include "analyzer/model/process.h"
@@ -23,6 +24,7 @@ struct LoadedDump {
   std::vector<Damage> damage;
 
   uint64_t SkippedBytes() const;
+  AgentCost Cost() const;
 };
 
 // Sees every record while the dump is read the first time.

@@ -6,16 +6,31 @@ namespace perfagent {
 
 void LockReplay::OnTable(std::span<const LockTableEntry> entries) {
   for (const LockTableEntry& entry : entries) {
-    const LockId id = LockAt(entry.lock);
-    Lock& lock = profile_.locks[id.value()];
-    const auto [found, is_new] = caller_at_.try_emplace({id, entry.caller}, lock.callers.size());
-    if (is_new) lock.callers.push_back({.pc = entry.caller});
-    LockCaller& caller = lock.callers[found->second];
-    caller.contended += entry.contended;
-    caller.wait_ns += entry.wait_ns;
-    lock.contended += entry.contended;
-    lock.wait_ns += entry.wait_ns;
+    const LockId id = LockAt(entry.lock, entry.api);
+    if (entry.contended != 0) AddWaits(id, entry);
+    if (entry.released != 0) AddReleases(id, entry);
   }
+}
+
+void LockReplay::AddWaits(LockId id, const LockTableEntry& entry) {
+  Lock& lock = profile_.locks[id.value()];
+  const auto [found, is_new] =
+      caller_at_.try_emplace({id, entry.caller, entry.api}, lock.callers.size());
+  if (is_new) lock.callers.push_back({.pc = entry.caller, .api = entry.api});
+  LockCaller& caller = lock.callers[found->second];
+  caller.contended += entry.contended;
+  caller.wait_ns += entry.wait_ns;
+  lock.contended += entry.contended;
+  lock.wait_ns += entry.wait_ns;
+  if (IsRead(entry.api)) lock.readers.Add(entry.contended, entry.wait_ns);
+}
+
+void LockReplay::AddReleases(LockId id, const LockTableEntry& entry) {
+  Lock& lock = profile_.locks[id.value()];
+  const auto [found, is_new] = releaser_at_.try_emplace({id, entry.caller}, lock.releasers.size());
+  if (is_new) lock.releasers.push_back({.pc = entry.caller});
+  lock.releasers[found->second].released += entry.released;
+  lock.released += entry.released;
 }
 
 void LockReplay::OnAcquisitions(uint64_t acquisitions) {
@@ -23,28 +38,28 @@ void LockReplay::OnAcquisitions(uint64_t acquisitions) {
 }
 
 void LockReplay::OnWait(const LockWaitRecord& record) {
-  const LockId id = LockAt(record.lock);
+  const LockId id = LockAt(record.lock, record.api);
   const StackId stack = StackOf(record.stack);
   profile_.stacks.Count(process_, stack);
   Lock& lock = profile_.locks[id.value()];
   const auto [found, is_new] = waits_at_.try_emplace({id, stack}, lock.waits.size());
   if (is_new) lock.waits.push_back({.stack = stack});
   LockWaits& waits = lock.waits[found->second];
-  const double wait_ns = static_cast<double>(record.wait_ns);
+  const double wait_ns = static_cast<double>(record.wait);
   const Weight weight = Weight::OfAmount(wait_ns, process_.facts.wait_interval_ns);
   waits.waits.Add(1, weight);
   waits.wait_ns.Add(wait_ns, weight);
-  lock.longest_wait_ns = std::max(lock.longest_wait_ns, record.wait_ns);
-  const auto [first, is_first] = first_wait_ns_.try_emplace(id, record.time_ns);
-  if (is_first || record.time_ns < first->second) {
-    first->second = record.time_ns;
+  lock.longest_wait_ns = std::max(lock.longest_wait_ns, record.wait);
+  const auto [first, is_first] = first_wait_ns_.try_emplace(id, record.time);
+  if (is_first || record.time < first->second) {
+    first->second = record.time;
     lock.first_wait = stack;
   }
 }
 
 void LockReplay::OnAcquire(const LockAcquireRecord& record) {
   const Weight weight = Weight::OfEvery(process_.facts.acquire_interval);
-  profile_.locks[LockAt(record.lock).value()].sampled_acquisitions.Add(1, weight);
+  profile_.locks[LockAt(record.lock, record.api).value()].sampled_acquisitions.Add(1, weight);
   profile_.acquisitions.Add(1, weight);
 }
 
@@ -66,6 +81,9 @@ LockProfile LockReplay::Finish() {
     std::stable_sort(
         lock.callers.begin(), lock.callers.end(),
         [](const LockCaller& a, const LockCaller& b) { return a.wait_ns > b.wait_ns; });
+    std::stable_sort(
+        lock.releasers.begin(), lock.releasers.end(),
+        [](const LockReleaser& a, const LockReleaser& b) { return a.released > b.released; });
     profile_.contended += lock.contended;
     profile_.wait_ns += lock.wait_ns;
   }
@@ -75,9 +93,10 @@ LockProfile LockReplay::Finish() {
   return std::move(profile_);
 }
 
-LockId LockReplay::LockAt(uint64_t address) {
-  const auto [found, is_new] = lock_at_.try_emplace(address, LockId(profile_.locks.size()));
-  if (is_new) profile_.locks.push_back({.address = address});
+LockId LockReplay::LockAt(uint64_t address, LockApi api) {
+  const LockKind kind = KindOf(api);
+  const auto [found, is_new] = lock_at_.try_emplace({address, kind}, LockId(profile_.locks.size()));
+  if (is_new) profile_.locks.push_back({.address = address, .kind = kind});
   return found->second;
 }
 

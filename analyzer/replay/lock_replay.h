@@ -1,6 +1,6 @@
 // lock_replay.h: lock tables and lock events become locks with their waiters.
 //
-// Counts and wait times per lock are the tables', exact in both modes. Stacks are those of the kept
+// Counts and wait times per lock, and releases while others waited, are the tables', exact in both modes. Stacks are those of the kept
 // waits: all of them in full mode, scaled up in sampled mode.
 //
 // Threads: one.
@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -34,14 +35,17 @@ class LockReplay {
   LockProfile Finish();
 
  private:
-  LockId LockAt(uint64_t address);
+  LockId LockAt(uint64_t address, LockApi api);
+  void AddWaits(LockId id, const LockTableEntry& entry);
+  void AddReleases(LockId id, const LockTableEntry& entry);
   StackId StackOf(uint64_t dump_stack);
 
   const Process& process_;
   LockProfile profile_;
-  absl::flat_hash_map<uint64_t, LockId> lock_at_;
-  // Index in Lock::callers or Lock::waits, by lock and caller or stack.
-  absl::flat_hash_map<std::pair<LockId, uint64_t>, size_t> caller_at_;
+  absl::flat_hash_map<std::pair<uint64_t, LockKind>, LockId> lock_at_;
+  // Index in Lock::callers, releasers or waits, by lock and caller or stack.
+  absl::flat_hash_map<std::tuple<LockId, uint64_t, LockApi>, size_t> caller_at_;
+  absl::flat_hash_map<std::pair<LockId, uint64_t>, size_t> releaser_at_;
   absl::flat_hash_map<std::pair<LockId, StackId>, size_t> waits_at_;
   absl::flat_hash_map<LockId, uint64_t> first_wait_ns_;
 };

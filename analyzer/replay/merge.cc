@@ -24,8 +24,10 @@ uint64_t SaturatingAdd(uint64_t a, uint64_t b) {
 // One stream and its next event, which is a record or the return of a realloc.
 class Head {
  public:
-  Head(StreamId id, const DumpFile& file, const Stream& stream)
-      : id_(id), cursor_(file, stream), key_(KeyAt(stream.segments.front().first_time_ns, false)) {}
+  Head(StreamId id, const DumpFile& file, const SegmentIndex& index, const Stream& stream)
+      : id_(id),
+        cursor_(file, index.clock, stream),
+        key_(KeyAt(stream.segments.front().first_time_ns, false)) {}
 
   uint64_t key() const { return key_; }
   StreamId id() const { return id_; }
@@ -44,7 +46,7 @@ class Head {
     sink->OnRecord(id_, record_);
     if (const auto* realloc = std::get_if<ReallocRecord>(&record_)) {
       returning_ = true;
-      RaiseKey(KeyAt(SaturatingAdd(realloc->time_ns, realloc->duration_ns), true));
+      RaiseKey(KeyAt(SaturatingAdd(realloc->time, realloc->duration), true));
       return true;
     }
     return Advance(sink);
@@ -84,7 +86,7 @@ void ReplayInTimeOrder(const DumpFile& file, const SegmentIndex& index, RecordSi
   heads.reserve(index.streams.size());
   std::vector<Head*> heap;
   for (size_t i = 0; i < index.streams.size(); ++i) {
-    heap.push_back(&heads.emplace_back(StreamId(i), file, index.streams[i]));
+    heap.push_back(&heads.emplace_back(StreamId(i), file, index, index.streams[i]));
   }
   std::make_heap(heap.begin(), heap.end(), Later());
 

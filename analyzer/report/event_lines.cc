@@ -61,23 +61,23 @@ class EventPrinter : public RecordSink {
   void Print(const ThreadRecord& r) {
     tids_[stream_.value()] = r.tid;
     line_.Text("# ");
-    Begin(r.time_ns, "thread ").Text(EscapeForTerminal(r.name));
+    Begin(r.time, "thread ").Text(EscapeForTerminal(r.name));
     Finish();
   }
   void Print(const ThreadEndRecord& r) {
     line_.Text("# ");
-    Begin(r.time_ns, "thread_end");
+    Begin(r.time, "thread_end");
     Finish();
   }
   void Print(const ModuleLoadRecord& r) {
     line_.Text("# ");
-    Begin(r.time_ns, "module_load ").Hex(r.start).Text("-").Hex(r.end);
+    Begin(r.time, "module_load ").Hex(r.start).Text("-").Hex(r.end);
     line_.Text(" epoch=").Decimal(r.epoch).Text(" ").Text(EscapeForTerminal(r.path));
     Finish();
   }
   void Print(const ModuleUnloadRecord& r) {
     line_.Text("# ");
-    Begin(r.time_ns, "module_unload ").Hex(r.start).Text(" epoch=").Decimal(r.epoch);
+    Begin(r.time, "module_unload ").Hex(r.start).Text(" epoch=").Decimal(r.epoch);
     Finish();
   }
   void Print(const StackRecord& r) {
@@ -87,40 +87,52 @@ class EventPrinter : public RecordSink {
     Finish();
   }
   void Print(const AllocRecord& r) {
-    Begin(r.time_ns, Name(r.api)).Text(" ").Hex(r.address).Text(" ").Decimal(r.size);
+    Begin(r.time, Name(r.api)).Text(" ").Hex(r.address).Text(" ").Decimal(r.size);
     FinishEvent(r.stack);
   }
   void Print(const FreeRecord& r) {
-    Begin(r.time_ns, Name(r.api)).Text(" ").Hex(r.address);
+    Begin(r.time, Name(r.api)).Text(" ").Hex(r.address);
     FinishEvent(r.stack, (r.flags & kFreeTemporary) != 0 ? " temporary" : "");
   }
   void Print(const ReallocRecord& r) {
-    Begin(r.time_ns, Name(r.api)).Text(" old=").Hex(r.old_address);
+    Begin(r.time, Name(r.api)).Text(" old=").Hex(r.old_address);
     line_.Text(" new=").Hex(r.new_address).Text(" ").Decimal(r.size);
     FinishEvent(r.stack, ReallocFlags(r));
   }
   void Print(const LockWaitRecord& r) {
-    Begin(r.time_ns, Name(r.api)).Text(" ").Hex(r.lock);
-    line_.Text(" wait=").Decimal(r.wait_ns).Text(" result=").Decimal(r.result);
+    Begin(r.time, Name(r.api)).Text(" ").Hex(r.lock);
+    line_.Text(" wait=").Decimal(r.wait).Text(" result=").Decimal(r.result);
     FinishEvent(r.stack);
   }
   void Print(const LockAcquireRecord& r) {
-    Begin(r.time_ns, Name(r.api)).Text(" ").Hex(r.lock).Text(" acquired");
+    Begin(r.time, Name(r.api)).Text(" ").Hex(r.lock).Text(" acquired");
     FinishEvent(r.stack);
   }
   void Print(const IntervalRecord& r) {
     line_.Text("# ");
-    Begin(r.time_ns, "interval ").Decimal(r.interval_bytes);
+    Begin(r.time, "interval ").Decimal(r.interval_bytes);
+    Finish();
+  }
+  void Print(const ThinRecord& r) {
+    line_.Text("# ");
+    Begin(r.time, "thin ").Decimal(r.interval_bytes);
     Finish();
   }
   void Print(const MarkRecord& r) {
     line_.Text("# ");
-    Begin(r.time_ns, "mark ").Text(EscapeForTerminal(r.text));
+    Begin(r.time, "mark ").Text(EscapeForTerminal(r.text));
     Finish();
   }
   void Print(const UnseenRecord& r) {
     line_.Text("# ");
-    Begin(r.time_ns, "unseen ").Text(EscapeForTerminal(r.path));
+    Begin(r.time, "unseen ").Text(EscapeForTerminal(r.path));
+    Finish();
+  }
+
+  void Print(const ClockRecord& r) {
+    line_.Text("# ");
+    Begin(r.time, "clock monotonic=").Decimal(r.monotonic_ns);
+    line_.Text(" realtime=").Decimal(r.realtime_ns);
     Finish();
   }
 

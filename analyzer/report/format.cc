@@ -78,6 +78,14 @@ std::string FormatDuration(double ns) {
   return FormatWithUnits(ns, "ns", kTimeUnits);
 }
 
+uint64_t ThreeDigits(uint64_t value) {
+  uint64_t unit = 1;
+  while (value / unit >= 1000) unit *= 10;
+  const uint64_t digits = value / unit + (value % unit >= unit / 2 + unit % 2 ? 1 : 0);
+  uint64_t rounded = 0;
+  return __builtin_mul_overflow(digits, unit, &rounded) ? value : rounded;
+}
+
 std::string FormatShare(double part, double whole) {
   return absl::StrFormat("%.1f %%", whole > 0 ? part / whole * 100 : 0);
 }

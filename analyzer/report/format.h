@@ -15,6 +15,8 @@ std::string FormatCount(double count);
 std::string FormatBytes(double bytes);
 // "850 ns", "12.3 us", "1.50 ms", "12.3 s", "2 h 05 min".
 std::string FormatDuration(double ns);
+// What was set in one unit and measured in another: 999,987 is 1,000,000.
+uint64_t ThreeDigits(uint64_t value);
 // "12.3 %".
 std::string FormatShare(double part, double whole);
 // UTC: "2024-05-06T07:08:09.123Z".

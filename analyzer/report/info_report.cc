@@ -14,8 +14,9 @@ namespace {
 
 // In the order of the alternatives of Record.
 constexpr const char* kRecordNames[] = {
-    "thread",  "thread_end", "module_load",  "module_unload", "stack", "alloc", "free",
-    "realloc", "lock_wait",  "lock_acquire", "interval",      "mark",  "unseen"};
+    "thread",  "thread_end", "module_load",  "module_unload", "stack", "alloc",  "free",
+    "realloc", "lock_wait",  "lock_acquire", "interval",      "mark",  "unseen", "clock",
+    "thin"};
 static_assert(std::size(kRecordNames) == std::variant_size_v<Record>);
 
 bool IsEvent(size_t kind) {
@@ -50,8 +51,14 @@ class Writer : private LineWriter {
     if (!facts_.bypassed_by.empty()) Fact("bypassed by", EscapeForTerminal(facts_.bypassed_by));
     Fact("started", FormatTime(facts_.start_realtime_ns));
     Fact("duration", FormatDuration(static_cast<double>(facts_.duration_ns)));
+    Fact("clock", ClockName());
     Fact("ended", Name(facts_.ended));
     if (facts_.exit_status) Fact("exit status", *facts_.exit_status);
+  }
+
+  std::string ClockName() const {
+    if (dump_.file.header().clock == Clock::kMonotonic) return "CLOCK_MONOTONIC";
+    return absl::StrFormat("tsc, %.3g GHz", dump_.index.clock.TicksPerSecond() / 1e9);
   }
 
   static std::string OrUnknown(const std::string& name) {
@@ -64,8 +71,9 @@ class Writer : private LineWriter {
     Fact("heap", facts_.heap_enabled ? "on" : "off");
     Fact("locks", facts_.locks_enabled ? "on" : "off");
     Fact("paused", facts_.paused ? "yes" : "no");
-    Fact("interval_bytes", facts_.interval_bytes);
-    Fact("wait_interval_ns", facts_.wait_interval_ns);
+    Fact("interval_bytes", facts_.interval_bytes, facts_.interval_is_auto ? " (auto)" : "");
+    Fact("budget_ppm", facts_.budget_ppm);
+    Fact("wait_interval_ns", ThreeDigits(facts_.wait_interval_ns));
     Fact("acquire_interval", facts_.acquire_interval);
     Fact("max_frames", facts_.max_frames);
     Fact("max_size", FormatBytes(static_cast<double>(facts_.max_size_bytes)));

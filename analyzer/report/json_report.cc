@@ -55,11 +55,23 @@ void WriteSettings(JsonWriter* json, const ProcessFacts& facts) {
   json->Key("heap").Bool(facts.heap_enabled);
   json->Key("locks").Bool(facts.locks_enabled);
   json->Key("interval_bytes").Integer(facts.interval_bytes);
-  json->Key("wait_interval_ns").Integer(facts.wait_interval_ns);
+  json->Key("interval_is_auto").Bool(facts.interval_is_auto);
+  json->Key("budget_ppm").Integer(facts.budget_ppm);
+  json->Key("wait_interval_ns").Integer(ThreeDigits(facts.wait_interval_ns));
   json->Key("acquire_interval").Integer(facts.acquire_interval);
   json->Key("max_frames").Integer(facts.max_frames);
   json->Key("max_size_bytes").Integer(facts.max_size_bytes);
   json->Key("seed").Integer(facts.seed);
+  json->EndObject();
+}
+
+void WriteAgentCost(JsonWriter* json, const AgentCost& cost) {
+  json->BeginObject();
+  json->Key("slow_path_ns").Integer(cost.slow_path_ns);
+  json->Key("cpu_ns").Integer(cost.cpu_ns);
+  json->Key("share").Number(cost.Share());
+  json->Key("bytes_written").Integer(cost.bytes_written);
+  json->Key("free_lookups").Integer(cost.free_lookups);
   json->EndObject();
 }
 
@@ -233,26 +245,51 @@ void WriteHeap(JsonWriter* json, const NamedProfile& named, std::optional<uint64
   json->EndObject();
 }
 
-void WriteCaller(JsonWriter* json, const NamedProfile& named, const LockCaller& caller) {
-  const SourceFrame& frame = *named.names.Headline(caller.pc);
-  json->BeginObject();
+// The fields that say where a call was made, in an object that is being written.
+void WritePlace(JsonWriter* json, const NamedProfile& named, uint64_t pc) {
+  const SourceFrame& frame = *named.names.Headline(pc);
   json->Key("function").String(frame.function);
   json->Key("file").String(frame.file);
   json->Key("line").Signed(frame.line);
   json->Key("module").String(frame.module);
+}
+
+void WriteCaller(JsonWriter* json, const NamedProfile& named, const LockCaller& caller) {
+  json->BeginObject();
+  WritePlace(json, named, caller.pc);
+  json->Key("api").String(Name(caller.api));
   WriteExact(json, "contended", caller.contended);
   WriteExact(json, "wait_ns", caller.wait_ns);
+  json->EndObject();
+}
+
+void WriteReleaser(JsonWriter* json, const NamedProfile& named, const LockReleaser& releaser) {
+  json->BeginObject();
+  WritePlace(json, named, releaser.pc);
+  WriteExact(json, "released_awaited", releaser.released);
+  json->EndObject();
+}
+
+// Of rwlocks alone: null for others.
+void WriteWaits(JsonWriter* json, const char* key, const Lock& lock, const Waits& waits) {
+  json->Key(key);
+  if (lock.kind != LockKind::kRwlock) return json->Null();
+  json->BeginObject();
+  WriteExact(json, "contended", waits.contended);
+  WriteExact(json, "wait_ns", waits.wait_ns);
   json->EndObject();
 }
 
 void WriteLock(JsonWriter* json, const NamedProfile& named, const Lock& lock) {
   json->BeginObject();
   json->Key("name").String(LockName(lock, &named.names));
-  json->Key("kind").String("mutex");
+  json->Key("kind").String(Name(lock.kind));
   json->Key("address").String(absl::StrCat("0x", absl::Hex(lock.address)));
   json->Key("allocated_at").Null();
   WriteExact(json, "contended", lock.contended);
   WriteExact(json, "wait_ns", lock.wait_ns);
+  WriteWaits(json, "readers", lock, lock.readers);
+  WriteWaits(json, "writers", lock, WritersOf(lock));
   json->Key("longest_wait_ns").Integer(lock.longest_wait_ns);
   json->Key("hold_ns").Null();
   json->Key("blame").BeginArray();
@@ -269,6 +306,10 @@ void WriteLock(JsonWriter* json, const NamedProfile& named, const Lock& lock) {
   json->EndArray();
   json->Key("callers").BeginArray();
   for (const LockCaller& caller : lock.callers) WriteCaller(json, named, caller);
+  json->EndArray();
+  WriteExact(json, "released_awaited", lock.released);
+  json->Key("releasers").BeginArray();
+  for (const LockReleaser& releaser : lock.releasers) WriteReleaser(json, named, releaser);
   json->EndArray();
   json->EndObject();
 }
@@ -346,6 +387,8 @@ class Writer {
   void WriteContents(const NamedProfile& named) {
     json_.Key("settings");
     WriteSettings(&json_, named.profile.dump.process.facts);
+    json_.Key("agent");
+    WriteAgentCost(&json_, named.profile.dump.Cost());
     json_.Key("loss");
     WriteLoss(&json_, {named});
     json_.Key("unseen");
@@ -368,13 +411,17 @@ class Writer {
     Tally acquisitions;
     uint64_t contended = 0;
     uint64_t wait_ns = 0;
+    AgentCost cost;
     for (const NamedProfile& named : input_.profiles) {
       heap.Merge(named.profile.heap.total);
       acquisitions.Merge(named.profile.locks.acquisitions);
       contended += named.profile.locks.contended;
       wait_ns += named.profile.locks.wait_ns;
+      cost.Merge(named.profile.dump.Cost());
     }
     json_.Key("settings").Null();
+    json_.Key("agent");
+    WriteAgentCost(&json_, cost);
     json_.Key("loss");
     WriteLoss(&json_, input_.profiles);
     json_.Key("unseen");

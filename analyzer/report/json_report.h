@@ -18,6 +18,10 @@
 //   paused                  recording is paused now
 //   other_intervals_bytes   means between samples that came after settings.interval_bytes
 //
+// What the agent itself cost, of one process or of all together, is in `agent`: slow_path_ns, of cpu_ns
+// CPU time (0: not known) the `share`; bytes_written; free_lookups: frees that its filter could not
+// rule out, of blocks that were not tracked.
+//
 // processes[].allocator is the object whose malloc serves the program ("" when it is not known), and
 // processes[].marks what the program said of itself, by time: {"time_ns", "text"}.
 #pragma once

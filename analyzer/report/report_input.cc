@@ -20,10 +20,12 @@ const char* Name(Ended ended) {
 
 const char* Name(Mode mode) { return mode == Mode::kFull ? "full" : "sample"; }
 
+const char* Name(LockKind kind) { return kind == LockKind::kRwlock ? "rwlock" : "mutex"; }
+
 std::string LockName(const Lock& lock, StackNames* names) {
   std::string data = names->DataName(lock.address);
   if (!data.empty()) return data;
-  std::string name = absl::StrCat("mutex 0x", absl::Hex(lock.address));
+  std::string name = absl::StrCat(Name(lock.kind), " 0x", absl::Hex(lock.address));
   const SourceFrame* waiter = names->Headline(lock.first_wait);
   if (waiter == nullptr && !lock.callers.empty()) {
     waiter = names->Headline(lock.callers.front().pc);

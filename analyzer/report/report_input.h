@@ -39,6 +39,7 @@ struct ReportInput {
 
 const char* Name(Ended ended);
 const char* Name(Mode mode);
+const char* Name(LockKind kind);
 
 // The lock's name: its static object's, or its address and the function that waited for it first.
 std::string LockName(const Lock& lock, StackNames* names);

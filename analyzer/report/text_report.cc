@@ -69,6 +69,7 @@ class Writer : private LineWriter {
         unseen_(UnseenIn(named.profile)) {}
   void Write() {
     WriteProcess();
+    WriteAgentCost();
     WriteLost();
     WriteAccuracy();
     WriteUnseen();
@@ -114,6 +115,17 @@ class Writer : private LineWriter {
     return "";
   }
 
+  void WriteAgentCost() {
+    const AgentCost cost = named_.profile.dump.Cost();
+    const auto spent = static_cast<double>(cost.slow_path_ns);
+    const auto cpu = static_cast<double>(cost.cpu_ns);
+    Fact("agent", FormatDuration(spent), " in its slow paths",
+         cost.cpu_ns == 0 ? ""
+                          : absl::StrCat(", ", FormatShare(spent, cpu), " of ", FormatDuration(cpu),
+                                         " CPU time"),
+         "; wrote ", FormatBytes(static_cast<double>(cost.bytes_written)));
+  }
+
   void WriteLost() {
     const std::vector<Damage>& damage = named_.profile.dump.damage;
     if (facts_.losses.empty() && damage.empty()) Fact("lost", "nothing");
@@ -142,10 +154,20 @@ class Writer : private LineWriter {
                    "unpaired free");
       return;
     }
+    if (facts_.interval_bytes == 0 && unseen_.other_intervals.empty()) {
+      Fact("exact", "the heap: each block was recorded; number and time of contended waits");
+      Fact("estimated", "all else, marked ~, with 95 % intervals");
+      return;
+    }
     Fact("exact", "number and time of contended waits");
-    Fact("estimated", "all else, marked ~, with 95 % intervals; mean ",
-         FormatBytes(static_cast<double>(facts_.interval_bytes)), " between samples",
+    Fact("estimated", "all else, marked ~, with 95 % intervals; ", FirstInterval(),
          OtherIntervals(unseen_, limit_));
+  }
+
+  std::string FirstInterval() const {
+    if (facts_.interval_bytes == 0) return "at first each block was recorded";
+    return absl::StrCat("mean ", FormatBytes(static_cast<double>(facts_.interval_bytes)),
+                        " between samples");
   }
 
   void WriteUnseen() {
@@ -298,14 +320,22 @@ class Writer : private LineWriter {
     if (shown < contended.size()) Line("  and ", contended.size() - shown, " more locks");
   }
 
+  static std::string WaitsText(const Waits& waits) {
+    return absl::StrCat(FormatCount(static_cast<double>(waits.contended)), " waits, ",
+                        FormatDuration(static_cast<double>(waits.wait_ns)));
+  }
+
   void WriteLock(size_t number, const Lock& lock) {
     Line("  [L", number, "] ", EscapeForTerminal(LockName(lock, &named_.names)));
-    Line("       mutex at 0x", absl::Hex(lock.address), ": ",
+    Line("       ", Name(lock.kind), " at 0x", absl::Hex(lock.address), ": ",
          FormatCount(static_cast<double>(lock.contended)), " waits, ",
          FormatDuration(static_cast<double>(lock.wait_ns)), " (",
          FormatShare(static_cast<double>(lock.wait_ns),
                      static_cast<double>(named_.profile.locks.wait_ns)),
          "), longest kept ", FormatDuration(static_cast<double>(lock.longest_wait_ns)));
+    if (lock.kind == LockKind::kRwlock) {
+      Line("       readers: ", WaitsText(lock.readers), "; writers: ", WaitsText(WritersOf(lock)));
+    }
     const size_t callers = std::min(lock.callers.size(), kMaxCallers);
     for (size_t i = 0; i < callers; ++i) {
       const LockCaller& caller = lock.callers[i];
@@ -315,6 +345,15 @@ class Writer : private LineWriter {
     }
     if (callers < lock.callers.size()) {
       Line("       and ", lock.callers.size() - callers, " more callers");
+    }
+    const size_t releasers = std::min(lock.releasers.size(), kMaxCallers);
+    for (size_t i = 0; i < releasers; ++i) {
+      const LockReleaser& releaser = lock.releasers[i];
+      Line("       released while awaited: ", FormatCount(static_cast<double>(releaser.released)),
+           " times by ", Place(*named_.names.Headline(releaser.pc)));
+    }
+    if (releasers < lock.releasers.size()) {
+      Line("       and by ", lock.releasers.size() - releasers, " more callers");
     }
     const size_t stacks = std::min(lock.waits.size(), kMaxWaitStacks);
     for (size_t i = 0; i < stacks; ++i) {

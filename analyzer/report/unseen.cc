@@ -77,10 +77,13 @@ Unseen UnseenIn(const Profile& profile) {
 
 std::string OtherIntervals(const Unseen& unseen, uint64_t limit) {
   if (unseen.other_intervals.empty()) return "";
-  return absl::StrCat(", changed while it ran, also to ",
-                      Listed(unseen.other_intervals, limit, [](uint64_t bytes) {
-                        return FormatBytes(static_cast<double>(bytes));
-                      }));
+  return absl::StrCat(", changed while it ran to a mean of ",
+                      Listed(unseen.other_intervals, limit,
+                             [](uint64_t bytes) -> std::string {
+                               if (bytes == 0) return "each block";
+                               return FormatBytes(static_cast<double>(bytes));
+                             }),
+                      " between samples");
 }
 
 std::vector<std::string> UnseenLines(const Unseen& unseen, uint64_t limit) {

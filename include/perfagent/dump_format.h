@@ -43,21 +43,33 @@
 //   kFree          api, flags, time, address, stack       before the real call
 //   kRealloc       api, flags, time, duration, old, new, size, stack
 //                                         old ended at `time`, new began `duration` later
-//   kLockWait      api, result, time, wait_ns, lock, stack     time is when the wait began
+//   kLockWait      api, result, time, wait, lock, stack        time is when the wait began
 //   kLockAcquire   api, time, lock, stack                      a sampled acquisition
-//   kInterval      time, bytes            from here on the stream's blocks are sampled with this mean
+//   kInterval      time, bytes            from here on the stream's blocks are sampled with this mean;
+//                                         0: every one
 //   kMark          time, text             the program said so (perfagent.h)
 //   kUnseen        time, path             a loaded object whose malloc calls do not reach the agent
+//   kClock         time, monotonic_ns, realtime_ns             the clocks, read at the same instant
+//   kThin          time, bytes            of the blocks live at `time`, in all streams, those whose limit
+//                                         is below this interval are not tracked any more (sampling.h)
+//   kSampledAlloc, kSampledRealloc        as kAlloc and kRealloc, and the new block's limit
 //
-// Times are nanoseconds of CLOCK_MONOTONIC since HeaderPage::start_monotonic_ns. A stack id is defined
-// by a kStack record that was published, in this or another stream, before any record that uses it; id
-// 0 means no stack was taken. Two ids may define the same frames. A pc is one past the last byte of its
-// call instruction (the return address), or one past the interrupted address where a signal came in;
-// the reader subtracts one before it looks a pc up. `epoch` counts unloads: a pc of a stack of epoch e
+// Times are ticks of HeaderPage::clock since the start, and so are durations (realloc's, waits'). What
+// a tick is worth follows from readings of two clocks at the same instant: the header's two at the
+// start, and kClock records, one a second while the process is recorded and one at its end. A time
+// between two readings is interpolated. Times of one stream may go back a little: the counter is read
+// without a fence, and a thread moves between processors.
+//
+// A stack id is defined by a kStack record that was published, in this or another stream, before any
+// record that uses it; id 0 means no stack was taken. Two ids may define the same frames. A pc is one
+// past the last byte of its call instruction (the return address), or one past the interrupted address
+// where a signal came in; the reader subtracts one before it looks a pc up. `epoch` counts unloads: a pc of a stack of epoch e
 // belongs to the module that contains it with load epoch <= e < unload epoch.
 //
 // In sampled mode a block was sampled with the mean of the last kInterval record before it in its
-// segment, or with HeaderPage::interval_bytes where there is none.
+// segment, or with HeaderPage::interval_bytes where there is none. From a kThin record on it counts with
+// the greatest of that mean and GridFloor of each kThin's bytes in its life, or not at all. Its free may
+// be recorded although it was dropped: threads go on for a moment.
 //
 // Control words (HeaderPage::paused, interval_request) may be written by others while the process runs;
 // a value that is not allowed has no effect.
@@ -73,7 +85,7 @@
 namespace perfagent {
 
 inline constexpr uint64_t kDumpMagic = 0x31504d5544414650;  // "PFADUMP1" in the file
-inline constexpr uint16_t kVersionMajor = 2;
+inline constexpr uint16_t kVersionMajor = 3;
 inline constexpr uint16_t kVersionMinor = 0;
 inline constexpr uint16_t kMachineX86_64 = 62;  // EM_X86_64
 
@@ -85,6 +97,10 @@ inline constexpr uint32_t kSegmentMagic = 0x4d474553;  // "SEGM" in the file
 inline constexpr uint32_t kMaxFrames = 1024;
 
 enum class Mode : uint32_t { kSample = 1, kFull = 2 };
+
+// What times are counted in: nanoseconds of CLOCK_MONOTONIC, or ticks of the processor's time stamp
+// counter, whose frequency is constant but not known.
+enum class Clock : uint32_t { kMonotonic = 1, kTsc = 2 };
 
 // How a recording ended. kOpen: the process is still running, was killed, or replaced itself by
 // exec.
@@ -135,6 +151,10 @@ enum class Tag : uint8_t {
   kInterval = 11,
   kMark = 12,
   kUnseen = 13,
+  kClock = 14,
+  kThin = 15,
+  kSampledAlloc = 16,
+  kSampledRealloc = 17,
 };
 
 // The call that made an event: identifier, name as the program wrote it.
@@ -161,11 +181,21 @@ enum class HeapApi : uint8_t {
   PERFAGENT_HEAP_APIS(PERFAGENT_API_ENUM) kCount
 };
 
-#define PERFAGENT_LOCK_APIS(X)                  \
-  X(kMutexLock, "pthread_mutex_lock")           \
-  X(kMutexTrylock, "pthread_mutex_trylock")     \
-  X(kMutexTimedlock, "pthread_mutex_timedlock") \
-  X(kMutexClocklock, "pthread_mutex_clocklock")
+#define PERFAGENT_LOCK_APIS(X)                        \
+  X(kMutexLock, "pthread_mutex_lock")                 \
+  X(kMutexTrylock, "pthread_mutex_trylock")           \
+  X(kMutexTimedlock, "pthread_mutex_timedlock")       \
+  X(kMutexClocklock, "pthread_mutex_clocklock")       \
+  X(kMutexUnlock, "pthread_mutex_unlock")             \
+  X(kRwlockRdlock, "pthread_rwlock_rdlock")           \
+  X(kRwlockTryrdlock, "pthread_rwlock_tryrdlock")     \
+  X(kRwlockTimedrdlock, "pthread_rwlock_timedrdlock") \
+  X(kRwlockClockrdlock, "pthread_rwlock_clockrdlock") \
+  X(kRwlockWrlock, "pthread_rwlock_wrlock")           \
+  X(kRwlockTrywrlock, "pthread_rwlock_trywrlock")     \
+  X(kRwlockTimedwrlock, "pthread_rwlock_timedwrlock") \
+  X(kRwlockClockwrlock, "pthread_rwlock_clockwrlock") \
+  X(kRwlockUnlock, "pthread_rwlock_unlock")
 
 enum class LockApi : uint8_t {
   PERFAGENT_LOCK_APIS(PERFAGENT_API_ENUM) kCount
@@ -182,7 +212,7 @@ inline constexpr uint64_t kFreeTemporary =
 inline constexpr uint64_t kReallocEndsOld = 1;    // the old block was being tracked
 inline constexpr uint64_t kReallocBeginsNew = 2;  // the new block is tracked from here
 
-// What INTERVAL and interval_request may ask for.
+// What INTERVAL and interval_request may ask for, besides 0.
 inline constexpr uint64_t kLeastInterval = 1;
 inline constexpr uint64_t kGreatestInterval = uint64_t{1} << 40;
 
@@ -201,9 +231,10 @@ struct HeaderPage {
   uint64_t start_realtime_ns;    // CLOCK_REALTIME at the same instant
   uint64_t process_start_ticks;  // field 22 of /proc/PID/stat: tells this process from a later one
                                  // with its pid
-  uint64_t interval_bytes;       // sampled mode: mean bytes between samples (R); full mode: 0
+  uint64_t interval_bytes;       // sampled mode: mean bytes between samples (R) at start, 0: every
+                                 // block is one; full mode: 0
   uint64_t
-      wait_interval_ns;  // sampled mode: mean wait between kept kLockWait records; full mode: 0
+      wait_interval_ticks;  // sampled mode: mean wait between kept kLockWait records; full mode: 0
   uint64_t acquire_interval;  // sampled mode: mean acquisitions between kLockAcquire records; full
                               // mode: 0
   uint64_t seed;
@@ -214,22 +245,30 @@ struct HeaderPage {
   uint32_t heap_enabled;
   uint32_t locks_enabled;
   uint32_t max_frames;
-  uint64_t reserved1;
+  Clock clock;
+  uint32_t interval_is_auto;  // the agent chooses intervals, by its own cost
   char host[64];  // text fields end with a zero byte
   char executable[1024];
   char command_line[2048];  // arguments separated by one space
   char allocator[256];      // the object whose malloc serves the program
   char bypassed_by[256];    // the object whose malloc comes before the agent's; empty: none
+  // The clock's own value at start, and a second reading shortly after, which says how fast it runs.
+  uint64_t start_ticks;
+  uint64_t calibration_ticks;
+  uint64_t calibration_monotonic_ns;
+  uint64_t calibration_realtime_ns;
+  uint64_t budget_ppm;      // what may be spent of the CPU time where intervals are chosen
   uint64_t checksum;        // XXH3-64 of the bytes before it
 
   // A count, and kSegmentsClosed.
   alignas(64) std::atomic<uint32_t> segments_claimed;
   std::atomic<EndState> end_state;
-  std::atomic<int32_t> exit_status;   // argument of exit(); valid when end_state is kExited
-  std::atomic<uint32_t> paused;       // control word: 1 stops recording, 0 resumes
-  std::atomic<uint64_t> end_time_ns;  // since start; valid when end_state is kExited
+  std::atomic<int32_t> exit_status;  // argument of exit(); valid when end_state is kExited
+  std::atomic<uint32_t> paused;      // control word: 1 stops recording, 0 resumes
+  std::atomic<uint64_t> end_ticks;   // since start; valid when end_state is kExited
   // Control word: mean bytes between samples from now on; 0: interval_bytes.
   std::atomic<uint64_t> interval_request;
+  std::atomic<uint64_t> cpu_ns;  // CPU time of the process, as last read
   alignas(64) std::atomic<uint64_t> losses[kLossSlots];  // indexed by Loss
 };
 
@@ -244,15 +283,23 @@ struct SegmentHeader {
   uint64_t checksum;  // XXH3-64 of the committed bytes, when sealed
   std::atomic<uint64_t>
       acquisitions;  // full mode: lock acquisitions while this segment was current, exact
-  uint64_t reserved1[11];
+  // While this segment was current: time in the agent's slow paths, without stretches so long that the
+  // thread was not running; and frees that the filter could not rule out but were of no tracked block.
+  std::atomic<uint64_t> agent_ticks;
+  std::atomic<uint64_t> lookups;
+  uint64_t reserved1[9];
 };
 
-// Contended waits of one stream on one lock from one caller, exact in both modes.
+// What one stream did to one lock by one function from one caller, exact in both modes. One cache line.
 struct LockTableSlot {
   std::atomic<uint64_t> lock;  // address; 0 = free slot
   uint64_t caller;             // return address into the function that called the lock function
-  std::atomic<uint64_t> contended;  // waits ended
-  std::atomic<uint64_t> wait_ns;    // their sum
+  std::atomic<uint64_t> contended;   // waits ended
+  std::atomic<uint64_t> wait_ticks;  // their sum
+  std::atomic<uint64_t> released;    // by an unlock, while others waited for the lock
+  LockApi api;
+  uint8_t reserved0[7];
+  uint64_t reserved1[2];
 };
 
 inline constexpr size_t kSegmentPayload = kSegmentBytes - sizeof(SegmentHeader);
@@ -260,7 +307,6 @@ inline constexpr size_t kLockTableSlots = kSegmentPayload / sizeof(LockTableSlot
 
 static_assert(sizeof(HeaderPage) <= kHeaderBytes);
 static_assert(offsetof(HeaderPage, host) == 128);
-static_assert(offsetof(HeaderPage, checksum) == 3776);
 static_assert(offsetof(HeaderPage, segments_claimed) == 3840);
 // scripts/perfagent reads and writes these two in the dumps of running processes.
 static_assert(offsetof(HeaderPage, paused) == 3852);
@@ -268,7 +314,7 @@ static_assert(offsetof(HeaderPage, interval_request) == 3864);
 static_assert(offsetof(HeaderPage, losses) == 3904);
 static_assert(sizeof(HeaderPage) == 4160);
 static_assert(sizeof(SegmentHeader) == 128);
-static_assert(sizeof(LockTableSlot) == 32);
+static_assert(sizeof(LockTableSlot) == 64);
 static_assert(kLossCount <= kLossSlots);
 static_assert(std::atomic<uint64_t>::is_always_lock_free);
 

@@ -5,6 +5,9 @@
 // to the record before; heap and lock addresses as the difference to the last address of their
 // sort. Differences are zigzag LEB128.
 //
+// Times and durations of records are ticks of the dump's clock; the analyzer's readers turn those of a
+// decoded record into nanoseconds in place.
+//
 // Threads: an Encoder or Decoder belongs to one thread. No allocation, no system call; safe in
 // signal handlers.
 #pragma once
@@ -18,19 +21,20 @@
 #include <variant>
 
 #include "perfagent/dump_format.h"
+#include "perfagent/sampling.h"
 
 namespace perfagent {
 
 struct ThreadRecord {
-  uint64_t time_ns;
+  uint64_t time;
   uint64_t tid;
   std::string_view name;
 };
 struct ThreadEndRecord {
-  uint64_t time_ns;
+  uint64_t time;
 };
 struct ModuleLoadRecord {
-  uint64_t time_ns;
+  uint64_t time;
   uint64_t epoch;
   uint64_t start;  // first and one past the last mapped address
   uint64_t end;
@@ -39,7 +43,7 @@ struct ModuleLoadRecord {
   std::string_view path;
 };
 struct ModuleUnloadRecord {
-  uint64_t time_ns;
+  uint64_t time;
   uint64_t epoch;
   uint64_t start;
 };
@@ -55,70 +59,82 @@ struct StackRecord {
 };
 struct AllocRecord {
   HeapApi api;
-  uint64_t time_ns;
+  uint64_t time;
   uint64_t address;
   uint64_t size;
   uint64_t stack;
+  uint32_t limit = sampling::kNoLimit;
 };
 struct FreeRecord {
   HeapApi api;
   uint64_t flags;
-  uint64_t time_ns;
+  uint64_t time;
   uint64_t address;
   uint64_t stack;
 };
 struct ReallocRecord {
   HeapApi api;
   uint64_t flags;
-  uint64_t time_ns;      // the old block ends
-  uint64_t duration_ns;  // the new block begins this much later
+  uint64_t time;      // the old block ends
+  uint64_t duration;  // the new block begins this much later
   uint64_t old_address;
   uint64_t new_address;
   uint64_t size;
   uint64_t stack;
+  uint32_t limit = sampling::kNoLimit;  // of the new block
 };
 struct LockWaitRecord {
   LockApi api;
-  uint64_t result;   // what the call returned
-  uint64_t time_ns;  // when the wait began
-  uint64_t wait_ns;
+  uint64_t result;  // what the call returned
+  uint64_t time;    // when the wait began
+  uint64_t wait;
   uint64_t lock;
   uint64_t stack;
 };
 struct LockAcquireRecord {
   LockApi api;
-  uint64_t time_ns;
+  uint64_t time;
   uint64_t lock;
   uint64_t stack;
 };
 
 struct IntervalRecord {
-  uint64_t time_ns;
+  uint64_t time;
+  uint64_t interval_bytes;
+};
+struct ThinRecord {
+  uint64_t time;
   uint64_t interval_bytes;
 };
 struct MarkRecord {
-  uint64_t time_ns;
+  uint64_t time;
   std::string_view text;
 };
 struct UnseenRecord {
-  uint64_t time_ns;
+  uint64_t time;
   std::string_view path;
 };
+struct ClockRecord {
+  uint64_t time;
+  uint64_t monotonic_ns;
+  uint64_t realtime_ns;
+};
 
-using Record = std::variant<ThreadRecord, ThreadEndRecord, ModuleLoadRecord, ModuleUnloadRecord,
-                            StackRecord, AllocRecord, FreeRecord, ReallocRecord, LockWaitRecord,
-                            LockAcquireRecord, IntervalRecord, MarkRecord, UnseenRecord>;
+using Record =
+    std::variant<ThreadRecord, ThreadEndRecord, ModuleLoadRecord, ModuleUnloadRecord, StackRecord,
+                 AllocRecord, FreeRecord, ReallocRecord, LockWaitRecord, LockAcquireRecord,
+                 IntervalRecord, MarkRecord, UnseenRecord, ClockRecord, ThinRecord>;
 
 inline constexpr size_t kMaxVarint = 10;
-// Largest encoding of a record without text or frames: a tag and eight fields.
-inline constexpr size_t kMaxPlainRecord = 1 + 8 * kMaxVarint;
+// Largest encoding of a record without text or frames: a tag and nine fields.
+inline constexpr size_t kMaxPlainRecord = 1 + 9 * kMaxVarint;
 
 constexpr size_t MaxStackRecord(size_t frames) { return 1 + (4 + frames) * kMaxVarint; }
 constexpr size_t MaxTextRecord(size_t text_bytes) { return 1 + 8 * kMaxVarint + text_bytes; }
 static_assert(MaxStackRecord(kMaxFrames) < kSegmentPayload);
 
 struct CodecState {
-  uint64_t last_time_ns = 0;
+  uint64_t last_time = 0;
   uint64_t last_address = 0;
   uint64_t last_lock = 0;
 };
@@ -137,13 +153,13 @@ class Encoder {
   size_t size() const { return static_cast<size_t>(out_ - begin_); }
 
   void Put(const ThreadRecord& r) {
-    Begin(Tag::kThread, r.time_ns);
+    Begin(Tag::kThread, r.time);
     Varint(r.tid);
     Text(r.name);
   }
-  void Put(const ThreadEndRecord& r) { Begin(Tag::kThreadEnd, r.time_ns); }
+  void Put(const ThreadEndRecord& r) { Begin(Tag::kThreadEnd, r.time); }
   void Put(const ModuleLoadRecord& r) {
-    Begin(Tag::kModuleLoad, r.time_ns);
+    Begin(Tag::kModuleLoad, r.time);
     Varint(r.epoch);
     Varint(r.start);
     Varint(r.end);
@@ -152,7 +168,7 @@ class Encoder {
     Text(r.path);
   }
   void Put(const ModuleUnloadRecord& r) {
-    Begin(Tag::kModuleUnload, r.time_ns);
+    Begin(Tag::kModuleUnload, r.time);
     Varint(r.epoch);
     Varint(r.start);
   }
@@ -169,46 +185,60 @@ class Encoder {
     }
   }
   void Put(const AllocRecord& r) {
-    Begin(Tag::kAlloc, static_cast<uint8_t>(r.api), r.time_ns);
+    const bool sampled = r.limit != sampling::kNoLimit;
+    Begin(sampled ? Tag::kSampledAlloc : Tag::kAlloc, static_cast<uint8_t>(r.api), r.time);
     Difference(r.address, &state_->last_address);
     Varint(r.size);
     Varint(r.stack);
+    if (sampled) Varint(r.limit);
   }
   void Put(const FreeRecord& r) {
-    Begin(Tag::kFree, static_cast<uint8_t>(r.api), r.flags, r.time_ns);
+    Begin(Tag::kFree, static_cast<uint8_t>(r.api), r.flags, r.time);
     Difference(r.address, &state_->last_address);
     Varint(r.stack);
   }
   void Put(const ReallocRecord& r) {
-    Begin(Tag::kRealloc, static_cast<uint8_t>(r.api), r.flags, r.time_ns);
-    Varint(r.duration_ns);
+    const bool sampled = r.limit != sampling::kNoLimit;
+    Begin(sampled ? Tag::kSampledRealloc : Tag::kRealloc, static_cast<uint8_t>(r.api), r.flags,
+          r.time);
+    Varint(r.duration);
     Difference(r.old_address, &state_->last_address);
     Difference(r.new_address, &state_->last_address);
     Varint(r.size);
     Varint(r.stack);
+    if (sampled) Varint(r.limit);
   }
   void Put(const LockWaitRecord& r) {
-    Begin(Tag::kLockWait, static_cast<uint8_t>(r.api), r.result, r.time_ns);
-    Varint(r.wait_ns);
+    Begin(Tag::kLockWait, static_cast<uint8_t>(r.api), r.result, r.time);
+    Varint(r.wait);
     Difference(r.lock, &state_->last_lock);
     Varint(r.stack);
   }
   void Put(const LockAcquireRecord& r) {
-    Begin(Tag::kLockAcquire, static_cast<uint8_t>(r.api), r.time_ns);
+    Begin(Tag::kLockAcquire, static_cast<uint8_t>(r.api), r.time);
     Difference(r.lock, &state_->last_lock);
     Varint(r.stack);
   }
   void Put(const IntervalRecord& r) {
-    Begin(Tag::kInterval, r.time_ns);
+    Begin(Tag::kInterval, r.time);
+    Varint(r.interval_bytes);
+  }
+  void Put(const ThinRecord& r) {
+    Begin(Tag::kThin, r.time);
     Varint(r.interval_bytes);
   }
   void Put(const MarkRecord& r) {
-    Begin(Tag::kMark, r.time_ns);
+    Begin(Tag::kMark, r.time);
     Text(r.text);
   }
   void Put(const UnseenRecord& r) {
-    Begin(Tag::kUnseen, r.time_ns);
+    Begin(Tag::kUnseen, r.time);
     Text(r.path);
+  }
+  void Put(const ClockRecord& r) {
+    Begin(Tag::kClock, r.time);
+    Varint(r.monotonic_ns);
+    Varint(r.realtime_ns);
   }
 
  private:
@@ -218,7 +248,7 @@ class Encoder {
     Byte(static_cast<uint8_t>(tag));
     Head(fields_then_time...);
   }
-  void Head(uint64_t time_ns) { Difference(time_ns, &state_->last_time_ns); }
+  void Head(uint64_t time) { Difference(time, &state_->last_time); }
   template <typename... Rest>
   void Head(uint64_t field, Rest... rest) {
     Varint(field);
@@ -271,7 +301,7 @@ class Decoder {
     switch (tag) {
       case Tag::kThread: {
         ThreadRecord r{};
-        r.time_ns = Time();
+        r.time = Time();
         r.tid = Varint();
         r.name = Text();
         return r;
@@ -280,7 +310,7 @@ class Decoder {
         return ThreadEndRecord{Time()};
       case Tag::kModuleLoad: {
         ModuleLoadRecord r{};
-        r.time_ns = Time();
+        r.time = Time();
         r.epoch = Varint();
         r.start = Varint();
         r.end = Varint();
@@ -291,49 +321,53 @@ class Decoder {
       }
       case Tag::kModuleUnload: {
         ModuleUnloadRecord r{};
-        r.time_ns = Time();
+        r.time = Time();
         r.epoch = Varint();
         r.start = Varint();
         return r;
       }
       case Tag::kStack:
         return Stack();
-      case Tag::kAlloc: {
+      case Tag::kAlloc:
+      case Tag::kSampledAlloc: {
         AllocRecord r{};
         r.api = Api<HeapApi>();
-        r.time_ns = Time();
+        r.time = Time();
         r.address = Difference(&state_.last_address);
         r.size = Varint();
         r.stack = Varint();
+        if (tag == Tag::kSampledAlloc) r.limit = Limit();
         return r;
       }
       case Tag::kFree: {
         FreeRecord r{};
         r.api = Api<HeapApi>();
         r.flags = Varint();
-        r.time_ns = Time();
+        r.time = Time();
         r.address = Difference(&state_.last_address);
         r.stack = Varint();
         return r;
       }
-      case Tag::kRealloc: {
+      case Tag::kRealloc:
+      case Tag::kSampledRealloc: {
         ReallocRecord r{};
         r.api = Api<HeapApi>();
         r.flags = Varint();
-        r.time_ns = Time();
-        r.duration_ns = Varint();
+        r.time = Time();
+        r.duration = Varint();
         r.old_address = Difference(&state_.last_address);
         r.new_address = Difference(&state_.last_address);
         r.size = Varint();
         r.stack = Varint();
+        if (tag == Tag::kSampledRealloc) r.limit = Limit();
         return r;
       }
       case Tag::kLockWait: {
         LockWaitRecord r{};
         r.api = Api<LockApi>();
         r.result = Varint();
-        r.time_ns = Time();
-        r.wait_ns = Varint();
+        r.time = Time();
+        r.wait = Varint();
         r.lock = Difference(&state_.last_lock);
         r.stack = Varint();
         return r;
@@ -341,27 +375,40 @@ class Decoder {
       case Tag::kLockAcquire: {
         LockAcquireRecord r{};
         r.api = Api<LockApi>();
-        r.time_ns = Time();
+        r.time = Time();
         r.lock = Difference(&state_.last_lock);
         r.stack = Varint();
         return r;
       }
       case Tag::kInterval: {
         IntervalRecord r{};
-        r.time_ns = Time();
+        r.time = Time();
+        r.interval_bytes = Interval();
+        return r;
+      }
+      case Tag::kThin: {
+        ThinRecord r{};
+        r.time = Time();
         r.interval_bytes = Interval();
         return r;
       }
       case Tag::kMark: {
         MarkRecord r{};
-        r.time_ns = Time();
+        r.time = Time();
         r.text = Text();
         return r;
       }
       case Tag::kUnseen: {
         UnseenRecord r{};
-        r.time_ns = Time();
+        r.time = Time();
         r.path = Text();
+        return r;
+      }
+      case Tag::kClock: {
+        ClockRecord r{};
+        r.time = Time();
+        r.monotonic_ns = Varint();
+        r.realtime_ns = Varint();
         return r;
       }
     }
@@ -387,11 +434,15 @@ class Decoder {
 
   uint64_t Interval() {
     const uint64_t bytes = Varint();
-    if (bytes < kLeastInterval || bytes > kGreatestInterval)
-      error_ = "sampling interval out of range";
+    if (bytes > kGreatestInterval) error_ = "sampling interval out of range";
     return bytes;
   }
-  uint64_t Time() { return Difference(&state_.last_time_ns); }
+  uint32_t Limit() {
+    const uint64_t limit = Varint();
+    if (limit >= sampling::kNoLimit) error_ = "limit of a sampled block out of range";
+    return static_cast<uint32_t>(limit);
+  }
+  uint64_t Time() { return Difference(&state_.last_time); }
   uint64_t Difference(uint64_t* last) { return *last += UnZigZag(Varint()); }
 
   template <typename Enum>

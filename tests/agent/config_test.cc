@@ -26,19 +26,20 @@ TEST(Config, EmptyEnvironmentGivesTheDocumentedDefaults) {
   EXPECT_EQ(Read({"PATH=/bin", "PERFAGENTX=1"}), "");
   EXPECT_STREQ(config.output, "perfagent.%e.%p.dump");
   EXPECT_EQ(config.mode, RunMode::kSample);
-  EXPECT_EQ(config.interval_bytes, 524288u);
+  EXPECT_EQ(config.interval_bytes, 0u) << "auto";
   EXPECT_EQ(config.max_size, 1073741824u);
   EXPECT_TRUE(config.heap);
   EXPECT_TRUE(config.locks);
 }
 
 TEST(Config, EverySettingIsRead) {
-  EXPECT_EQ(Read({"PERFAGENT_OUTPUT=/tmp/%p", "PERFAGENT_MODE=full", "PERFAGENT_HEAP=0",
-                  "PERFAGENT_LOCKS=0", "PERFAGENT_INTERVAL=64K", "PERFAGENT_BUDGET=0.5%",
-                  "PERFAGENT_MAX_SIZE=4GiB", "PERFAGENT_DEPTH=32", "PERFAGENT_START=paused",
-                  "PERFAGENT_PROGRAMS=redis*", "PERFAGENT_CHILDREN=ignore",
-                  "PERFAGENT_SEED=18446744073709551615", "PERFAGENT_VERBOSE=1"}),
-            "");
+  EXPECT_EQ(
+      Read({"PERFAGENT_OUTPUT=/tmp/%p", "PERFAGENT_MODE=full", "PERFAGENT_HEAP=0",
+            "PERFAGENT_LOCKS=0", "PERFAGENT_INTERVAL=64K", "PERFAGENT_BUDGET=0.5%",
+            "PERFAGENT_MAX_SIZE=4GiB", "PERFAGENT_DEPTH=32", "PERFAGENT_START=paused",
+            "PERFAGENT_PROGRAMS=redis*", "PERFAGENT_CHILDREN=ignore",
+            "PERFAGENT_SEED=18446744073709551615", "PERFAGENT_VERBOSE=1", "PERFAGENT_CLOCK=vdso"}),
+      "");
   EXPECT_STREQ(config.output, "/tmp/%p");
   EXPECT_EQ(config.mode, RunMode::kFull);
   EXPECT_FALSE(config.heap);
@@ -52,6 +53,7 @@ TEST(Config, EverySettingIsRead) {
   EXPECT_TRUE(config.ignore_children);
   EXPECT_EQ(config.seed, ~uint64_t{0});
   EXPECT_TRUE(config.verbose);
+  EXPECT_EQ(config.clock, ClockChoice::kVdso);
 }
 
 class BadValue : public testing::TestWithParam<const char*> {};
@@ -72,6 +74,7 @@ TEST_P(BadValue, IsOneLineNamingVariableAndValueAndTheDefaultStays) {
   EXPECT_EQ(config.depth, defaults.depth);
   EXPECT_EQ(config.budget_ppm, defaults.budget_ppm);
   EXPECT_EQ(config.seed, defaults.seed);
+  EXPECT_EQ(config.clock, defaults.clock);
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -83,7 +86,8 @@ INSTANTIATE_TEST_SUITE_P(
                     "PERFAGENT_DEPTH=0", "PERFAGENT_DEPTH=1025", "PERFAGENT_HEAP=yes",
                     "PERFAGENT_LOCKS=2", "PERFAGENT_BUDGET=1", "PERFAGENT_BUDGET=0%",
                     "PERFAGENT_BUDGET=101%", "PERFAGENT_START=later", "PERFAGENT_CHILDREN=all",
-                    "PERFAGENT_SEED=0x10", "PERFAGENT_OUTPUT=", "PERFAGENT_VERBOSE=on"));
+                    "PERFAGENT_SEED=0x10", "PERFAGENT_OUTPUT=", "PERFAGENT_VERBOSE=on",
+                    "PERFAGENT_CLOCK=tsc"));
 
 TEST(Config, UnknownNameIsSaidOnce) {
   const std::string said = Read({"PERFAGENT_INTERVALL=64K"});

@@ -8,6 +8,7 @@
 
 #include "agent/live_filter.h"
 #include "agent/sampler.h"
+#include "perfagent/sampling.h"
 
 namespace perfagent {
 namespace {
@@ -18,6 +19,12 @@ void StartFresh() {
   ASSERT_TRUE(live_set::Start());
 }
 
+uint32_t LimitOf(uintptr_t block) {
+  return static_cast<uint32_t>(sampler::Scramble(block) % (sampling::kNoLimit - 1));
+}
+bool Insert(uintptr_t block) {
+  return live_set::Insert(block, LimitOf(block)) != live_set::Room::kFull;
+}
 bool InFilter(uintptr_t block) { return live_filter::MayHold(reinterpret_cast<void*>(block)); }
 
 TEST(LiveSet, FollowsAStdSetThroughRandomInsertsAndRemoves) {
@@ -25,36 +32,44 @@ TEST(LiveSet, FollowsAStdSetThroughRandomInsertsAndRemoves) {
   std::set<uintptr_t> truth;
   uint64_t random = 3;
   for (int i = 0; i < 200000; ++i) {
-    const uintptr_t block = (sampler::NextRandom(&random) % 20000 + 1) * 16;
+    const uintptr_t block = (sampler::NextRandom(&random) % 20000 + 1) * 8;
     if (truth.contains(block)) {
       ASSERT_TRUE(InFilter(block));
-      ASSERT_TRUE(live_set::Remove(block));
+      ASSERT_TRUE(live_set::Contains(block));
+      const live_set::Removed removed = live_set::Remove(block);
+      ASSERT_TRUE(removed.was_there);
+      ASSERT_EQ(removed.limit, LimitOf(block));
       truth.erase(block);
     } else {
-      ASSERT_FALSE(live_set::Remove(block));
-      if (live_set::Insert(block)) truth.insert(block);
+      ASSERT_FALSE(live_set::Contains(block));
+      ASSERT_FALSE(live_set::Remove(block).was_there);
+      if (Insert(block)) truth.insert(block);
     }
   }
-  for (uintptr_t block : truth) EXPECT_TRUE(live_set::Remove(block));
-  for (uintptr_t block : truth) EXPECT_FALSE(live_set::Remove(block));
+  for (uintptr_t block : truth) EXPECT_TRUE(live_set::Remove(block).was_there);
+  for (uintptr_t block : truth) EXPECT_FALSE(live_set::Remove(block).was_there);
 }
 
 TEST(LiveSet, WhenFullInsertFailsAndTheFilterForgetsTheBlock) {
   StartFresh();
-  size_t inserted = 0;
+  size_t inserted = 0, crowded = 0;
   uintptr_t refused = 0;
   constexpr uintptr_t kApart = uintptr_t{1} << live_filter::kGranuleShift;
   for (uintptr_t block = kApart; refused == 0; block += kApart) {
-    if (live_set::Insert(block)) {
-      ++inserted;
-    } else {
+    const live_set::Room room = live_set::Insert(block, 1);
+    if (room == live_set::Room::kCrowded && crowded == 0) crowded = inserted;
+    if (room == live_set::Room::kFull) {
       refused = block;
+    } else {
+      ++inserted;
     }
   }
+  EXPECT_GT(crowded, live_set::kBuckets * live_set::kSlotsPerBucket * 3 / 10);
+  EXPECT_LT(crowded, inserted * 9 / 10) << "warned in time";
   // The emptier of two buckets of eight slots: well over half full before the first refusal.
   EXPECT_GT(inserted, live_set::kBuckets * live_set::kSlotsPerBucket * 6 / 10);
   EXPECT_FALSE(InFilter(refused));
-  EXPECT_FALSE(live_set::Remove(refused));
+  EXPECT_FALSE(live_set::Remove(refused).was_there);
 }
 
 TEST(LiveSet, NoFalseNegativeWhileThreadsInsertAndRemove) {
@@ -67,13 +82,56 @@ TEST(LiveSet, NoFalseNegativeWhileThreadsInsertAndRemove) {
     threads.emplace_back([t, &wrong] {
       for (int i = 0; i < kRounds; ++i) {
         // All threads share granules; each owns its addresses.
-        const auto block = static_cast<uintptr_t>((i % 1000 + 1) * 64 + t * 16);
-        if (!live_set::Insert(block)) continue;
-        if (!InFilter(block) || !live_set::Remove(block) || live_set::Remove(block)) ++wrong;
+        const auto block = static_cast<uintptr_t>((i % 1000 + 1) * 64 + t * 8);
+        if (!Insert(block)) continue;
+        if (!InFilter(block) || !live_set::Remove(block).was_there ||
+            live_set::Remove(block).was_there) {
+          ++wrong;
+        }
       }
     });
   }
   for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+TEST(LiveSet, ThinningDropsThoseWhoseLimitIsBelowAndNoneElse) {
+  StartFresh();
+  constexpr uint64_t kInterval = 18 << 10;
+  const uint32_t bar = sampling::LimitCode(kInterval);
+  for (uint32_t limit = 0; limit < sampling::kNoLimit; ++limit)
+    ASSERT_EQ(live_set::Insert((limit + 1) * uintptr_t{4096}, limit), live_set::Room::kEnough);
+  live_set::Thin(kInterval + 1);  // between two grid points: thins to the one below
+  for (uint32_t limit = 0; limit < sampling::kNoLimit; ++limit) {
+    const uintptr_t block = (limit + 1) * uintptr_t{4096};
+    EXPECT_EQ(live_set::Contains(block), limit >= bar) << limit;
+    EXPECT_EQ(InFilter(block), limit >= bar) << "the filter goes with the set";
+  }
+}
+
+TEST(LiveSet, ThinningWhileThreadsInsertLosesNoneThatStays) {
+  StartFresh();
+  std::atomic<bool> stop{false};
+  std::thread thinner([&stop] {
+    while (!stop) live_set::Thin(1 << 20);
+  });
+  const uint32_t stays = sampling::LimitCode(1 << 20);
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong{0};
+  for (int t = 0; t < 2; ++t) {
+    threads.emplace_back([t, stays, &wrong] {
+      for (int i = 0; i < 5000; ++i) {
+        const auto block = static_cast<uintptr_t>((i % 100 + 1) * 64 + t * 16);
+        live_set::Insert(block + 8, stays - 1);  // may go at any time
+        live_set::Insert(block, stays);
+        if (!InFilter(block) || !live_set::Remove(block).was_there) ++wrong;
+        live_set::Remove(block + 8);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  stop = true;
+  thinner.join();
   EXPECT_EQ(wrong, 0);
 }
 

@@ -22,6 +22,36 @@ TEST(Log, AgreesWithLibm) {
   EXPECT_NEAR(sampler::Log(0x1p-53), std::log(0x1p-53), 1e-12);
 }
 
+TEST(Exp, AgreesWithLibm) {
+  for (double x = 0; x > -60; x -= 0.0137)
+    ASSERT_NEAR(sampler::Exp(x), std::exp(x), 1e-12 * std::exp(x)) << x;
+  EXPECT_EQ(sampler::Exp(0), 1.0);
+  EXPECT_EQ(sampler::Exp(-1e300), 0.0);
+}
+
+// A block stays tracked at `interval` with probability p(size, interval), as share of those that were sampled with `mean`.
+TEST(DrawLimit, ABlockStaysWithTheProbabilityThatTheGreaterIntervalWouldHaveGiven) {
+  constexpr int kDraws = 200000;
+  const auto p = [](uint64_t size, uint64_t mean) {
+    return mean == 0 ? 1 : -std::expm1(-static_cast<double>(size + 1) / static_cast<double>(mean));
+  };
+  uint64_t random = 77;
+  for (uint64_t mean : {0, 1, 4096, 100000}) {
+    for (uint64_t size : {0, 63, 5000, 3000000}) {
+      for (uint64_t interval : {15, 4096, 98304, 1 << 20, 1 << 26}) {
+        if (interval < mean) continue;
+        int stay = 0;
+        for (int i = 0; i < kDraws; ++i)
+          stay += sampling::StaysTracked(sampler::DrawLimit(&random, size, mean), interval);
+        const double share = p(size, sampling::GridFloor(interval)) / p(size, mean);
+        const double expected = kDraws * std::min(share, 1.0);
+        EXPECT_NEAR(stay, expected, 4.5 * std::sqrt(expected * (1 - std::min(share, 1.0)) + 1))
+            << mean << " " << size << " " << interval;
+      }
+    }
+  }
+}
+
 // Kolmogorov-Smirnov at 0.1 %: 1.95 / sqrt(n).
 TEST(DrawGap, IsExponential) {
   constexpr int kDraws = 200000;

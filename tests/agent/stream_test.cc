@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/dump_writer.h"
 #include "agent/modules.h"
@@ -38,9 +39,9 @@ void Write(uint64_t thread) {
   for (uint64_t i = 0; i < kBlocksEach; ++i) {
     Stream* stream = streams::Current();
     ASSERT_NE(stream, nullptr);
-    ASSERT_TRUE(
-        stream->Put(AllocRecord{HeapApi::kMalloc, process::NowNs(), thread << 32 | i, i, 0}));
-    if (i % 64 == 0) stream->SumWait(0x1000 + i % 7, thread, 5);
+    ASSERT_TRUE(stream->Put(AllocRecord{HeapApi::kMalloc, clock::Now(), thread << 32 | i, i, 0}));
+    if (i % 64 == 0) stream->SumWait(LockApi::kMutexLock, 0x1000 + i % 7, thread, 5);
+    if (i % 32 == 0) stream->SumRelease(LockApi::kMutexUnlock, 0x1000 + i % 7, thread);
     stream->CountAcquisition();
   }
 }
@@ -49,11 +50,15 @@ struct Found {
   std::map<uint64_t, uint64_t> next_of_thread;
   std::set<std::pair<uint32_t, uint32_t>> segments;  // stream, sequence
   uint64_t contended = 0;
+  uint64_t released = 0;
 };
 
 void ReadTable(const SegmentHeader& header, Found* found) {
   const auto* slots = reinterpret_cast<const LockTableSlot*>(&header + 1);
-  for (size_t i = 0; i < kLockTableSlots; ++i) found->contended += slots[i].contended;
+  for (size_t i = 0; i < kLockTableSlots; ++i) {
+    found->contended += slots[i].contended;
+    found->released += slots[i].released;
+  }
 }
 
 void ReadEvents(const SegmentHeader& header, Found* found) {
@@ -112,6 +117,7 @@ TEST(Streams, OfManyThreadsKeepEveryRecordOnceAndInOrder) {
   for (const auto& [thread, blocks] : found.next_of_thread)
     EXPECT_EQ(blocks, kBlocksEach) << thread;
   EXPECT_EQ(found.contended, kAtOnce * kRounds * ((kBlocksEach + 63) / 64));
+  EXPECT_EQ(found.released, kAtOnce * kRounds * ((kBlocksEach + 31) / 32));
   std::set<uint32_t> streams;
   for (const auto& [stream, sequence] : found.segments) streams.insert(stream);
   EXPECT_LT(streams.size(), size_t{kAtOnce * kRounds}) << "no stream was taken over";

@@ -342,6 +342,47 @@ TEST_F(HeapReplayTest, BlocksWeighWhatTheirSegmentsIntervalSays) {
   EXPECT_NEAR(Replay().total.allocations.value(), 2 / p + 1 / p_denser, 1e-9);
 }
 
+// Four blocks sampled with mean 1000, then thinned to 8000: the first two fall below. What was counted stays counted;
+// what lives on, or ends later, has the lesser probability.
+TEST_F(HeapReplayTest, AThinningDropsSomeBlocksAndTheRestWeighMore) {
+  dump_.header().mode = Mode::kSample;
+  dump_.header().interval_bytes = 1000;
+  const uint32_t bar = sampling::LimitCode(8000);
+  const auto alloc = [&](uint64_t address, uint32_t limit) {
+    main_.Put(AllocRecord{HeapApi::kMalloc, Now(), address, 99, 0, limit});
+  };
+  alloc(0x1000, bar - 1);
+  alloc(0x2000, 0);
+  alloc(0x3000, bar);
+  alloc(0x4000, bar + 9);
+  main_.Put(ThinRecord{Now(), 8100});  // thins to 7680, the grid point below
+  main_.Free(Now(), 0x1000);           // on its way when it was dropped
+  main_.Free(Now(), 0x3000);
+  alloc(0x2000, bar);  // where a dropped block stood: no overlap
+  const HeapProfile heap = Replay();
+  const double p = 1 - std::exp(-0.1);
+  const double p_thinned =
+      -std::expm1(-100.0 / static_cast<double>(sampling::GridFloor(8100)));
+  EXPECT_NEAR(heap.total.allocations.value(), 5 / p, 1e-9);
+  EXPECT_NEAR(heap.total.frees.value(), 1 / p_thinned, 1e-9);
+  EXPECT_NEAR(heap.total.leaked_blocks.value(), 2 / p_thinned, 1e-9);
+  EXPECT_EQ(heap.unpaired_frees, 0u);
+  EXPECT_EQ(heap.overlaps, 0u);
+}
+
+TEST_F(HeapReplayTest, ABlockWhoseClockRanAheadIsThinnedWithItsElders) {
+  dump_.header().mode = Mode::kSample;
+  dump_.header().interval_bytes = 1000;
+  const uint64_t thinning = Now();
+  main_.Put(ThinRecord{thinning, 8192});
+  main_.Put(AllocRecord{HeapApi::kMalloc, thinning + 10, 0x1000, 99, 0, 0});
+  main_.Put(AllocRecord{HeapApi::kMalloc, thinning + kClockSkewNs + 1, 0x2000, 99, 0, 0});
+  const HeapProfile heap = Replay();
+  const double p = 1 - std::exp(-0.1);
+  EXPECT_NEAR(heap.total.allocations.value(), 2 / p, 1e-9);
+  EXPECT_NEAR(heap.total.leaked_blocks.value(), 1 / p, 1e-9);
+}
+
 TEST_F(HeapReplayTest, SampledReallocDecidesAboutOldAndNewApart) {
   dump_.header().mode = Mode::kSample;
   dump_.header().interval_bytes = 1000;

@@ -173,8 +173,10 @@ TEST_F(HostileNamesTest, NorSymbolsSourceFilesAndModulesOnDisk) {
   for (uint64_t at = 0x400001; at < 0x403000; at += 4) {
     stream.Alloc(at, at * 16, 64, dump.Stack({at}));
   }
-  SegmentBuilder& locks = dump.AddLockTable();
-  for (uint64_t at = 0x403000; at < 0x405000; at += 16) locks.PutSlot(at, 0x401001, 1, 1000);
+  for (const uint64_t page : {0x403000, 0x404000}) {
+    SegmentBuilder& locks = dump.AddLockTable();
+    for (uint64_t at = page; at < page + 0x1000; at += 16) locks.PutSlot(at, 0x401001, 1, 1000);
+  }
   dump.WriteTo(dir_ / "dump");
   const auto printed = PrintAll(dir_ / "dump");
   for (const auto& [command, text] : printed) {

@@ -52,6 +52,10 @@ TEST(JsonReport, HasTheFieldsOfTheSchema) {
   EXPECT_EQ(lock.at("kind"), "mutex");
   EXPECT_EQ(lock.at("address"), "0x9000");
   EXPECT_EQ(lock.at("wait_ns").at("value"), 1000);
+  EXPECT_TRUE(lock.at("readers").is_null());
+  EXPECT_EQ(lock.at("callers").at(0).at("api"), "pthread_mutex_lock");
+  EXPECT_EQ(lock.at("released_awaited").at("value"), 0);
+  EXPECT_TRUE(lock.at("releasers").empty());
   EXPECT_TRUE(lock.at("hold_ns").is_null());
   EXPECT_TRUE(lock.at("blame").empty());
   EXPECT_EQ(lock.at("waits").at(0).at("waits").at("value"), 1);
@@ -60,6 +64,27 @@ TEST(JsonReport, HasTheFieldsOfTheSchema) {
   for (const char* key : {"settings", "loss", "heap", "locks", "findings"}) {
     EXPECT_EQ(report.at(key), process.at(key)) << key;
   }
+}
+
+TEST(JsonReport, AnRwlockSaysWhoReadWroteAndReleasedIt) {
+  DumpBuilder dump;
+  dump.AddStream().Thread(0, 1, "main");
+  dump.Module(0x400000, 0x500000, "/nonexistent/app");
+  SegmentBuilder& table = dump.AddLockTable();
+  table.PutSlot(0x9000, 0x401000, 1, 1000, LockApi::kRwlockRdlock);
+  table.PutSlot(0x9000, 0x402000, 2, 300, LockApi::kRwlockWrlock);
+  table.PutRelease(0x9000, 0x403000, 3, LockApi::kRwlockUnlock);
+  const nlohmann::json report = ReportOf(dump);
+  const nlohmann::json& lock = report.at("processes").at(0).at("locks").at("objects").at(0);
+  EXPECT_EQ(lock.at("kind"), "rwlock");
+  EXPECT_EQ(lock.at("name"), "rwlock 0x9000, first waited for in app+0xfff");
+  EXPECT_EQ(lock.at("readers").at("contended").at("value"), 1);
+  EXPECT_EQ(lock.at("readers").at("wait_ns").at("value"), 1000);
+  EXPECT_EQ(lock.at("writers").at("contended").at("value"), 2);
+  EXPECT_EQ(lock.at("writers").at("wait_ns").at("value"), 300);
+  EXPECT_EQ(lock.at("released_awaited").at("value"), 3);
+  EXPECT_EQ(lock.at("releasers").at(0).at("function"), "app+0x2fff");
+  EXPECT_EQ(lock.at("releasers").at(0).at("released_awaited").at("value"), 3);
 }
 
 TEST(JsonReport, HostileNamesMakeValidJsonWithoutControlCharacters) {
@@ -81,7 +106,7 @@ TEST(JsonReport, HostileNumbersMakeValidJson) {
   DumpBuilder dump;
   dump.header().mode = Mode::kSample;
   dump.header().interval_bytes = UINT64_MAX;
-  dump.header().wait_interval_ns = 1;
+  dump.header().wait_interval_ticks = 1;
   dump.header().acquire_interval = UINT64_MAX;
   StreamBuilder& stream = dump.AddStream();
   for (uint64_t i = 0; i < 20; ++i) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <string_view>
 
 #include "tests/support/analyze.h"
 #include "tests/support/dump_builder.h"
@@ -58,6 +59,78 @@ TEST(LockReplay, KeptWaitsHaveTheirStacksAndTimeoutsAreWaits) {
   EXPECT_TRUE(lock.waits[1].waits.Interval().IsExact());
 }
 
+TEST(LockReplay, ReadersAndWritersOfAnRwlockAreApart) {
+  DumpBuilder dump;
+  SegmentBuilder& table = dump.AddLockTable();
+  table.PutSlot(0x10, 0x401000, 3, 300, LockApi::kRwlockRdlock);
+  table.PutSlot(0x10, 0x401000, 1, 50, LockApi::kRwlockWrlock);
+  table.PutSlot(0x10, 0x402000, 2, 70, LockApi::kRwlockClockrdlock);
+  table.PutSlot(0x10, 0x403000, 4, 800, LockApi::kRwlockTimedwrlock);
+  const LockProfile locks = ProfileOf(dump).locks;
+  ASSERT_EQ(locks.locks.size(), 1u);
+  const Lock& lock = locks.locks[0];
+  EXPECT_EQ(lock.kind, LockKind::kRwlock);
+  EXPECT_EQ(lock.contended, 10u);
+  EXPECT_EQ(lock.readers.contended, 5u);
+  EXPECT_EQ(lock.readers.wait_ns, 370u);
+  EXPECT_EQ(WritersOf(lock).contended, 5u);
+  EXPECT_EQ(WritersOf(lock).wait_ns, 850u);
+  EXPECT_EQ(lock.callers.size(), 4u) << "one caller, two functions: two";
+}
+
+TEST(LockReplay, EveryReadFunctionIsARead) {
+  // By their names, so that the order of the list does not matter.
+  for (uint8_t i = 0; i < static_cast<uint8_t>(LockApi::kCount); ++i) {
+    const auto api = static_cast<LockApi>(i);
+    const std::string_view name = perfagent::Name(api);
+    EXPECT_EQ(KindOf(api) == LockKind::kRwlock, name.starts_with("pthread_rwlock_")) << name;
+    EXPECT_EQ(IsRead(api), name.find("rdlock") != name.npos) << name;
+  }
+}
+
+TEST(LockReplay, AMutexAndAnRwlockAtOneAddressAreTwo) {
+  DumpBuilder dump;
+  StreamBuilder& stream = dump.AddStream();
+  stream.Put(Wait(10, 100, 0x10, 0));
+  stream.Put(LockWaitRecord{LockApi::kRwlockWrlock, 0, 20, 7, 0x10, 0});
+  SegmentBuilder& table = dump.AddLockTable();
+  table.PutSlot(0x10, 0x401000, 1, 100);
+  table.PutSlot(0x10, 0x402000, 1, 7, LockApi::kRwlockWrlock);
+  const LockProfile locks = ProfileOf(dump).locks;
+  ASSERT_EQ(locks.locks.size(), 2u);
+  EXPECT_EQ(locks.locks[0].kind, LockKind::kMutex);
+  EXPECT_EQ(locks.locks[0].wait_ns, 100u);
+  EXPECT_EQ(locks.locks[1].kind, LockKind::kRwlock);
+  EXPECT_EQ(locks.locks[1].wait_ns, 7u);
+  EXPECT_EQ(locks.locks[1].waits.size(), 1u);
+}
+
+TEST(LockReplay, ReleasesWhileOthersWaitedAddUpPerCaller) {
+  DumpBuilder dump;
+  SegmentBuilder& first = dump.AddLockTable();
+  first.PutSlot(0x10, 0x401000, 3, 300);
+  first.PutRelease(0x10, 0x402000, 2);
+  first.PutRelease(0x10, 0x403000, 5);
+  dump.AddLockTable().PutRelease(0x10, 0x402000, 4);
+  const LockProfile locks = ProfileOf(dump).locks;
+  ASSERT_EQ(locks.locks.size(), 1u);
+  const Lock& lock = locks.locks[0];
+  EXPECT_EQ(lock.contended, 3u);
+  EXPECT_EQ(lock.callers.size(), 1u) << "who only releases did not wait";
+  EXPECT_EQ(lock.released, 11u);
+  ASSERT_EQ(lock.releasers.size(), 2u);
+  EXPECT_EQ(lock.releasers[0].pc, 0x402000u);
+  EXPECT_EQ(lock.releasers[0].released, 6u);
+}
+
+TEST(LockReplay, SlotsOfFunctionsThatThereAreNotAreLeftOut) {
+  DumpBuilder dump;
+  SegmentBuilder& table = dump.AddLockTable();
+  table.PutSlot(0x10, 0x401000, 3, 300, static_cast<LockApi>(200));
+  table.PutSlot(0x10, 0x401000, 1, 10);
+  EXPECT_EQ(ProfileOf(dump).locks.contended, 1u);
+}
+
 TEST(LockReplay, WaitsThatNoTableHeldStillCount) {
   DumpBuilder dump;
   dump.AddStream().Put(Wait(10, 100, 0x10, 0));
@@ -69,7 +142,7 @@ TEST(LockReplay, WaitsThatNoTableHeldStillCount) {
 TEST(LockReplay, SampledWaitsAreScaledByTheirLength) {
   DumpBuilder dump;
   dump.header().mode = Mode::kSample;
-  dump.header().wait_interval_ns = 1000;
+  dump.header().wait_interval_ticks = 1000;
   dump.AddStream().Put(Wait(10, 100, 0x10, 0));
   const LockProfile locks = ProfileOf(dump).locks;
   const double p = 1 - std::exp(-0.1);

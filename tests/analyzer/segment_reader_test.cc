@@ -158,7 +158,8 @@ TEST(SegmentReader, LockTablesReturnTheSlotsInUse) {
   std::string error;
   const std::optional<DumpFile> dump = DumpFile::Open(file.path(), &error);
   ASSERT_TRUE(dump) << error;
-  const std::vector<LockTableEntry> slots = ReadLockTable(*dump, {.offset = kHeaderBytes});
+  const std::vector<LockTableEntry> slots =
+      ReadLockTable(*dump, ClockMap(), {.offset = kHeaderBytes});
   ASSERT_EQ(slots.size(), 2u);
   EXPECT_EQ(slots[1].lock, 0x20u);
   EXPECT_EQ(slots[1].wait_ns, 70u);

@@ -75,6 +75,19 @@ TEST(TextReport, WaitsWithoutHoldersAreCalledUnattributed) {
   EXPECT_TRUE(Contains(text, "unattributed 5.00 ms")) << text;
 }
 
+TEST(TextReport, AnRwlockHasItsReadersWritersAndReleasers) {
+  DumpBuilder dump;
+  SegmentBuilder& table = dump.AddLockTable();
+  table.PutSlot(0x9000, 0x401000, 4, 5'000'000, LockApi::kRwlockRdlock);
+  table.PutSlot(0x9000, 0x402000, 1, 2'000'000, LockApi::kRwlockWrlock);
+  table.PutRelease(0x9000, 0x403000, 3, LockApi::kRwlockUnlock);
+  Profile profile = ProfileOf(dump);
+  const std::string text = TextReportOf(&profile);
+  EXPECT_TRUE(Contains(text, "rwlock at 0x9000: 5 waits, 7.00 ms")) << text;
+  EXPECT_TRUE(Contains(text, "readers: 4 waits, 5.00 ms; writers: 1 waits, 2.00 ms")) << text;
+  EXPECT_TRUE(Contains(text, "released while awaited: 3 times by 0x402fff")) << text;
+}
+
 TEST(TextReport, EventsAreOneLineEachInReplayOrder) {
   DumpBuilder dump;
   StreamBuilder& main = dump.AddStream();

@@ -188,8 +188,8 @@ TEST(Unseen, IntervalsThatCameLaterAreNamed) {
   }
   const std::string text = TextOf(dump);
   EXPECT_TRUE(Contains(text,
-                       "mean 512 KiB between samples, changed while it ran, also to 4.00 KiB, "
-                       "1.00 MiB\n"))
+                       "mean 512 KiB between samples, changed while it ran to a mean of 4.00 KiB, "
+                       "1.00 MiB between samples\n"))
       << text;
   EXPECT_EQ(UnseenOf(dump).at("other_intervals_bytes"), nlohmann::json({4 << 10, 1 << 20}));
 }

@@ -1,22 +1,41 @@
-// pair: nanoseconds per malloc/free or lock/unlock pair, as a program under a preloaded agent sees them.
+// pair: nanoseconds per malloc/free or lock/unlock pair, as a program under a preloaded tool sees them.
 //
-//   pair alloc|deep|lock THREADS PAIRS      prints one number
+//   pair WORK THREADS MILLISECONDS     works for so long after half as long of warm-up; prints one number
+//   pair WORK THREADS 0 PAIRS          makes so many pairs after a warm-up, in Counted(); prints nothing
 //
-// alloc: one block of 64 bytes, made and freed. deep: the same under 30 frames. lock: an uncontended mutex per thread.
+// THREADS 0: in the main thread, and the process has no other; N: in N threads beside it.
+// Each thread works until its tool is past its beginning, in which more is recorded than later, waits for the others, and
+// is timed from then on.
 
 #include <pthread.h>
 
+#include <algorithm>
+#include <barrier>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <string_view>
+#include <functional>
+#include <map>
+#include <string>
 #include <thread>
 #include <vector>
 
 namespace {
 
+using Clock = std::chrono::steady_clock;
+using Nanoseconds = std::chrono::duration<double, std::nano>;
+// One thread's work: called again and again with a number of pairs to make.
+using Work = std::function<void(long)>;
+
+constexpr long kBatch = 10000;
+constexpr long kWarmUpPairs = 200000;
+// Enough for what is begun by a number of pairs; counting is slow.
+constexpr long kWarmUpCounted = 30000;
+
 void* volatile sink;
 
+// One block of 64 bytes, made and freed.
 [[gnu::noinline]] void Allocate(long pairs) {
   for (long i = 0; i < pairs; ++i) {
     void* block = malloc(64);
@@ -25,50 +44,159 @@ void* volatile sink;
   }
 }
 
-[[gnu::noinline]] void Deep(long pairs, int depth) {
-  if (depth == 0) {
+// The same under more frames.
+[[gnu::noinline]] void Deep(long pairs, int frames) {
+  if (frames == 0) {
     Allocate(pairs);
   } else {
-    Deep(pairs, depth - 1);
+    Deep(pairs, frames - 1);
   }
   asm volatile("");
 }
 
-[[gnu::noinline]] void Lock(long pairs) {
-  pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+// Replaces blocks of 16 to 1039 bytes at random: a pair is the free of one and the malloc of the next.
+class Mix {
+ public:
+  explicit Mix(size_t blocks) : blocks_(blocks) {
+    for (void*& block : blocks_) block = malloc(Size());
+  }
+
+  void operator()(long pairs) {
+    for (long i = 0; i < pairs; ++i) {
+      void*& block = blocks_[(random_ >> 32) % blocks_.size()];
+      free(block);
+      block = malloc(Size());
+    }
+  }
+
+ private:
+  size_t Size() {
+    random_ ^= random_ << 13;
+    random_ ^= random_ >> 7;
+    random_ ^= random_ << 17;
+    return 16 + random_ % 1024;
+  }
+
+  uint64_t random_ = 88172645463325252;
+  std::vector<void*> blocks_;
+};
+
+void Lock(pthread_mutex_t* mutex, long pairs) {
   for (long i = 0; i < pairs; ++i) {
-    pthread_mutex_lock(&mutex);
+    pthread_mutex_lock(mutex);
     asm volatile("" ::: "memory");
-    pthread_mutex_unlock(&mutex);
+    pthread_mutex_unlock(mutex);
   }
 }
 
-void Run(std::string_view what, long pairs) {
-  constexpr int kDepth = 30;
-  if (what == "lock") {
-    Lock(pairs);
-  } else if (what == "deep") {
-    Deep(pairs, kDepth);
-  } else {
-    Allocate(pairs);
+void ReadLock(pthread_rwlock_t* lock, long pairs) {
+  for (long i = 0; i < pairs; ++i) {
+    pthread_rwlock_rdlock(lock);
+    asm volatile("" ::: "memory");
+    pthread_rwlock_unlock(lock);
   }
+}
+
+// As long inside the lock as outside: with two threads, each often finds it held.
+void Contend(pthread_mutex_t* mutex, long pairs) {
+  constexpr int kTurns = 50;
+  static volatile uint64_t shared;
+  for (long i = 0; i < pairs; ++i) {
+    pthread_mutex_lock(mutex);
+    for (int turn = 0; turn < kTurns; ++turn) shared = shared + 1;
+    pthread_mutex_unlock(mutex);
+    for (int turn = 0; turn < kTurns; ++turn) asm volatile("pause");
+  }
+}
+
+// Makes the work of one thread.
+const std::map<std::string, Work (*)()> kWorks = {
+    {"alloc", [] { return Work(Allocate); }},
+    {"deep", [] { return Work([](long pairs) { Deep(pairs, 30); }); }},
+    {"mix", [] { return Work(Mix(1024)); }},
+    // 66 MiB.
+    {"heap", [] { return Work(Mix(131072)); }},
+    {"lock",
+     [] {
+       return Work([mutex = pthread_mutex_t PTHREAD_MUTEX_INITIALIZER](long pairs) mutable {
+         Lock(&mutex, pairs);
+       });
+     }},
+    {"rwlock",
+     [] {
+       return Work([lock = pthread_rwlock_t PTHREAD_RWLOCK_INITIALIZER](long pairs) mutable {
+         ReadLock(&lock, pairs);
+       });
+     }},
+    {"contended",
+     [] {
+       static pthread_mutex_t shared = PTHREAD_MUTEX_INITIALIZER;
+       return Work([](long pairs) { Contend(&shared, pairs); });
+     }},
+};
+
+// Works in batches until `pairs` and `time` are both reached; nanoseconds per pair.
+double WorkFor(const Work& work, long pairs, Clock::duration time) {
+  const Clock::time_point begin = Clock::now();
+  long done = 0;
+  Clock::duration took;
+  do {
+    work(kBatch);
+    done += kBatch;
+    took = Clock::now() - begin;
+  } while (done < pairs || took < time);
+  return Nanoseconds(took).count() / static_cast<double>(done);
+}
+
+double Measure(Work (*make)(), int threads, Clock::duration time) {
+  std::vector<double> costs(static_cast<size_t>(std::max(threads, 1)));
+  std::barrier together(static_cast<ptrdiff_t>(costs.size()));
+  const auto measure = [&](double* cost) {
+    const Work work = make();
+    WorkFor(work, kWarmUpPairs, time / 2);
+    together.arrive_and_wait();
+    *cost = WorkFor(work, 0, time);
+  };
+  if (threads == 0) {
+    measure(&costs[0]);
+  } else {
+    std::vector<std::thread> running;
+    for (double& cost : costs) running.emplace_back(measure, &cost);
+    for (std::thread& thread : running) thread.join();
+  }
+  double sum = 0;
+  for (const double cost : costs) sum += cost;
+  return sum / static_cast<double>(costs.size());
+}
+
+[[gnu::noinline]] void Counted(const Work& work, long pairs) { work(pairs); }
+
+void Count(Work (*make)(), int threads, long pairs) {
+  const auto count = [&] {
+    const Work work = make();
+    work(kWarmUpCounted);
+    Counted(work, pairs);
+  };
+  if (threads == 0) return count();
+  std::vector<std::thread> running;
+  for (int i = 0; i < threads; ++i) running.emplace_back(count);
+  for (std::thread& thread : running) thread.join();
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    fprintf(stderr, "usage: pair alloc|deep|lock THREADS PAIRS\n");
+  const auto work = argc < 2 ? kWorks.end() : kWorks.find(argv[1]);
+  if (work == kWorks.end() || argc < 4 || argc > 5) {
+    fprintf(stderr,
+            "usage: pair alloc|deep|mix|heap|lock|rwlock|contended THREADS MILLISECONDS [PAIRS]\n");
     return 2;
   }
-  const std::string_view what = argv[1];
   const int threads = atoi(argv[2]);
-  const long pairs = atol(argv[3]);
-  Run(what, pairs / 20 + 1);
-  const auto begin = std::chrono::steady_clock::now();
-  std::vector<std::thread> running;
-  for (int i = 0; i < threads; ++i) running.emplace_back(Run, what, pairs);
-  for (std::thread& thread : running) thread.join();
-  const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - begin;
-  printf("%.2f\n", took.count() / static_cast<double>(pairs));
+  if (argc == 5) {
+    Count(work->second, threads, atol(argv[4]));
+  } else {
+    const std::chrono::milliseconds time(atol(argv[3]));
+    printf("%.2f\n", Measure(work->second, threads, time));
+  }
 }

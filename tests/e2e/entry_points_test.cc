@@ -1,4 +1,4 @@
-// Every function of the malloc family and every kind of mutex behaves under the agent as without
+// Every function of the malloc family and every kind of mutex and rwlock behaves under the agent as without
 // it, and is counted as what it is.
 #include <gtest/gtest.h>
 
@@ -54,19 +54,27 @@ TEST(EntryPointsErrno, EveryCallLeavesWhatItLeavesWithoutTheAgent) {
   }
 }
 
-TEST_P(EntryPoints, MutexesReturnTheSameWithTheAgent) {
+// A table of calls and what they returned, line by line.
+void ExpectSameTable(const std::string& program, const std::string& mode) {
   ProcessOptions options;
   options.timeout = std::chrono::seconds(30);
-  const ProcessResult bare = RunProcess({TestProgram("mutex_semantics")}, options);
+  const ProcessResult bare = RunProcess({TestProgram(program)}, options);
   ASSERT_TRUE(bare.Succeeded()) << bare.Describe();
-  const Recording recording =
-      Record({TestProgram("mutex_semantics")}, {{"MODE", GetParam()}}, options);
+  const Recording recording = Record({TestProgram(program)}, {{"MODE", mode}}, options);
   EXPECT_EQ(recording.process.exit_code, 0) << recording.process.Describe();
   EXPECT_EQ(recording.process.err, bare.err);
   const std::vector<std::string> expected = Lines(bare.out);
   const std::vector<std::string> got = Lines(recording.process.out);
   ASSERT_EQ(got.size(), expected.size());
   for (size_t i = 0; i < got.size(); ++i) EXPECT_EQ(got[i], expected[i]) << "line " << i + 1;
+}
+
+TEST_P(EntryPoints, MutexesReturnTheSameWithTheAgent) {
+  ExpectSameTable("mutex_semantics", GetParam());
+}
+
+TEST_P(EntryPoints, RwlocksReturnTheSameWithTheAgent) {
+  ExpectSameTable("rwlock_semantics", GetParam());
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, EntryPoints, testing::Values("full", "sample", "off"),

@@ -63,7 +63,7 @@ INSTANTIATE_TEST_SUITE_P(
                     BadSetting{"MAX_SIZE", "99999999999999999999"}, BadSetting{"DEPTH", "0"},
                     BadSetting{"DEPTH", "5000000"}, BadSetting{"START", "maybe"},
                     BadSetting{"CHILDREN", "adopt"}, BadSetting{"SEED", "0x"},
-                    BadSetting{"VERBOSE", "loud"}),
+                    BadSetting{"VERBOSE", "loud"}, BadSetting{"CLOCK", "hpet"}),
     [](const auto& info) {
       return std::string(info.param.variable) + "_" + std::to_string(info.index);
     });

@@ -45,6 +45,9 @@ std::string RandomText(std::mt19937_64* random) {
 
 void Fill(Sample* sample, std::mt19937_64* random) {
   const auto number = [random] { return RandomNumber(random); };
+  const auto limit = [random] {
+    return static_cast<uint32_t>((*random)() % (sampling::kNoLimit + 1));
+  };
   sample->text[0] = RandomText(random);
   sample->text[1] = RandomText(random);
   sample->pcs.resize((*random)() % 50);
@@ -69,7 +72,7 @@ void Fill(Sample* sample, std::mt19937_64* random) {
       break;
     case 5:
       sample->record =
-          AllocRecord{RandomApi<HeapApi>(random), number(), number(), number(), number()};
+          AllocRecord{RandomApi<HeapApi>(random), number(), number(), number(), number(), limit()};
       break;
     case 6:
       sample->record =
@@ -83,7 +86,8 @@ void Fill(Sample* sample, std::mt19937_64* random) {
                                      number(),
                                      number(),
                                      number(),
-                                     number()};
+                                     number(),
+                                     limit()};
       break;
     case 8:
       sample->record = LockWaitRecord{
@@ -93,13 +97,19 @@ void Fill(Sample* sample, std::mt19937_64* random) {
       sample->record = LockAcquireRecord{RandomApi<LockApi>(random), number(), number(), number()};
       break;
     case 10:
-      sample->record = IntervalRecord{number(), number() % kGreatestInterval + 1};
+      sample->record = IntervalRecord{number(), number() % kGreatestInterval};
       break;
     case 11:
       sample->record = MarkRecord{number(), sample->text[0]};
       break;
-    default:
+    case 12:
       sample->record = UnseenRecord{number(), sample->text[0]};
+      break;
+    case 13:
+      sample->record = ThinRecord{number(), number() % kGreatestInterval};
+      break;
+    default:
+      sample->record = ClockRecord{number(), number(), number()};
   }
 }
 
@@ -119,41 +129,43 @@ std::vector<uint64_t> PcsOf(const StackRecord& r) {
 
 struct FieldsOf {
   Fields operator()(const ThreadRecord& r) const {
-    return {{r.time_ns, r.tid}, {std::string(r.name)}};
+    return {{r.time, r.tid}, {std::string(r.name)}};
   }
-  Fields operator()(const ThreadEndRecord& r) const { return {{r.time_ns}, {}}; }
+  Fields operator()(const ThreadEndRecord& r) const { return {{r.time}, {}}; }
   Fields operator()(const ModuleLoadRecord& r) const {
-    return {{r.time_ns, r.epoch, r.start, r.end, r.bias},
+    return {{r.time, r.epoch, r.start, r.end, r.bias},
             {std::string(r.build_id), std::string(r.path)}};
   }
-  Fields operator()(const ModuleUnloadRecord& r) const {
-    return {{r.time_ns, r.epoch, r.start}, {}};
-  }
+  Fields operator()(const ModuleUnloadRecord& r) const { return {{r.time, r.epoch, r.start}, {}}; }
   Fields operator()(const StackRecord& r) const {
     Fields fields{{r.id, r.epoch, r.flags, r.count}, {}};
     for (const uint64_t pc : PcsOf(r)) fields.numbers.push_back(pc);
     return fields;
   }
   Fields operator()(const AllocRecord& r) const {
-    return {{static_cast<uint64_t>(r.api), r.time_ns, r.address, r.size, r.stack}, {}};
+    return {{static_cast<uint64_t>(r.api), r.time, r.address, r.size, r.stack, r.limit}, {}};
   }
   Fields operator()(const FreeRecord& r) const {
-    return {{static_cast<uint64_t>(r.api), r.flags, r.time_ns, r.address, r.stack}, {}};
+    return {{static_cast<uint64_t>(r.api), r.flags, r.time, r.address, r.stack}, {}};
   }
   Fields operator()(const ReallocRecord& r) const {
-    return {{static_cast<uint64_t>(r.api), r.flags, r.time_ns, r.duration_ns, r.old_address,
-             r.new_address, r.size, r.stack},
+    return {{static_cast<uint64_t>(r.api), r.flags, r.time, r.duration, r.old_address,
+             r.new_address, r.size, r.stack, r.limit},
             {}};
   }
   Fields operator()(const LockWaitRecord& r) const {
-    return {{static_cast<uint64_t>(r.api), r.result, r.time_ns, r.wait_ns, r.lock, r.stack}, {}};
+    return {{static_cast<uint64_t>(r.api), r.result, r.time, r.wait, r.lock, r.stack}, {}};
   }
   Fields operator()(const LockAcquireRecord& r) const {
-    return {{static_cast<uint64_t>(r.api), r.time_ns, r.lock, r.stack}, {}};
+    return {{static_cast<uint64_t>(r.api), r.time, r.lock, r.stack}, {}};
   }
-  Fields operator()(const IntervalRecord& r) const { return {{r.time_ns, r.interval_bytes}, {}}; }
-  Fields operator()(const MarkRecord& r) const { return {{r.time_ns}, {std::string(r.text)}}; }
-  Fields operator()(const UnseenRecord& r) const { return {{r.time_ns}, {std::string(r.path)}}; }
+  Fields operator()(const IntervalRecord& r) const { return {{r.time, r.interval_bytes}, {}}; }
+  Fields operator()(const MarkRecord& r) const { return {{r.time}, {std::string(r.text)}}; }
+  Fields operator()(const UnseenRecord& r) const { return {{r.time}, {std::string(r.path)}}; }
+  Fields operator()(const ClockRecord& r) const {
+    return {{r.time, r.monotonic_ns, r.realtime_ns}, {}};
+  }
+  Fields operator()(const ThinRecord& r) const { return {{r.time, r.interval_bytes}, {}}; }
 };
 
 size_t SizeLimit(const Record& record, const Sample& sample) {
@@ -205,7 +217,7 @@ TEST(EventCodec, RecordsThatAreCutAreErrorsAtTheirBeginning) {
 }
 
 TEST(EventCodec, AnIntervalThatNoAgentWritesIsRefused) {
-  for (const uint64_t interval : {uint64_t{0}, kGreatestInterval + 1, UINT64_MAX}) {
+  for (const uint64_t interval : {kGreatestInterval + 1, UINT64_MAX}) {
     uint8_t bytes[kMaxPlainRecord];
     CodecState state;
     Encoder encoder(bytes, &state);

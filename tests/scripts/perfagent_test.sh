@@ -69,10 +69,12 @@ TestUsage() {
 TestValues() {
   local refused=(mode=fast heap=yes locks=2 interval=0 interval=2T interval=5X interval=99999999999T
     budget=1 budget=0.001% budget=101% max-size=1K max-size=17T max-size=-1 depth=0 depth=1025
-    start=off programs= children=none seed=18446744073709551616 seed=x verbose=2 output=)
+    start=off programs= children=none seed=18446744073709551616 seed=x verbose=2 output=
+    clock=tsc)
   local accepted=(mode=full heap=0 locks=1 interval=auto interval=512K interval=1MiB interval=1T
     budget=0.01% budget=0.5% budget=100% max-size=64K max-size=4G depth=1024 start=paused
-    "programs=a*,b" children=ignore seed=18446744073709551615 seed=0 verbose=0 output=x.%p)
+    "programs=a*,b" children=ignore seed=18446744073709551615 seed=0 verbose=0 output=x.%p
+    clock=vdso)
   local setting bad=""
   for setting in "${refused[@]}"; do
     Run PERFAGENT_LIB="$work/standin.so" "$perfagent" run "--$setting" -- true

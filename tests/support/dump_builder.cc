@@ -25,8 +25,10 @@ void SegmentBuilder::Append(const uint8_t* bytes, size_t size) {
   header().committed = static_cast<uint32_t>(committed_);
 }
 
-void SegmentBuilder::PutSlot(uint64_t lock, uint64_t caller, uint64_t contended, uint64_t wait_ns) {
-  const uint64_t slot[] = {lock, caller, contended, wait_ns};
+void SegmentBuilder::PutSlot(uint64_t lock, uint64_t caller, uint64_t contended, uint64_t wait_ticks,
+                             LockApi api, uint64_t released) {
+  const uint64_t slot[] = {lock, caller, contended, wait_ticks, released, static_cast<uint8_t>(api),
+                           0,    0};
   static_assert(sizeof slot == sizeof(LockTableSlot));
   memcpy(bytes_.data() + sizeof(SegmentHeader) + slots_ * sizeof slot, slot, sizeof slot);
   ++slots_;
@@ -80,6 +82,7 @@ DumpBuilder::DumpBuilder() : header_(std::make_unique<HeaderPage>()) {
   header_->pid = 4711;
   header_->parent_pid = 1;
   header_->mode = Mode::kFull;
+  header_->clock = Clock::kMonotonic;  // a tick is a nanosecond
   header_->heap_enabled = 1;
   header_->locks_enabled = 1;
   header_->max_frames = 64;
@@ -87,7 +90,7 @@ DumpBuilder::DumpBuilder() : header_(std::make_unique<HeaderPage>()) {
   snprintf(header_->executable, sizeof header_->executable, "/usr/bin/app");
   snprintf(header_->command_line, sizeof header_->command_line, "app --fast");
   header_->end_state = EndState::kExited;
-  header_->end_time_ns = 1'000'000'000;
+  header_->end_ticks = 1'000'000'000;
 }
 
 StreamBuilder& DumpBuilder::AddStream() {
@@ -135,6 +138,10 @@ std::vector<uint8_t> DumpWithEverything() {
   dump.header().mode = Mode::kSample;
   dump.header().interval_bytes = 1000;
   dump.header().interval_request = 200;
+  dump.header().clock = Clock::kTsc;  // of 2 GHz
+  dump.header().start_monotonic_ns = 1'000'000'000;
+  dump.header().calibration_ticks = 2000;
+  dump.header().calibration_monotonic_ns = 1'000'001'000;
   snprintf(dump.header().allocator, sizeof dump.header().allocator, "/usr/lib/libc.so.6");
   StreamBuilder& main = dump.AddStream();
   main.Thread(0, 4711, "main");
@@ -160,7 +167,11 @@ std::vector<uint8_t> DumpWithEverything() {
   main.Free(1190, 0x3000);
   other.Free(1200, 0x3000);
   other.Put(ThreadEndRecord{1300});
-  dump.AddLockTable().PutSlot(0x9000, 0x401234, 1, 1000);
+  other.Put(ClockRecord{1400, 1'000'000'700, 1'700'000'000'000'000'700});
+  SegmentBuilder& table = dump.AddLockTable();
+  table.PutSlot(0x9000, 0x401234, 1, 1000);
+  table.PutSlot(0x9100, 0x401300, 2, 500, LockApi::kRwlockRdlock);
+  table.PutRelease(0x9100, 0x401400, 2, LockApi::kRwlockUnlock);
   return dump.Bytes();
 }
 

@@ -35,7 +35,12 @@ class SegmentBuilder {
   }
   // Bytes that no encoder wrote.
   void Append(const uint8_t* bytes, size_t size);
-  void PutSlot(uint64_t lock, uint64_t caller, uint64_t contended, uint64_t wait_ns);
+  void PutSlot(uint64_t lock, uint64_t caller, uint64_t contended, uint64_t wait_ticks,
+               LockApi api = LockApi::kMutexLock, uint64_t released = 0);
+  void PutRelease(uint64_t lock, uint64_t caller, uint64_t released,
+                  LockApi api = LockApi::kMutexUnlock) {
+    PutSlot(lock, caller, 0, 0, api, released);
+  }
 
   size_t committed() const { return committed_; }
   SegmentHeader& header() { return *reinterpret_cast<SegmentHeader*>(bytes_.data()); }
@@ -67,21 +72,21 @@ class StreamBuilder {
   void Put(const MarkRecord& record);
   void Put(const UnseenRecord& record);
 
-  void Thread(uint64_t time_ns, uint64_t tid, std::string_view name) {
-    Put(ThreadRecord{time_ns, tid, name});
+  void Thread(uint64_t time, uint64_t tid, std::string_view name) {
+    Put(ThreadRecord{time, tid, name});
   }
-  void Alloc(uint64_t time_ns, uint64_t address, uint64_t size, uint64_t stack,
+  void Alloc(uint64_t time, uint64_t address, uint64_t size, uint64_t stack,
              HeapApi api = HeapApi::kMalloc) {
-    Put(AllocRecord{api, time_ns, address, size, stack});
+    Put(AllocRecord{api, time, address, size, stack});
   }
-  void Free(uint64_t time_ns, uint64_t address, uint64_t flags = 0) {
-    Put(FreeRecord{HeapApi::kFree, flags, time_ns, address, 0});
+  void Free(uint64_t time, uint64_t address, uint64_t flags = 0) {
+    Put(FreeRecord{HeapApi::kFree, flags, time, address, 0});
   }
-  void Realloc(uint64_t time_ns, uint64_t old_address, uint64_t new_address, uint64_t size,
-               uint64_t stack, uint64_t duration_ns = 1,
+  void Realloc(uint64_t time, uint64_t old_address, uint64_t new_address, uint64_t size,
+               uint64_t stack, uint64_t duration = 1,
                uint64_t flags = kReallocEndsOld | kReallocBeginsNew) {
-    Put(ReallocRecord{HeapApi::kRealloc, flags, time_ns, duration_ns, old_address, new_address,
-                      size, stack});
+    Put(ReallocRecord{HeapApi::kRealloc, flags, time, duration, old_address, new_address, size,
+                      stack});
   }
   // Seals the current segment, if there is one, and begins the next.
   SegmentBuilder& NextSegment();

@@ -205,19 +205,65 @@ static void CallMutex(int type) {
   }
 }
 
+static void CallRwlock() {
+  pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
+  const timespec past = {1, 0};
+  const timespec never = {1, -1};
+  const auto unlock = [&] {
+    Number("pthread_rwlock_unlock", [&] { return pthread_rwlock_unlock(&lock); });
+  };
+  // Free; read; written, by the caller.
+  using Hold = int (*)(pthread_rwlock_t*);
+  for (const Hold hold :
+       {Hold(nullptr), Hold(pthread_rwlock_rdlock), Hold(pthread_rwlock_wrlock)}) {
+    const auto call = [&](const char* name, const auto& function) {
+      if (hold != nullptr) hold(&lock);
+      const int result = Number(name, function);
+      if (hold != nullptr) unlock();
+      if (result == 0) unlock();
+    };
+    call("pthread_rwlock_rdlock", [&] { return pthread_rwlock_rdlock(&lock); });
+    if (hold != pthread_rwlock_rdlock) {
+      call("pthread_rwlock_wrlock", [&] { return pthread_rwlock_wrlock(&lock); });
+    }
+    call("pthread_rwlock_tryrdlock", [&] { return pthread_rwlock_tryrdlock(&lock); });
+    call("pthread_rwlock_trywrlock", [&] { return pthread_rwlock_trywrlock(&lock); });
+    for (const timespec* until : {&past, &never}) {
+      call("pthread_rwlock_timedrdlock", [&] { return pthread_rwlock_timedrdlock(&lock, until); });
+      call("pthread_rwlock_timedwrlock", [&] { return pthread_rwlock_timedwrlock(&lock, until); });
+      for (const clockid_t clock : {CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_THREAD_CPUTIME_ID}) {
+        call("pthread_rwlock_clockrdlock",
+             [&] { return pthread_rwlock_clockrdlock(&lock, clock, until); });
+        call("pthread_rwlock_clockwrlock",
+             [&] { return pthread_rwlock_clockwrlock(&lock, clock, until); });
+      }
+    }
+  }
+}
+
 // No header declares them any more, and old programs call them.
+template <typename Lock>
+static void CallOld(const char* name, Lock* lock) {
+  const auto function = reinterpret_cast<int (*)(Lock*)>(dlvsym(RTLD_DEFAULT, name, "GLIBC_2.2.5"));
+  Number(name, [&] { return function(lock); });
+}
+
 static void CallOldNames() {
   pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-  const auto call = [&](const char* name) {
-    const auto function =
-        reinterpret_cast<int (*)(pthread_mutex_t*)>(dlvsym(RTLD_DEFAULT, name, "GLIBC_2.2.5"));
-    Number(name, [&] { return function(&mutex); });
-  };
-  call("__pthread_mutex_lock");
-  call("__pthread_mutex_trylock");
-  call("__pthread_mutex_unlock");
-  call("__pthread_mutex_trylock");
-  call("__pthread_mutex_unlock");
+  CallOld("__pthread_mutex_lock", &mutex);
+  CallOld("__pthread_mutex_trylock", &mutex);
+  CallOld("__pthread_mutex_unlock", &mutex);
+  CallOld("__pthread_mutex_trylock", &mutex);
+  CallOld("__pthread_mutex_unlock", &mutex);
+  pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
+  CallOld("__pthread_rwlock_rdlock", &rwlock);
+  CallOld("__pthread_rwlock_tryrdlock", &rwlock);
+  CallOld("__pthread_rwlock_trywrlock", &rwlock);
+  CallOld("__pthread_rwlock_unlock", &rwlock);
+  CallOld("__pthread_rwlock_unlock", &rwlock);
+  CallOld("__pthread_rwlock_wrlock", &rwlock);
+  CallOld("__pthread_rwlock_trywrlock", &rwlock);
+  CallOld("__pthread_rwlock_unlock", &rwlock);
 }
 
 template <typename Call>
@@ -288,6 +334,7 @@ int main() {
     CallFailingNew();
     CallMutex(PTHREAD_MUTEX_NORMAL);
     CallMutex(PTHREAD_MUTEX_ERRORCHECK);
+    CallRwlock();
     CallOldNames();
     CallDlclose();
     CallPrctlAndSyscall();

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <initializer_list>
 
 static constexpr int kRounds = 10;
 static constexpr timespec kPast = {1, 0};
@@ -14,6 +15,9 @@ static constexpr timespec kPast = {1, 0};
 using Timed = int(pthread_mutex_t*, const timespec*);
 using Clocked = int(pthread_mutex_t*, clockid_t, const timespec*);
 using Plain = int(pthread_mutex_t*);
+using PlainRw = int(pthread_rwlock_t*);
+using TimedRw = int(pthread_rwlock_t*, const timespec*);
+using ClockedRw = int(pthread_rwlock_t*, clockid_t, const timespec*);
 
 #define VERSION(type, local, versioned_name) \
   extern "C" type local;                     \
@@ -31,6 +35,28 @@ VERSION(Timed, timedlock_new, "pthread_mutex_timedlock@GLIBC_2.34");
 VERSION(Clocked, clocklock_old, "pthread_mutex_clocklock@GLIBC_2.30");
 VERSION(Clocked, clocklock_new, "pthread_mutex_clocklock@GLIBC_2.34");
 
+#define BOTH_VERSIONS(type, local, name)                             \
+  VERSION(type, local##_old, "pthread_rwlock_" name "@GLIBC_2.2.5"); \
+  VERSION(type, local##_new, "pthread_rwlock_" name "@GLIBC_2.34")
+BOTH_VERSIONS(PlainRw, rdlock, "rdlock");
+BOTH_VERSIONS(PlainRw, wrlock, "wrlock");
+BOTH_VERSIONS(PlainRw, tryrdlock, "tryrdlock");
+BOTH_VERSIONS(PlainRw, trywrlock, "trywrlock");
+BOTH_VERSIONS(PlainRw, rwunlock, "unlock");
+BOTH_VERSIONS(TimedRw, timedrdlock, "timedrdlock");
+BOTH_VERSIONS(TimedRw, timedwrlock, "timedwrlock");
+VERSION(ClockedRw, clockrdlock_old, "pthread_rwlock_clockrdlock@GLIBC_2.30");
+VERSION(ClockedRw, clockrdlock_new, "pthread_rwlock_clockrdlock@GLIBC_2.34");
+VERSION(ClockedRw, clockwrlock_old, "pthread_rwlock_clockwrlock@GLIBC_2.30");
+VERSION(ClockedRw, clockwrlock_new, "pthread_rwlock_clockwrlock@GLIBC_2.34");
+VERSION(PlainRw, rdlock_internal, "__pthread_rwlock_rdlock@GLIBC_2.2.5");
+VERSION(PlainRw, wrlock_internal, "__pthread_rwlock_wrlock@GLIBC_2.2.5");
+VERSION(PlainRw, tryrdlock_internal, "__pthread_rwlock_tryrdlock@GLIBC_2.2.5");
+VERSION(PlainRw, trywrlock_internal, "__pthread_rwlock_trywrlock@GLIBC_2.2.5");
+VERSION(PlainRw, rwunlock_internal, "__pthread_rwlock_unlock@GLIBC_2.2.5");
+
+static pthread_rwlock_t kept_rwlock = PTHREAD_RWLOCK_INITIALIZER;
+static pthread_rwlock_t my_rwlock = PTHREAD_RWLOCK_INITIALIZER;
 static pthread_mutex_t kept = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t mine = PTHREAD_MUTEX_INITIALIZER;
 static long contended, acquisitions;
@@ -39,9 +65,10 @@ static void Require(bool holds) {
   if (!holds) std::abort();
 }
 
-static void Take(Plain* lock, Plain* unlock) {
+template <typename Lock>
+static void Take(Lock* lock, int (*take)(Lock*), int (*release)(Lock*)) {
   for (int i = 0; i < kRounds; ++i) {
-    Require(lock(&mine) == 0 && unlock(&mine) == 0);
+    Require(take(lock) == 0 && release(lock) == 0);
     ++acquisitions;
   }
 }
@@ -56,6 +83,7 @@ static void WaitInVain(Call call) {
 
 static void* Keep(void* step) {
   pthread_mutex_lock(&kept);
+  pthread_rwlock_wrlock(&kept_rwlock);
   pthread_barrier_wait(static_cast<pthread_barrier_t*>(step));
   for (;;) pause();
 }
@@ -68,18 +96,33 @@ int main(int argc, char**) {
   pthread_t keeper;
   Require(pthread_create(&keeper, nullptr, Keep, &step) == 0);
   pthread_barrier_wait(&step);
-  ++acquisitions;
+  acquisitions += 2;
   if (internal) {
-    Take(trylock_internal, unlock_internal);
-    Take(lock_internal, unlock_internal);
+    Take(&mine, trylock_internal, unlock_internal);
+    Take(&mine, lock_internal, unlock_internal);
+    for (PlainRw* take :
+         {rdlock_internal, wrlock_internal, tryrdlock_internal, trywrlock_internal}) {
+      Take(&my_rwlock, take, rwunlock_internal);
+    }
   } else {
-    Take(trylock_old, unlock_only);
-    Take(trylock_new, unlock_only);
-    Take(lock_only, unlock_only);
+    Take(&mine, trylock_old, unlock_only);
+    Take(&mine, trylock_new, unlock_only);
+    Take(&mine, lock_only, unlock_only);
+    for (PlainRw* take : {rdlock_old, rdlock_new, wrlock_old, wrlock_new, tryrdlock_old,
+                          tryrdlock_new, trywrlock_old, trywrlock_new}) {
+      Take(&my_rwlock, take, rwunlock_old);
+      Take(&my_rwlock, take, rwunlock_new);
+    }
     WaitInVain([] { return timedlock_old(&kept, &kPast); });
     WaitInVain([] { return timedlock_new(&kept, &kPast); });
     WaitInVain([] { return clocklock_old(&kept, CLOCK_MONOTONIC, &kPast); });
     WaitInVain([] { return clocklock_new(&kept, CLOCK_MONOTONIC, &kPast); });
+    for (TimedRw* take : {timedrdlock_old, timedrdlock_new, timedwrlock_old, timedwrlock_new}) {
+      WaitInVain([=] { return take(&kept_rwlock, &kPast); });
+    }
+    for (ClockedRw* take : {clockrdlock_old, clockrdlock_new, clockwrlock_old, clockwrlock_new}) {
+      WaitInVain([=] { return take(&kept_rwlock, CLOCK_MONOTONIC, &kPast); });
+    }
   }
   std::printf("truth contended=%ld acquisitions=%ld\n", contended, acquisitions);
 }

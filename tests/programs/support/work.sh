@@ -3,6 +3,8 @@
 # Environment: mode, agent, dumps, inputs, as run.sh says.
 # shellcheck disable=SC2154
 set -u
+# shellcheck source=/dev/null
+source "${BASH_SOURCE[0]%/*}/servers.sh"
 
 watch=(env)
 if [[ $mode != bare ]]; then
@@ -36,22 +38,6 @@ Serve() {
 Stop() {
   kill -s "$1" "$server"
   wait "$server"
-}
-
-# WaitFor COMMAND...: waits for it to succeed.
-WaitFor() {
-  local try
-  for ((try = 0; try < 600; ++try)); do
-    "$@" > /dev/null 2>&1 && return
-    sleep 0.1
-  done
-  echo "timed out waiting for: $*" >&2
-  return 1
-}
-
-# A port of 127.0.0.1 that nobody listens on now.
-FreePort() {
-  python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
 Prepare() { :; }

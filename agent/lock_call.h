@@ -1,0 +1,134 @@
+// lock_call.h: what the hooks of all lock functions do alike: take, try, release.
+//
+// While the program has one thread, a lock call only counts down and goes on. Otherwise it tries first: success is an
+// uncontended acquisition, EBUSY is a wait, and every other result is the guest's answer (EOWNERDEAD holds the lock). Trying first
+// costs what going on costs once threads run, and makes contended counts exact; the lock word would miss waits.
+//
+// An unlock looks at one count of the wait table. Whether somebody waits is found out before the lock is released; afterwards
+// it may be gone, and its address is only a name.
+//
+// The slow paths are jumped to with the hook's own arguments and its stack as it was at entry: the return address into the
+// guest is read there, and the fast paths keep nothing for them (tests/e2e/fast_path_test.cc counts instructions).
+#pragma once
+
+#include <errno.h>
+#include <pthread.h>
+#include <sys/single_threaded.h>
+
+#include "agent/record_lock.h"
+#include "agent/thread_state.h"
+#include "agent/wait_table.h"
+
+namespace perfagent::lock_call {
+
+// Robust, priority-inheriting and priority-protected mutexes (glibc's kind bits 16, 32, 64): trying first would change
+// priorities or the owner's list, so the call itself is what happens, with the clock around it.
+constexpr int kProtocolKinds = 16 | 32 | 64;
+inline bool HasProtocol(const pthread_mutex_t* mutex) {
+  return (mutex->__data.__kind & kProtocolKinds) != 0;
+}
+inline bool HasProtocol(const pthread_rwlock_t*) { return false; }
+
+// For those kinds the lock word says whether somebody else holds it: a thread id, or, below a ceiling, 0, 1 or 2.
+inline bool HeldByAnother(const pthread_mutex_t* mutex) {
+  constexpr int kOwnerOrState = 0x3fffffff;
+  constexpr int kCeiling = static_cast<int>(0xfff80000);
+  const int word = __atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED);
+  if ((mutex->__data.__kind & 64) != 0) return (word & ~kCeiling) != 0;
+  return (word & kOwnerOrState) != 0;
+}
+inline bool HeldByAnother(const pthread_rwlock_t*) { return true; }
+
+// Does this unlock give the lock away? An inner level of a recursive mutex does not.
+inline bool IsLastLevel(const pthread_mutex_t* mutex) {
+  constexpr int kTypes = 3;
+  return (mutex->__data.__kind & kTypes) != PTHREAD_MUTEX_RECURSIVE || mutex->__data.__count <= 1;
+}
+inline bool IsLastLevel(const pthread_rwlock_t*) { return true; }
+
+inline bool Holds(int result) { return result == 0 || result == EOWNERDEAD; }
+
+// A function that takes the lock, and waits for it: what it is called in the dump, the real one, and the one that tries.
+template <LockApi kApi, auto* kTake, auto* kTry>
+struct Take {
+  template <typename Lock, typename... Rest>
+  [[gnu::always_inline]] static int Call(Lock* lock, Rest... rest) {
+    if (!thread_state.SpendLock()) [[unlikely]]
+      return Recorded(lock, rest...);
+    if (__libc_single_threaded != 0) return (*kTake)(lock, rest...);
+    if (HasProtocol(lock)) [[unlikely]]
+      return Refused(lock, rest...);
+    const int result = (*kTry)(lock);
+    if (result == EBUSY) [[unlikely]]
+      return Refused(lock, rest...);
+    return result;
+  }
+
+ private:
+  // The lock cannot be had by trying.
+  template <typename Lock, typename... Rest>
+  [[gnu::noinline]] static int Refused(Lock* lock, Rest... rest) {
+    return Wait(lock::Caller(__builtin_return_address(0)), lock, rest...);
+  }
+
+  // The countdown of acquisitions ended.
+  template <typename Lock, typename... Rest>
+  [[gnu::noinline]] static int Recorded(Lock* lock, Rest... rest) {
+    const uint64_t caller = lock::Caller(__builtin_return_address(0));
+    const int result = TryThenWait(caller, lock, rest...);
+    if (Holds(result)) lock::RecordAcquisition(kApi, lock);
+    return result;
+  }
+
+  template <typename Lock, typename... Rest>
+  static int TryThenWait(uint64_t caller, Lock* lock, Rest... rest) {
+    if (__libc_single_threaded != 0) return (*kTake)(lock, rest...);
+    if (!HasProtocol(lock)) {
+      const int result = (*kTry)(lock);
+      if (result != EBUSY) return result;
+    }
+    return Wait(caller, lock, rest...);
+  }
+
+  template <typename Lock, typename... Rest>
+  static int Wait(uint64_t caller, Lock* lock, Rest... rest) {
+    if (HasProtocol(lock) && !HeldByAnother(lock)) return (*kTake)(lock, rest...);
+    const lock::Wait wait = lock::BeginWait(lock);
+    // No second try in between: it is the first thing that the real function does.
+    const int result = (*kTake)(lock, rest...);
+    lock::EndWait(kApi, lock, caller, wait, result);
+    return result;
+  }
+};
+
+// A refused try is neither an acquisition nor a wait: only those that hold the lock count.
+template <LockApi kApi, auto* kTry, typename Lock>
+[[gnu::always_inline]] inline int Try(Lock* lock) {
+  const int result = (*kTry)(lock);
+  if (Holds(result) && !thread_state.SpendLock()) [[unlikely]] {
+    lock::RecordAcquisition(kApi, lock);
+  }
+  return result;
+}
+
+template <LockApi kApi, auto* kRelease>
+struct Release {
+  template <typename Lock>
+  [[gnu::always_inline]] static int Call(Lock* lock) {
+    if (wait_table::MayBeWaitedFor(lock)) [[unlikely]]
+      return Awaited(lock);
+    return (*kRelease)(lock);
+  }
+
+ private:
+  template <typename Lock>
+  [[gnu::noinline]] static int Awaited(Lock* lock) {
+    const uint64_t caller = lock::Caller(__builtin_return_address(0));
+    const bool is_awaited = IsLastLevel(lock) && lock::IsAwaited(lock);
+    const int result = (*kRelease)(lock);
+    if (is_awaited && result == 0) lock::RecordRelease(kApi, lock, caller);
+    return result;
+  }
+};
+
+}  // namespace perfagent::lock_call

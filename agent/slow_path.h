@@ -1,0 +1,40 @@
+// slow_path.h: what every slow path begins and ends with: it enters the agent, learns whether the process is recorded,
+// reads the clock, and at its end is charged for.
+//
+//   SlowPath path;
+//   if (!path) return path.Refuse();
+#pragma once
+
+#include "agent/agent_scope.h"
+#include "agent/budget.h"
+#include "agent/clock.h"
+#include "agent/lifecycle.h"
+
+namespace perfagent {
+
+class SlowPath {
+ public:
+  SlowPath() : entered_(scope_ && lifecycle::Enter()), begin_(entered_ ? clock::Now() : 0) {}
+  ~SlowPath() {
+    if (entered_) budget::Charge(thread_state.stream, begin_);
+  }
+  SlowPath(const SlowPath&) = delete;
+  SlowPath& operator=(const SlowPath&) = delete;
+
+  // May the event be recorded?
+  explicit operator bool() const { return entered_; }
+  // If not because the thread is in the agent already, it is counted.
+  void Refuse() const {
+    if (!scope_) lifecycle::Refused();
+  }
+  bool IsNested() const { return !scope_; }
+  // In clock ticks.
+  uint64_t begin() const { return begin_; }
+
+ private:
+  AgentScope scope_;
+  bool entered_;
+  uint64_t begin_;
+};
+
+}  // namespace perfagent

@@ -1,0 +1,68 @@
+// fork_beside_waiter: forks while one thread waits for a mutex and another for an rwlock. In the child nobody waits: it
+// releases both, which is no event, and ends. The parent releases them to its waiters.
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cinttypes>
+#include <cstdio>
+#include <cstdlib>
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
+static std::atomic<pid_t> tids[2];
+
+static void Require(bool holds) {
+  if (!holds) std::abort();
+}
+
+static void* WaitForMutex(void*) {
+  tids[0] = static_cast<pid_t>(syscall(SYS_gettid));
+  Require(pthread_mutex_lock(&mutex) == 0);
+  Require(pthread_mutex_unlock(&mutex) == 0);
+  return nullptr;
+}
+static void* WaitForRwlock(void*) {
+  tids[1] = static_cast<pid_t>(syscall(SYS_gettid));
+  Require(pthread_rwlock_wrlock(&rwlock) == 0);
+  Require(pthread_rwlock_unlock(&rwlock) == 0);
+  return nullptr;
+}
+
+static void AwaitSleep(const std::atomic<pid_t>& tid) {
+  long number = -1;
+  while (number != SYS_futex) {
+    const timespec time = {0, 100'000};
+    nanosleep(&time, nullptr);
+    if (tid == 0) continue;
+    char path[64], text[256] = {};
+    std::snprintf(path, sizeof path, "/proc/self/task/%d/syscall", tid.load());
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    Require(fd >= 0 && read(fd, text, sizeof text - 1) > 0);
+    close(fd);
+    if (std::sscanf(text, "%ld", &number) != 1) number = -1;
+  }
+}
+
+int main() {
+  pthread_t threads[2];
+  Require(pthread_mutex_lock(&mutex) == 0 && pthread_rwlock_rdlock(&rwlock) == 0);
+  Require(pthread_create(&threads[0], nullptr, WaitForMutex, nullptr) == 0);
+  Require(pthread_create(&threads[1], nullptr, WaitForRwlock, nullptr) == 0);
+  for (const std::atomic<pid_t>& tid : tids) AwaitSleep(tid);
+  const pid_t child = fork();
+  if (child == 0) {
+    Require(pthread_mutex_unlock(&mutex) == 0 && pthread_rwlock_unlock(&rwlock) == 0);
+    _exit(9);
+  }
+  int status = 0;
+  Require(waitpid(child, &status, 0) == child);
+  Require(pthread_mutex_unlock(&mutex) == 0 && pthread_rwlock_unlock(&rwlock) == 0);
+  for (const pthread_t thread : threads) pthread_join(thread, nullptr);
+  std::printf("child ended with %d\n", WEXITSTATUS(status));
+  std::printf("truth contended=2 released=2\n");
+}
