@@ -36,6 +36,12 @@ Weight Weight::OfEvery(uint64_t interval) {
   return OfProbability(1 / static_cast<double>(std::max<uint64_t>(interval, 1)));
 }
 
+void Tally::MayMissSomeOf(const Tally& whole) {
+  missed_ = std::max({missed_, whole.heaviest_, whole.missed_});
+  if (missed_ == 0) return;
+  missed_ = std::min(missed_, static_cast<float>(whole.Interval().high / kUnseenMarks));
+}
+
 // Geometric extrapolation: as many times as heavy as the heaviest item is against the average one,
 // once more; three times at most, and less the more samples the sum rests on. The numbers are from
 // simulating populations of one size, of a range of sizes, of classes of doubling sizes and of growth

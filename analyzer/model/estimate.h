@@ -81,15 +81,17 @@ class Tally {
     heaviest_ = std::max(heaviest_, other.heaviest_);
     missed_ = std::max(missed_, other.missed_);
   }
-  // Items may have been missed that stand for as much as `amount` each; or for as much as the
-  // heaviest of `whole`, of whose items these are some.
+  // Items may have been missed that stand for as much as `amount` each.
   void MayMiss(double amount) { missed_ = std::max(missed_, static_cast<float>(amount)); }
-  void MayMiss(const Tally& whole) { missed_ = std::max(missed_, whole.heaviest_); }
+  // These are some of the items of `whole`: as heavy ones may have been missed, and not more in all
+  // than there are.
+  void MayMissSomeOf(const Tally& whole);
 
   bool IsEmpty() const { return items_ == 0; }
   double value() const { return value_; }
   double variance() const { return variance_; }
   double seen() const { return seen_; }
+  double missed() const { return missed_; }
   // `low` is never below what was seen.
   Estimate Interval() const;
 

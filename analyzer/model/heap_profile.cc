@@ -125,9 +125,19 @@ void HeapMetrics::Merge(const HeapMetrics& other) {
 void HeapMetrics::MayMissParts() {
   for (Tally* part :
        {&frees, &temporary, &cross_thread_frees, &reallocations, &live_blocks, &leaked_blocks}) {
-    part->MayMiss(allocations);
+    part->MayMissSomeOf(allocations);
   }
-  for (Tally* part : {&live_bytes, &leaked_bytes, &peak_bytes}) part->MayMiss(bytes);
+  peak_bytes.MayMiss(live_bytes.missed());
+  for (Tally* part : {&live_bytes, &leaked_bytes, &peak_bytes}) part->MayMissSomeOf(bytes);
+}
+
+void HeapMetrics::MayMissEndsOf(double size, Weight weight) {
+  const double blocks = std::sqrt(weight.spread);
+  for (Tally* part :
+       {&frees, &temporary, &cross_thread_frees, &reallocations, &live_blocks, &leaked_blocks}) {
+    part->MayMiss(blocks);
+  }
+  for (Tally* part : {&live_bytes, &leaked_bytes}) part->MayMiss(size * blocks);
 }
 
 void HeapMetrics::MayMissSites(double interval_bytes) {

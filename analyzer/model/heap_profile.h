@@ -80,6 +80,8 @@ struct HeapMetrics {
   void Merge(const HeapMetrics& other);
   // Of a site's blocks: what none of was seen (freed, leaked, ...) may have been missed.
   void MayMissParts();
+  // Of a block that from now on is tracked with another weight: whether it is freed, leaks, ...
+  void MayMissEndsOf(double size, Weight weight);
   // Of a heap sampled with this mean: sites of small blocks may have been missed, and a missed block
   // stands for at most so many bytes, whatever its size. How many blocks that is, nothing says, but
   // where none at all was seen: of 0 bytes, one per byte of the interval.

@@ -28,6 +28,8 @@ void HeapReplay::OnInterval(StreamId stream, const IntervalRecord& record) {
 void HeapReplay::OnThin(const ThinRecord& record) {
   if (process_.facts.mode != Mode::kSample) return;
   last_thinning_ = {record.time, sampling::GridFloor(record.interval_bytes)};
+  profile_.widest_interval_bytes =
+      std::max(profile_.widest_interval_bytes, last_thinning_.interval_bytes);
   for (auto& [address, block] : live_) Thin(&block, last_thinning_.interval_bytes);
 }
 
@@ -37,6 +39,8 @@ void HeapReplay::Thin(Block* block, uint64_t interval_bytes) {
   block->interval_bytes = interval_bytes;
   block->dropped = !sampling::StaysTracked(block->limit, interval_bytes);
   if (!block->dropped) AddLive(*block);
+  profile_.sites[block->site.value()].metrics.MayMissEndsOf(static_cast<double>(block->size),
+                                                            block->WeightNow());
 }
 
 void HeapReplay::OnThread(StreamId stream, const ThreadRecord& record) {
@@ -47,8 +51,7 @@ void HeapReplay::OnThread(StreamId stream, const ThreadRecord& record) {
 }
 
 void HeapReplay::OnAlloc(StreamId stream, const AllocRecord& record) {
-  Begin(stream, record.api, record.time, record.address, record.size, record.stack,
-        record.limit);
+  Begin(stream, record.api, record.time, record.address, record.size, record.stack, record.limit);
 }
 
 void HeapReplay::OnFree(StreamId stream, const FreeRecord& record) {

@@ -361,13 +361,37 @@ TEST_F(HeapReplayTest, AThinningDropsSomeBlocksAndTheRestWeighMore) {
   alloc(0x2000, bar);  // where a dropped block stood: no overlap
   const HeapProfile heap = Replay();
   const double p = 1 - std::exp(-0.1);
-  const double p_thinned =
-      -std::expm1(-100.0 / static_cast<double>(sampling::GridFloor(8100)));
+  const double p_thinned = -std::expm1(-100.0 / static_cast<double>(sampling::GridFloor(8100)));
   EXPECT_NEAR(heap.total.allocations.value(), 5 / p, 1e-9);
   EXPECT_NEAR(heap.total.frees.value(), 1 / p_thinned, 1e-9);
   EXPECT_NEAR(heap.total.leaked_blocks.value(), 2 / p_thinned, 1e-9);
   EXPECT_EQ(heap.unpaired_frees, 0u);
   EXPECT_EQ(heap.overlaps, 0u);
+}
+
+// Every block is seen, then all are dropped: how many of them were leaked is no longer known.
+TEST_F(HeapReplayTest, WhatAThinningDroppedMayHaveLeaked) {
+  dump_.header().mode = Mode::kSample;
+  dump_.header().interval_bytes = 0;
+  for (const uint64_t blocks : {1, 1000}) {
+    for (uint64_t i = 0; i < blocks; ++i) {
+      main_.Put(AllocRecord{HeapApi::kMalloc, Now(), 0x10000 * blocks + i * 128, 99, 0, 0});
+    }
+    const uint64_t all = blocks == 1 ? 1 : 1001;
+    main_.Put(ThinRecord{Now(), 8192});
+    time_ += 2 * kClockSkewNs;  // or what follows counts as recorded before
+    const HeapMetrics site = Replay().sites[0].metrics;
+    EXPECT_TRUE(site.allocations.Interval().IsExact());
+    EXPECT_EQ(site.allocations.Interval().value, all);
+    // Not more than there are, and not more than are all dropped in 2.5 % of the cases.
+    const double most = std::min(-std::log(0.025) * 8192 / 100, static_cast<double>(all));
+    for (const Tally& part : {site.leaked_blocks, site.frees}) {
+      EXPECT_EQ(part.Interval().value, 0);
+      EXPECT_NEAR(part.Interval().high, most, 0.01 * most);
+    }
+    EXPECT_NEAR(site.leaked_bytes.Interval().high, 99 * most, most);
+    EXPECT_GE(site.peak_bytes.Interval().high, 99.0 * static_cast<double>(blocks));
+  }
 }
 
 TEST_F(HeapReplayTest, ABlockWhoseClockRanAheadIsThinnedWithItsElders) {

@@ -7,8 +7,8 @@
 //
 // The clock. The definition of clock_gettime below comes before libc's for every object of the
 // process, the preloaded agent too. Time stands still but for what the program says that its work
-// takes (50 ns for an allocation and 1 ns per byte of it) and, in `changing` and `busy`, 250 ns for
-// each reading: what the agent does takes time as well, or nothing would tell it to do less.
+// takes (50 ns for an allocation and 1 ns per byte of it) and, in `changing` and `busy`, for each
+// reading: what the agent does takes time as well, or nothing would tell it to do less.
 //
 // Nothing else is allocated in this process (no stdio, no iostream), so the population is the heap.
 #include <pthread.h>
@@ -157,6 +157,7 @@ static size_t MixedSize(Worker* worker) {
   while (low < 4096 && Uniform(worker) < 0.5) low *= 2;
   return Between(worker, low, 2 * low - 1);
 }
+static size_t LargeMixedSize(Worker* worker) { return 64 * MixedSize(worker); }
 static size_t HugeSize(Worker* worker) {
   return static_cast<size_t>(262144 * std::exp(Uniform(worker) * std::log(16.0)));
 }
@@ -262,28 +263,24 @@ static void Chains(Worker* worker) {
   }
 }
 
-// As fast as the clock allows, then by turns slowly and fast again: the share of the time that is
-// spent in allocations changes a hundredfold, and so does the interval that a budget allows. Blocks
-// live across the changes.
+// One block in a millisecond, by turns small and large: what sampling costs at one interval changes
+// 64-fold, and so does the interval that a budget allows. Blocks live across the changes.
 static void Changing(Worker* worker) {
-  ns_per_reading = 250;
+  ns_per_reading = 50'000;  // or 1 % of the time would pay for every block
+  constexpr size_t kStepsPerPhase = 3500;
+  constexpr SizeOf kSizes[] = {MixedSize, LargeMixedSize};
   size_t step = 0;
-  const auto steps = [&](int count, uint64_t idle_ns) {
-    for (int i = 0; i < count; ++i) {
-      virtual_ns.fetch_add(idle_ns);
-      Step(worker, step++, MixedSize, 3000, false);
-    }
-  };
-  steps(12'000, 0);
-  for (const uint64_t idle_ns : {1'000'000, 10'000, 3'000'000, 30'000, 1'000'000}) {
-    steps(3'500, idle_ns);
+  for (; step < 6 * kStepsPerPhase; ++step) {
+    virtual_ns.fetch_add(1'000'000);
+    Step(worker, step, kSizes[step / kStepsPerPhase % 2], 3000, false);
   }
   EndRest(worker, step, MixedSize);
 }
 
-// Pairs of malloc and free for 20 s, one in a microsecond.
+// Pairs of malloc and free for 20 s, one in a microsecond: 2 GB/s, more than a budget of 1 % can
+// sample at the least interval.
 NAMED void BusyPair(Worker* worker) {
-  const size_t size = MixedSize(worker);
+  const size_t size = 10 * MixedSize(worker);
   virtual_ns.fetch_add(1000);
   void* address = malloc(size);
   Escape(address);
