@@ -174,7 +174,9 @@ TEST_PROGRAMS := $(patsubst tests/e2e/programs/%.cc,$(BUILD)/tests/programs/%,$(
 TEST_PROGRAM_CXXFLAGS := $(STD) -O1 -g $(WARN) $(INC) -I. -fno-builtin
 $(BUILD)/tests/programs/%: tests/e2e/programs/%.cc
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $(TEST_PROGRAM_CXXFLAGS) $(DEP) $< -o $@ -pthread -ldl
+	$(Q)$(CXX) $(TEST_PROGRAM_CXXFLAGS) $(DEP) $(TEST_PROGRAM_LDFLAGS) $< -o $@ -pthread -ldl
+# Its clock_gettime is the agent's too, and libstdc++, which allocates at its start, is not loaded.
+$(BUILD)/tests/programs/population: TEST_PROGRAM_LDFLAGS := -rdynamic -Wl,--as-needed
 TEST_LIBRARY = $(Q)$(CXX) $(TEST_PROGRAM_CXXFLAGS) -shared -fPIC $(DEP) $< -o $@ $(TEST_LIBRARY_LDFLAGS)
 $(BUILD)/tests/programs/lib%.so: tests/e2e/programs/library/%.cc
 	@mkdir -p $(@D)

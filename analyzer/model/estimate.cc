@@ -14,6 +14,9 @@ double GammaQuantile(double mean, double variance, double z) {
   return root <= 0 ? 0 : mean * root * root * root;
 }
 
+// Mean of a Poisson count that is 0 in 2.5 % of the cases: -ln 0.025.
+constexpr double kUnseenMarks = 3.6888794541139363;
+
 }  // namespace
 
 Weight Weight::OfProbability(double p) { return {1 / p, (1 - p) / (p * p)}; }
@@ -33,14 +36,57 @@ Weight Weight::OfEvery(uint64_t interval) {
   return OfProbability(1 / static_cast<double>(std::max<uint64_t>(interval, 1)));
 }
 
+void Tally::MayMissSomeOf(const Tally& whole) {
+  missed_ = std::max({missed_, whole.heaviest_, whole.missed_});
+  if (missed_ == 0) return;
+  missed_ = std::min(missed_, static_cast<float>(whole.Interval().high / kUnseenMarks));
+}
+
+// Geometric extrapolation: as many times as heavy as the heaviest item is against the average one,
+// once more; three times at most, and less the more samples the sum rests on. The numbers are from
+// simulating populations of one size, of a range of sizes, of classes of doubling sizes and of growth
+// chains, with 10 to 200 expected samples: 91 to 98 % of the intervals held the truth.
+double Tally::HeavierThanSeen() const {
+  constexpr double kFewSamples = 10;
+  constexpr double kMost = 3;
+  const double average = value_ / static_cast<double>(items_);
+  const double times_average = heaviest_ / average;
+  const double effective_samples = value_ * value_ / variance_;
+  const double step = std::clamp(times_average * times_average, 1.0, kMost) - 1;
+  return 1 + step * std::min(1.0, kFewSamples / effective_samples);
+}
+
 Estimate Tally::Interval() const {
-  const double value = std::max(value_, seen_);
   // Sums that went up and down again may miss zero by a rounding error.
-  if (variance_ <= 0 || seen_ <= 0) return Estimate::Exact(value);
+  const double value = IsEmpty() ? 0 : std::max(value_, seen_);
+  if (IsEmpty() || variance_ <= 0 || value <= 0) {
+    return {value, value, value + kUnseenMarks * std::max(heaviest_, missed_)};
+  }
   const double low = GammaQuantile(value, variance_, -kZ95);
-  const double high =
-      GammaQuantile(value + std::sqrt(heaviest_variance_), variance_ + heaviest_variance_, kZ95);
+  const double extra = std::max(heaviest_ * HeavierThanSeen(), double{missed_});
+  const double high = GammaQuantile(value + extra, variance_ + extra * extra, kZ95);
   return {value, std::max(low, std::min(seen_, value)), std::max(high, value)};
+}
+
+// From three degrees on the expansion in powers of their inverse (Abramowitz and Stegun, 26.7.5);
+// below, where that fails, the logarithm of the quantile is smooth in the inverse, and interpolated
+// between the quantiles of one, two and three.
+double StudentQuantile95(double degrees_of_freedom) {
+  const double inverse = 1 / std::max(degrees_of_freedom, 1.0);
+  if (inverse > 1.0 / 3) {
+    const double of_one = std::log(12.7062047);
+    const double of_two = std::log(4.3026527);
+    const double of_three = std::log(3.1824463);
+    return std::exp(of_one * (inverse - 1.0 / 2) * (inverse - 1.0 / 3) * 3 -
+                    of_two * (inverse - 1) * (inverse - 1.0 / 3) * 12 +
+                    of_three * (inverse - 1) * (inverse - 1.0 / 2) * 9);
+  }
+  const double z = kZ95;
+  const double z2 = z * z;
+  const double first = (z2 + 1) * z / 4;
+  const double second = ((5 * z2 + 16) * z2 + 3) * z / 96;
+  const double third = (((3 * z2 + 19) * z2 + 17) * z2 - 15) * z / 384;
+  return z + inverse * (first + inverse * (second + inverse * third));
 }
 
 }  // namespace perfagent

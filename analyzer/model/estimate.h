@@ -7,6 +7,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 namespace perfagent {
@@ -15,8 +16,17 @@ namespace perfagent {
 // distribution with the estimate's mean and variance below, and, above, with those that one more
 // item of the heaviest kind would give. Of many samples it is the normal interval; of a few it
 // holds the truth where the normal one (value +- 1.96 sqrt(variance)) is far too narrow: with four
-// expected samples 97 % against 91 % of the time. No interval can speak for kinds of items of which
-// none was seen.
+// expected samples 97 % against 91 % of the time.
+//
+// Their heaviest kind is known beforehand; here it is the heaviest that was seen, and the rarely
+// seen items are the heavy ones. Where weights vary much and few were seen, the one more item is
+// therefore taken to be heavier (HeavierThanSeen): the number of 3,000 blocks of 32 to 8,191 bytes,
+// from 15 samples by bytes, is then in the interval 95 % of the time and not 82 %; where weights
+// are equal (bytes of small blocks, sites of one size) nothing changes.
+//
+// A sum of which nothing was seen is not known to be 0: with the mean number of marks 3.69 none
+// falls in 2.5 % of the cases (Garwood, 1936), so 3.69 of the heaviest items that could be missed
+// (MayMiss) are its upper end. No interval can speak for kinds that nothing is known of.
 
 // A number with its 95 % interval. Exact when low == high == value.
 struct Estimate {
@@ -48,38 +58,61 @@ struct Weight {
 class Tally {
  public:
   void Add(double amount, Weight weight) {
+    ++items_;
+    const double variance = amount * amount * weight.spread;
     value_ += amount * weight.factor;
-    variance_ += amount * amount * weight.spread;
+    variance_ += variance;
     seen_ += amount;
-    heaviest_variance_ = std::max(heaviest_variance_, amount * amount * weight.spread);
+    if (variance > double{heaviest_} * heaviest_)
+      heaviest_ = static_cast<float>(std::sqrt(variance));
   }
   void Remove(double amount, Weight weight) {
+    --items_;
     value_ -= amount * weight.factor;
     variance_ -= amount * amount * weight.spread;
     seen_ -= amount;
   }
   // REQUIRES: the two tallies are of independent items.
   void Merge(const Tally& other) {
+    items_ += other.items_;
     value_ += other.value_;
     variance_ += other.variance_;
     seen_ += other.seen_;
-    heaviest_variance_ = std::max(heaviest_variance_, other.heaviest_variance_);
+    heaviest_ = std::max(heaviest_, other.heaviest_);
+    missed_ = std::max(missed_, other.missed_);
   }
+  // Items may have been missed that stand for as much as `amount` each.
+  void MayMiss(double amount) { missed_ = std::max(missed_, static_cast<float>(amount)); }
+  // These are some of the items of `whole`: as heavy ones may have been missed, and not more in all
+  // than there are.
+  void MayMissSomeOf(const Tally& whole);
 
+  bool IsEmpty() const { return items_ == 0; }
   double value() const { return value_; }
   double variance() const { return variance_; }
   double seen() const { return seen_; }
+  double missed() const { return missed_; }
   // `low` is never below what was seen.
   Estimate Interval() const;
 
  private:
+  // How many times as heavy as the heaviest seen item the one more item is.
+  double HeavierThanSeen() const;
+
+  uint64_t items_ = 0;
   double value_ = 0;
   double variance_ = 0;
   double seen_ = 0;
-  double heaviest_variance_ = 0;  // of one item; not lowered by Remove
+  // Standard deviations, of one item; narrow, because every site has a dozen tallies.
+  float heaviest_ = 0;  // not lowered by Remove
+  float missed_ = 0;    // of one that may have been missed
 };
 
 // Normal quantile of a two-sided 95 % interval.
 inline constexpr double kZ95 = 1.959963984540054;
+
+// Student's quantile of a two-sided 95 % interval, of at least one degree of freedom; those of an
+// estimated variance need not be whole. Within 1 %.
+double StudentQuantile95(double degrees_of_freedom);
 
 }  // namespace perfagent

@@ -21,8 +21,14 @@ void Lifetimes::Add(uint64_t lifetime_ns, Weight weight) {
   const double time = static_cast<double>(lifetime_ns);
   count_.Add(1, weight);
   sum_ns_ += time * weight.factor;
+  weight_squared_ += weight.factor * weight.factor;
   spread_time_ += time * weight.spread;
   spread_time_squared_ += time * time * weight.spread;
+  double term = weight.spread * weight.spread;
+  for (double& sum : spread_squared_) {
+    sum += term;
+    term *= time;
+  }
   max_ns_ = std::max(max_ns_, lifetime_ns);
   counts_[BucketOf(lifetime_ns)] += weight.factor;
 }
@@ -30,28 +36,51 @@ void Lifetimes::Add(uint64_t lifetime_ns, Weight weight) {
 void Lifetimes::Merge(const Lifetimes& other) {
   count_.Merge(other.count_);
   sum_ns_ += other.sum_ns_;
+  weight_squared_ += other.weight_squared_;
   spread_time_ += other.spread_time_;
   spread_time_squared_ += other.spread_time_squared_;
+  for (size_t k = 0; k < spread_squared_.size(); ++k)
+    spread_squared_[k] += other.spread_squared_[k];
   max_ns_ = std::max(max_ns_, other.max_ns_);
   for (size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
 }
 
-Estimate Lifetimes::Mean() const {
+Estimate Lifetimes::Mean(uint64_t ran_ns) const {
   if (IsEmpty()) return {};
   const double count = count_.value();
   const double mean = sum_ns_ / count;
-  const double variance =
-      (spread_time_squared_ - 2 * mean * spread_time_ + mean * mean * count_.variance()) /
-      (count * count);
-  const double half_width = kZ95 * std::sqrt(std::max(variance, 0.0));
-  return {mean, std::max(mean - half_width, 0.0), mean + half_width};
+  if (count_.variance() <= 0) return Estimate::Exact(mean);
+  const double longest = static_cast<double>(std::max(ran_ns, max_ns_));
+  const double blocks = count * count / weight_squared_;
+  if (mean <= 0 || blocks <= 1 + 1e-6) return {mean, 0, longest};
+  const double variance = SquaredDeviations(mean) / (count * count) * blocks / (blocks - 1);
+  const double half_width =
+      StudentQuantile95(DegreesOfFreedom(mean, blocks - 1)) * std::sqrt(variance);
+  return {mean, std::max(mean - half_width, 0.0),
+          std::min(mean * std::exp(half_width / mean), longest)};
 }
 
-Estimate Lifetimes::Median() const {
+// Sum of (1 - p) / p^2 (t - mean)^2.
+double Lifetimes::SquaredDeviations(double mean) const {
+  return std::max(spread_time_squared_ - 2 * mean * spread_time_ + mean * mean * count_.variance(),
+                  0.0);
+}
+
+double Lifetimes::DegreesOfFreedom(double mean, double most) const {
+  const auto& of = spread_squared_;
+  const double squares = of[4] - 4 * mean * of[3] + 6 * mean * mean * of[2] -
+                         4 * std::pow(mean, 3) * of[1] + std::pow(mean, 4) * of[0];
+  const double sum = SquaredDeviations(mean);
+  // Lifetimes that are all the same leave only rounding errors.
+  return squares <= 0 ? most : std::clamp(sum * sum / squares, std::min(1.0, most), most);
+}
+
+Estimate Lifetimes::Median(uint64_t ran_ns) const {
   if (IsEmpty()) return {};
+  const double value = Quantile(0.5).value;
   const double rank_error = kZ95 * 0.5 * std::sqrt(count_.variance()) / count_.value();
-  return {Quantile(0.5).value, Quantile(std::max(0.5 - rank_error, 0.0)).low,
-          Quantile(std::min(0.5 + rank_error, 1.0)).high};
+  if (rank_error >= 0.5) return {value, 0, static_cast<double>(std::max(ran_ns, max_ns_))};
+  return {value, Quantile(0.5 - rank_error).low, Quantile(0.5 + rank_error).high};
 }
 
 size_t Lifetimes::BucketOf(uint64_t lifetime_ns) const {
@@ -93,9 +122,38 @@ void HeapMetrics::Merge(const HeapMetrics& other) {
   peak_bytes.Merge(other.peak_bytes);
 }
 
+void HeapMetrics::MayMissParts() {
+  for (Tally* part :
+       {&frees, &temporary, &cross_thread_frees, &reallocations, &live_blocks, &leaked_blocks}) {
+    part->MayMissSomeOf(allocations);
+  }
+  peak_bytes.MayMiss(live_bytes.missed());
+  for (Tally* part : {&live_bytes, &leaked_bytes, &peak_bytes}) part->MayMissSomeOf(bytes);
+}
+
+void HeapMetrics::MayMissEndsOf(double size, Weight weight) {
+  const double blocks = std::sqrt(weight.spread);
+  for (Tally* part :
+       {&frees, &temporary, &cross_thread_frees, &reallocations, &live_blocks, &leaked_blocks}) {
+    part->MayMiss(blocks);
+  }
+  for (Tally* part : {&live_bytes, &leaked_bytes}) part->MayMiss(size * blocks);
+}
+
+void HeapMetrics::MayMissSites(double interval_bytes) {
+  for (Tally* size : {&bytes, &live_bytes, &leaked_bytes, &peak_bytes})
+    size->MayMiss(interval_bytes);
+  if (!allocations.IsEmpty()) return;
+  for (Tally* count : {&allocations, &frees, &temporary, &cross_thread_frees, &reallocations,
+                       &live_blocks, &leaked_blocks}) {
+    count->MayMiss(interval_bytes);
+  }
+}
+
 void HeapProfile::SumSites() {
   total = {};
   for (const HeapSite& site : sites) total.Merge(site.metrics);
+  total.MayMissSites(static_cast<double>(widest_interval_bytes));
   total.frees.Add(static_cast<double>(unpaired_frees), Weight());
 }
 

@@ -19,26 +19,42 @@ class Lifetimes {
   void Add(uint64_t lifetime_ns, Weight weight);
   void Merge(const Lifetimes& other);
 
-  bool IsEmpty() const { return count_.seen() == 0; }
+  bool IsEmpty() const { return count_.IsEmpty(); }
   uint64_t max_ns() const { return max_ns_; }
-  // Mean in ns. The interval is that of a ratio of two estimated totals (linearized): the variance
-  // of sum(w (t - mean)) over the squared number of blocks.
-  Estimate Mean() const;
+  // Mean in ns; `ran_ns` is how long the process ran, and no block lived longer.
+  //
+  // A ratio of two estimated totals, its variance linearized: that of sum(w d), d = t - mean, over
+  // the squared number of blocks. With few blocks the normal interval is too narrow, and too short
+  // on the upper side, where lifetimes have their tail. Hence
+  //   - Kish's (1965) effective number of blocks n = (sum w)^2 / sum w^2, and n / (n - 1);
+  //   - Student's quantile, with Satterthwaite's (1946) degrees of freedom: what each block adds to
+  //     the variance is known as badly as one square is. (sum v)^2 / sum v^2 with v = (1-p)/p^2 d^2,
+  //     n - 1 at most;
+  //   - the upper end from the interval of the logarithm (delta method).
+  // One block says nothing of the spread: 0 to `ran_ns`. With 15 blocks of 16 to 128 bytes, of
+  // exponential lifetimes, 97 % of the intervals hold the truth, of the normal ones 86 %; of
+  // log-normal ones (sigma 1) 95 % and 80 %.
+  Estimate Mean(uint64_t ran_ns) const;
   // Median in ns, interpolated in its power of two; the interval covers that power of two and the
-  // sampling error of the rank (0.5 +- 1.96 sqrt(variance of the count / 4) / count).
-  Estimate Median() const;
+  // sampling error of the rank (0.5 +- 1.96 sqrt(variance of the count / 4) / count). Where that
+  // takes in all ranks, what was seen is no bound.
+  Estimate Median(uint64_t ran_ns) const;
 
  private:
   struct Range {
     double low, value, high;
   };
+  double SquaredDeviations(double mean) const;
+  double DegreesOfFreedom(double mean, double most) const;
   Range Quantile(double fraction) const;
   size_t BucketOf(uint64_t lifetime_ns) const;
 
   Tally count_;
-  double sum_ns_ = 0;       // of w t
-  double spread_time_ = 0;  // of (1 - p) / p^2 t
+  double sum_ns_ = 0;          // of w t
+  double weight_squared_ = 0;  // of w^2
+  double spread_time_ = 0;     // of (1 - p) / p^2 t
   double spread_time_squared_ = 0;
+  std::array<double, 5> spread_squared_ = {};  // [k] of ((1 - p) / p^2)^2 t^k
   uint64_t max_ns_ = 0;
   // [i] counts 2^(i + kFirstPower) <= t < 2^(i + 1 + kFirstPower) ns; the first one also what is
   // shorter (two readings of the clock), the last one also what is longer (19 hours).
@@ -62,6 +78,14 @@ struct HeapMetrics {
   Tally peak_bytes;  // live when the whole heap was largest
 
   void Merge(const HeapMetrics& other);
+  // Of a site's blocks: what none of was seen (freed, leaked, ...) may have been missed.
+  void MayMissParts();
+  // Of a block that from now on is tracked with another weight: whether it is freed, leaks, ...
+  void MayMissEndsOf(double size, Weight weight);
+  // Of a heap sampled with this mean: sites of small blocks may have been missed, and a missed block
+  // stands for at most so many bytes, whatever its size. How many blocks that is, nothing says, but
+  // where none at all was seen: of 0 bytes, one per byte of the interval.
+  void MayMissSites(double interval_bytes);
 };
 
 // A stack and a kind of call.
@@ -77,6 +101,8 @@ struct HeapProfile {
   std::vector<HeapSite> sites;  // indexed by SiteId
   HeapMetrics total;
   uint64_t peak_time_ns = 0;
+  // Greatest mean of bytes between samples while it was recorded; 0 in full mode.
+  uint64_t widest_interval_bytes = 0;
   // Ends of blocks whose beginning was not recorded: from before the recording, or a parent's.
   uint64_t unpaired_frees = 0;
   uint64_t unpaired_reallocs = 0;

@@ -6,6 +6,8 @@ namespace perfagent {
 
 HeapReplay::HeapReplay(const Process& process, size_t streams)
     : process_(process), streams_(streams), hints_(process.stack_count()) {
+  const bool is_sampled = process.facts.mode == Mode::kSample && process.facts.heap_enabled;
+  if (is_sampled) profile_.widest_interval_bytes = process.facts.interval_bytes;
   for (StreamState& state : streams_) {
     state.thread = threads_++;
     state.interval_bytes = process.facts.interval_bytes;
@@ -18,13 +20,16 @@ void HeapReplay::OnSegment(StreamId stream) {
 
 void HeapReplay::OnInterval(StreamId stream, const IntervalRecord& record) {
   // Full mode has no interval, whatever a damaged file says.
-  if (process_.facts.mode == Mode::kSample)
-    streams_[stream.value()].interval_bytes = record.interval_bytes;
+  if (process_.facts.mode != Mode::kSample) return;
+  streams_[stream.value()].interval_bytes = record.interval_bytes;
+  profile_.widest_interval_bytes = std::max(profile_.widest_interval_bytes, record.interval_bytes);
 }
 
 void HeapReplay::OnThin(const ThinRecord& record) {
   if (process_.facts.mode != Mode::kSample) return;
   last_thinning_ = {record.time, sampling::GridFloor(record.interval_bytes)};
+  profile_.widest_interval_bytes =
+      std::max(profile_.widest_interval_bytes, last_thinning_.interval_bytes);
   for (auto& [address, block] : live_) Thin(&block, last_thinning_.interval_bytes);
 }
 
@@ -34,6 +39,8 @@ void HeapReplay::Thin(Block* block, uint64_t interval_bytes) {
   block->interval_bytes = interval_bytes;
   block->dropped = !sampling::StaysTracked(block->limit, interval_bytes);
   if (!block->dropped) AddLive(*block);
+  profile_.sites[block->site.value()].metrics.MayMissEndsOf(static_cast<double>(block->size),
+                                                            block->WeightNow());
 }
 
 void HeapReplay::OnThread(StreamId stream, const ThreadRecord& record) {
@@ -44,8 +51,7 @@ void HeapReplay::OnThread(StreamId stream, const ThreadRecord& record) {
 }
 
 void HeapReplay::OnAlloc(StreamId stream, const AllocRecord& record) {
-  Begin(stream, record.api, record.time, record.address, record.size, record.stack,
-        record.limit);
+  Begin(stream, record.api, record.time, record.address, record.size, record.stack, record.limit);
 }
 
 void HeapReplay::OnFree(StreamId stream, const FreeRecord& record) {
@@ -208,6 +214,7 @@ HeapProfile HeapReplay::Finish() {
   for (HeapSite& site : profile_.sites) {
     site.metrics.leaked_bytes = site.metrics.live_bytes;
     site.metrics.leaked_blocks = site.metrics.live_blocks;
+    site.metrics.MayMissParts();
   }
   profile_.SumSites();
   return std::move(profile_);

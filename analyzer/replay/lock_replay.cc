@@ -87,6 +87,9 @@ LockProfile LockReplay::Finish() {
     profile_.contended += lock.contended;
     profile_.wait_ns += lock.wait_ns;
   }
+  if (process_.facts.mode == Mode::kSample && process_.facts.locks_enabled) {
+    profile_.acquisitions.MayMiss(Weight::OfEvery(process_.facts.acquire_interval).factor);
+  }
   return std::move(profile_);
 }
 

@@ -187,17 +187,18 @@ void WriteSite(JsonWriter* json, const NamedProfile& named, const HeapSite& site
   json->Key("truncated").Bool(named.profile.dump.process.IsTruncated(site.stack));
   json->Key("api").String(Name(site.api));
   WriteMetrics(json, site.metrics);
+  const uint64_t ran_ns = named.profile.dump.process.facts.duration_ns;
   json->Key("lifetime_ns");
   if (site.lifetimes.IsEmpty()) {
     json->Null();
   } else {
-    WriteEstimate(json, site.lifetimes.Mean());
+    WriteEstimate(json, site.lifetimes.Mean(ran_ns));
   }
   json->Key("lifetime_median_ns");
   if (site.lifetimes.IsEmpty()) {
     json->Null();
   } else {
-    WriteEstimate(json, site.lifetimes.Median());
+    WriteEstimate(json, site.lifetimes.Median(ran_ns));
   }
   json->Key("lifetime_max_ns").Integer(site.lifetimes.max_ns());
   json->EndObject();

@@ -198,8 +198,10 @@ class Writer : private LineWriter {
     Fact("temporary", Count(heap.total.temporary), " (",
          FormatShare(heap.total.temporary.value(), heap.total.allocations.value()),
          "): freed by the same thread with no other allocation between");
+    // The greatest of many estimates is one whose error is upwards.
     Fact("peak", Size(heap.total.peak_bytes), " at ",
-         FormatDuration(static_cast<double>(heap.peak_time_ns)));
+         FormatDuration(static_cast<double>(heap.peak_time_ns)),
+         facts_.mode == Mode::kSample ? ", the highest of many estimates: rather too high" : "");
     Fact(LiveWord(), Size(heap.total.leaked_bytes), " in ", Count(heap.total.leaked_blocks),
          " blocks");
   }
@@ -259,9 +261,10 @@ class Writer : private LineWriter {
                      Size(metrics.bytes), ", ", Count(metrics.temporary), " temporary (",
                      FormatShare(Temporary(site), Calls(site)), ")");
     if (!site.lifetimes.IsEmpty()) {
-      absl::StrAppend(&line, ", lived ", FormatDuration(site.lifetimes.Mean().value),
-                      " on average");
-      absl::StrAppend(&line, ", median ", FormatDuration(site.lifetimes.Median().value));
+      absl::StrAppend(&line, ", lived ",
+                      FormatDuration(site.lifetimes.Mean(facts_.duration_ns).value), " on average");
+      absl::StrAppend(&line, ", median ",
+                      FormatDuration(site.lifetimes.Median(facts_.duration_ns).value));
     }
     return line;
   }

@@ -48,13 +48,99 @@ TEST(Estimate, IntervalNeverGoesBelowWhatWasSeen) {
   EXPECT_EQ(tally.Interval().low, 10);
 }
 
-TEST(Estimate, RemovingWhatWasAddedLeavesNothing) {
+TEST(Estimate, RemovingWhatWasAddedLeavesNothingSeenButOneLikeItMayBeMissed) {
   Tally tally;
   const Weight weight = Weight::OfProbability(0.3);
   tally.Add(7, weight);
   tally.Remove(7, weight);
   EXPECT_EQ(tally.Interval().value, 0);
-  EXPECT_TRUE(tally.Interval().IsExact());
+  EXPECT_EQ(tally.Interval().low, 0);
+  EXPECT_GT(tally.Interval().high, 7);
+}
+
+TEST(Estimate, NothingIsExactlyNothingWhereNothingCanBeMissed) {
+  EXPECT_TRUE(Tally().Interval().IsExact());
+  Tally certain;
+  certain.Add(7, Weight());
+  certain.Remove(7, Weight());
+  EXPECT_TRUE(certain.Interval().IsExact());
+}
+
+// The number of blocks that are all missed with a probability of 2.5 %, when each is with 1 - p.
+TEST(Estimate, WhereNothingWasSeenTheUpperEndIsWhatIsMissedOnceInForty) {
+  const Weight weight = Weight::OfBlock(63, 4096);
+  Tally whole;
+  for (int i = 0; i < 100; ++i) whole.Add(1, weight);
+  Tally part;
+  part.MayMissSomeOf(whole);
+  const Estimate estimate = part.Interval();
+  EXPECT_EQ(estimate.value, 0);
+  EXPECT_EQ(estimate.low, 0);
+  EXPECT_NEAR(std::pow(std::exp(-64.0 / 4096), estimate.high), 0.025, 1e-4);
+}
+
+TEST(Estimate, WhatMayBeMissedWidensWhatIsCertain) {
+  Tally tally;
+  tally.Add(100, Weight());
+  tally.MayMiss(10);
+  EXPECT_EQ(tally.Interval().low, 100);
+  EXPECT_EQ(tally.Interval().value, 100);
+  EXPECT_NEAR(tally.Interval().high, 136.9, 0.1);
+}
+
+// ---- exact intervals of a Poisson count (Garwood, 1936), by summation ---------------------------
+
+double PoissonAtMost(int count, double mean) {
+  double term = std::exp(-mean);
+  double sum = term;
+  for (int i = 1; i <= count; ++i) sum += term *= mean / i;
+  return sum;
+}
+// The mean for which at most `count` events happen with this probability.
+double MeanWith(int count, double probability) {
+  double low = 0;
+  double high = 1000;
+  for (int i = 0; i < 100; ++i) {
+    const double middle = (low + high) / 2;
+    (PoissonAtMost(count, middle) > probability ? low : high) = middle;
+  }
+  return low;
+}
+
+TEST(Estimate, IntervalOfEqualRareItemsIsThatOfAPoissonCount) {
+  Tally tally;
+  for (int count = 1; count <= 200; ++count) {
+    tally.Add(1, Weight::OfEvery(1'000'000));
+    const Estimate estimate = tally.Interval();
+    const double low = MeanWith(count - 1, 0.975);
+    const double high = MeanWith(count, 0.025);
+    EXPECT_NEAR(estimate.low / 1e6, low, 0.005 * low + 0.03) << count;
+    EXPECT_NEAR(estimate.high / 1e6, high, 0.005 * high) << count;
+  }
+}
+
+// ---- Student's distribution, by integrating its density (Simpson) --------------------------------
+
+double StudentProbability(double t, double degrees) {  // of -t to t
+  const double factor = std::exp(std::lgamma((degrees + 1) / 2) - std::lgamma(degrees / 2)) /
+                        std::sqrt(degrees * M_PI);
+  constexpr int kSteps = 20000;
+  double sum = 0;
+  for (int i = 0; i <= kSteps; ++i) {
+    const double x = t * i / kSteps;
+    const double weight = i == 0 || i == kSteps ? 1 : i % 2 == 1 ? 4 : 2;
+    sum += weight * std::pow(1 + x * x / degrees, -(degrees + 1) / 2);
+  }
+  return 2 * factor * sum * t / kSteps / 3;
+}
+
+TEST(Estimate, StudentQuantileHoldsNinetyFivePercent) {
+  for (const double degrees :
+       {1.0, 1.3, 1.7, 2.0, 2.4, 2.9, 3.0, 3.1, 4.0, 5.5, 9.0, 30.0, 500.0}) {
+    EXPECT_NEAR(StudentProbability(StudentQuantile95(degrees), degrees), 0.95, 0.001) << degrees;
+  }
+  EXPECT_EQ(StudentQuantile95(0.2), StudentQuantile95(1)) << "not defined";
+  EXPECT_NEAR(StudentQuantile95(1e9), kZ95, 1e-6);
 }
 
 // The agent's sampler, written out anew: a countdown with exponential draws.
@@ -133,12 +219,21 @@ TEST(Estimate, IntervalOfAFewSamplesHoldsTheTruth) {
   EXPECT_GT(coverage.count, 0.945);
 }
 
-TEST(Estimate, IntervalOfOneSampleIsNearThatOfAPoissonCountOfOne) {
-  Tally tally;
-  tally.Add(1, Weight::OfEvery(1000000));
-  const Estimate estimate = tally.Interval();
-  EXPECT_NEAR(estimate.low / 1e6, 0.0253, 0.015);  // Garwood's 95 % interval of one event
-  EXPECT_NEAR(estimate.high / 1e6, 5.572, 0.05);
+// Most blocks are of the sizes that are seen least.
+TEST(Estimate, IntervalOfACountHoldsTheTruthWhereSizesDiffer) {
+  std::mt19937_64 random(3);
+  std::uniform_real_distribution<double> octaves(0, 8);
+  std::vector<uint64_t> sizes;
+  uint64_t bytes = 0;
+  for (int i = 0; i < 3000; ++i) {
+    sizes.push_back(static_cast<uint64_t>(32 * std::exp2(octaves(random))));
+    bytes += sizes.back();
+  }
+  for (const uint64_t samples : {15, 30, 100}) {
+    const Coverage coverage = Simulate(sizes, bytes / samples, 2000);
+    EXPECT_NEAR(coverage.count, 0.96, 0.03) << samples;
+    EXPECT_NEAR(coverage.bytes, 0.96, 0.02) << samples;
+  }
 }
 
 }  // namespace

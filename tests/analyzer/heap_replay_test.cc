@@ -274,12 +274,12 @@ TEST_F(HeapReplayTest, LifetimesHaveMeanMedianAndLongest) {
   }
   const HeapProfile heap = Replay();
   const Lifetimes& found = heap.sites[0].lifetimes;
-  EXPECT_EQ(found.Mean().value, 200'800);
-  EXPECT_TRUE(found.Mean().IsExact());
+  EXPECT_EQ(found.Mean(time_).value, 200'800);
+  EXPECT_TRUE(found.Mean(time_).IsExact());
   EXPECT_EQ(found.max_ns(), 1'000'000u);
-  EXPECT_LE(found.Median().low, 1000);
-  EXPECT_GE(found.Median().high, 1000);
-  EXPECT_LT(found.Median().value, 2000);
+  EXPECT_LE(found.Median(time_).low, 1000);
+  EXPECT_GE(found.Median(time_).high, 1000);
+  EXPECT_LT(found.Median(time_).value, 2000);
 }
 
 TEST_F(HeapReplayTest, SampledBlocksStandForTheirShare) {
@@ -295,6 +295,38 @@ TEST_F(HeapReplayTest, SampledBlocksStandForTheirShare) {
   EXPECT_NEAR(heap.total.temporary.value(), 1 / p, 1e-9);
   EXPECT_NEAR(heap.total.leaked_bytes.value(), 99 / p, 1e-9);
   EXPECT_NEAR(heap.total.leaked_bytes.variance(), 99 * 99 * (1 - p) / (p * p), 1e-6);
+}
+
+TEST_F(HeapReplayTest, OfWhatWasNotSeenSomeMayHaveBeenMissed) {
+  dump_.header().mode = Mode::kSample;
+  dump_.header().interval_bytes = 1000;
+  main_.Alloc(Now(), 0x1000, 99, 0);
+  main_.Free(Now(), 0x1000);
+  const HeapMetrics of_site = Replay().sites[0].metrics;
+  const HeapMetrics total = Replay().total;
+  // P(no mark in so many bytes) is 2.5 %.
+  const double missed_bytes = 1000 * -std::log(0.025);
+  for (const HeapMetrics& metrics : {of_site, total}) {
+    const Estimate leaked = metrics.leaked_bytes.Interval();
+    EXPECT_EQ(leaked.value, 0);
+    EXPECT_EQ(leaked.low, 0);
+    EXPECT_NEAR(leaked.high, missed_bytes, 0.02 * missed_bytes);
+    EXPECT_NEAR(metrics.leaked_blocks.Interval().high, missed_bytes / 100, 1);
+    EXPECT_NEAR(metrics.temporary.Interval().high, missed_bytes / 100, 1);
+  }
+}
+
+TEST_F(HeapReplayTest, AHeapOfWhichNothingWasSampledIsNotKnownToBeEmpty) {
+  dump_.header().mode = Mode::kSample;
+  dump_.header().interval_bytes = 1000;
+  main_.Put(IntervalRecord{Now(), 5000});
+  const HeapMetrics sampled = Replay().total;
+  for (const Tally& tally : {sampled.bytes, sampled.allocations, sampled.leaked_bytes}) {
+    EXPECT_EQ(tally.Interval().value, 0);
+    EXPECT_NEAR(tally.Interval().high, 5000 * -std::log(0.025), 1);
+  }
+  dump_.header().mode = Mode::kFull;
+  EXPECT_TRUE(Replay().total.bytes.Interval().IsExact());
 }
 
 TEST_F(HeapReplayTest, BlocksWeighWhatTheirSegmentsIntervalSays) {
@@ -329,13 +361,37 @@ TEST_F(HeapReplayTest, AThinningDropsSomeBlocksAndTheRestWeighMore) {
   alloc(0x2000, bar);  // where a dropped block stood: no overlap
   const HeapProfile heap = Replay();
   const double p = 1 - std::exp(-0.1);
-  const double p_thinned =
-      -std::expm1(-100.0 / static_cast<double>(sampling::GridFloor(8100)));
+  const double p_thinned = -std::expm1(-100.0 / static_cast<double>(sampling::GridFloor(8100)));
   EXPECT_NEAR(heap.total.allocations.value(), 5 / p, 1e-9);
   EXPECT_NEAR(heap.total.frees.value(), 1 / p_thinned, 1e-9);
   EXPECT_NEAR(heap.total.leaked_blocks.value(), 2 / p_thinned, 1e-9);
   EXPECT_EQ(heap.unpaired_frees, 0u);
   EXPECT_EQ(heap.overlaps, 0u);
+}
+
+// Every block is seen, then all are dropped: how many of them were leaked is no longer known.
+TEST_F(HeapReplayTest, WhatAThinningDroppedMayHaveLeaked) {
+  dump_.header().mode = Mode::kSample;
+  dump_.header().interval_bytes = 0;
+  for (const uint64_t blocks : {1, 1000}) {
+    for (uint64_t i = 0; i < blocks; ++i) {
+      main_.Put(AllocRecord{HeapApi::kMalloc, Now(), 0x10000 * blocks + i * 128, 99, 0, 0});
+    }
+    const uint64_t all = blocks == 1 ? 1 : 1001;
+    main_.Put(ThinRecord{Now(), 8192});
+    time_ += 2 * kClockSkewNs;  // or what follows counts as recorded before
+    const HeapMetrics site = Replay().sites[0].metrics;
+    EXPECT_TRUE(site.allocations.Interval().IsExact());
+    EXPECT_EQ(site.allocations.Interval().value, all);
+    // Not more than there are, and not more than are all dropped in 2.5 % of the cases.
+    const double most = std::min(-std::log(0.025) * 8192 / 100, static_cast<double>(all));
+    for (const Tally& part : {site.leaked_blocks, site.frees}) {
+      EXPECT_EQ(part.Interval().value, 0);
+      EXPECT_NEAR(part.Interval().high, most, 0.01 * most);
+    }
+    EXPECT_NEAR(site.leaked_bytes.Interval().high, 99 * most, most);
+    EXPECT_GE(site.peak_bytes.Interval().high, 99.0 * static_cast<double>(blocks));
+  }
 }
 
 TEST_F(HeapReplayTest, ABlockWhoseClockRanAheadIsThinnedWithItsElders) {

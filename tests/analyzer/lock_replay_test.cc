@@ -160,6 +160,17 @@ TEST(LockReplay, FullModeAcquisitionsAreTheSegmentsOwnCount) {
   EXPECT_TRUE(acquisitions.IsExact());
 }
 
+TEST(LockReplay, WhereNoAcquisitionWasSampledSomeMayHaveBeenMissed) {
+  DumpBuilder dump;
+  dump.header().mode = Mode::kSample;
+  dump.header().acquire_interval = 1000;
+  const Estimate acquisitions = ProfileOf(dump).locks.acquisitions.Interval();
+  EXPECT_EQ(acquisitions.value, 0);
+  EXPECT_EQ(acquisitions.low, 0);
+  // Each is missed with probability 0.999, so many with 2.5 %.
+  EXPECT_NEAR(std::pow(0.999, acquisitions.high), 0.025, 1e-4);
+}
+
 TEST(LockReplay, SampledAcquisitionsStandForTheirInterval) {
   DumpBuilder dump;
   dump.header().mode = Mode::kSample;
