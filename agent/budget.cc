@@ -100,9 +100,9 @@ void AdjustFileFloor(uint64_t now, uint64_t interval) {
   file_since_segments.store(file.segments);
   const double horizon = static_cast<double>(now) / 4 + kFirstMinute / 4;
   const double expected = grown * horizon / static_cast<double>(now - since);
-  const double allowed = static_cast<double>(file.limit) *
-                             AllowedPart(static_cast<double>(now) + horizon) -
-                         static_cast<double>(file.segments);
+  const double allowed =
+      static_cast<double>(file.limit) * AllowedPart(static_cast<double>(now) + horizon) -
+      static_cast<double>(file.segments);
   constexpr double kMostAtOnce = 4;
   const double ratio = allowed > 0 ? expected / allowed : kMostAtOnce;
   const uint64_t floor = Scaled(interval, std::clamp(ratio, 0.5, kMostAtOnce));

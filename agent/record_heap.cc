@@ -126,7 +126,8 @@ void RecordFree(HeapApi api, const void* block) {
 ReallocClaim ClaimForRealloc(const void* old_block) {
   SlowPath path;
   if (path.IsNested()) {
-    const live_set::Removed old = old_block != nullptr ? UntrackOnly(old_block) : live_set::Removed{};
+    const live_set::Removed old =
+        old_block != nullptr ? UntrackOnly(old_block) : live_set::Removed{};
     return {0, old.was_there, old.limit};
   }
   if (!path) return {};

@@ -19,8 +19,7 @@ inline constexpr int64_t kNoLocks = INT64_MAX;
 inline constexpr int64_t kEveryLock = INT64_MIN / 2;
 
 struct alignas(64) ThreadState {
-  uint64_t
-      bytes_left;  // bytes until the next sampled allocation; 0 = every one, or not started
+  uint64_t bytes_left;  // bytes until the next sampled allocation; 0 = every one, or not started
   int64_t
       locks_left;  // acquisitions until the next sampled one; below 0: ended (kEveryLock: full mode)
   uint64_t wait_left_ticks;  // contended wait until the next one kept (sampled mode)

@@ -60,7 +60,7 @@ class HeapReplay {
   struct Block {
     uint64_t size;
     uint64_t time_ns;
-    uint64_t number;  // of this allocation in its stream
+    uint64_t number;               // of this allocation in its stream
     uint64_t interval_bytes : 48;  // the greatest of its life
     uint64_t limit : sampling::kLimitBits;
     bool dropped : 1;            // by thinning

@@ -247,7 +247,7 @@ struct HeaderPage {
   uint32_t max_frames;
   Clock clock;
   uint32_t interval_is_auto;  // the agent chooses intervals, by its own cost
-  char host[64];  // text fields end with a zero byte
+  char host[64];              // text fields end with a zero byte
   char executable[1024];
   char command_line[2048];  // arguments separated by one space
   char allocator[256];      // the object whose malloc serves the program
@@ -257,8 +257,8 @@ struct HeaderPage {
   uint64_t calibration_ticks;
   uint64_t calibration_monotonic_ns;
   uint64_t calibration_realtime_ns;
-  uint64_t budget_ppm;      // what may be spent of the CPU time where intervals are chosen
-  uint64_t checksum;        // XXH3-64 of the bytes before it
+  uint64_t budget_ppm;  // what may be spent of the CPU time where intervals are chosen
+  uint64_t checksum;    // XXH3-64 of the bytes before it
 
   // A count, and kSegmentsClosed.
   alignas(64) std::atomic<uint32_t> segments_claimed;
@@ -268,7 +268,7 @@ struct HeaderPage {
   std::atomic<uint64_t> end_ticks;   // since start; valid when end_state is kExited
   // Control word: mean bytes between samples from now on; 0: interval_bytes.
   std::atomic<uint64_t> interval_request;
-  std::atomic<uint64_t> cpu_ns;  // CPU time of the process, as last read
+  std::atomic<uint64_t> cpu_ns;                          // CPU time of the process, as last read
   alignas(64) std::atomic<uint64_t> losses[kLossSlots];  // indexed by Loss
 };
 

@@ -41,8 +41,7 @@ constexpr uint64_t GridFloor(uint64_t interval_bytes) {
 
 // Does a block with this limit stay tracked when the interval grows to `interval_bytes`?
 constexpr bool StaysTracked(uint32_t limit, uint64_t interval_bytes) {
-  return interval_bytes == 0 ||
-         limit >= LimitCode(static_cast<double>(GridFloor(interval_bytes)));
+  return interval_bytes == 0 || limit >= LimitCode(static_cast<double>(GridFloor(interval_bytes)));
 }
 
 }  // namespace perfagent::sampling

@@ -26,7 +26,8 @@ TEST(Sampling, CodesCompareAsBoundsDo) {
   for (uint64_t interval = 1; interval <= kGreatestInterval; interval = interval * 9 / 8 + 1) {
     const auto grid = static_cast<double>(GridFloor(interval));
     for (const double bound : {grid * 0.5, std::nextafter(grid, 0.0), grid, grid * 1.01, grid * 7})
-      EXPECT_EQ(StaysTracked(LimitCode(bound), interval), bound >= grid) << interval << " " << bound;
+      EXPECT_EQ(StaysTracked(LimitCode(bound), interval), bound >= grid)
+          << interval << " " << bound;
   }
 }
 

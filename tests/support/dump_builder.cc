@@ -25,8 +25,8 @@ void SegmentBuilder::Append(const uint8_t* bytes, size_t size) {
   header().committed = static_cast<uint32_t>(committed_);
 }
 
-void SegmentBuilder::PutSlot(uint64_t lock, uint64_t caller, uint64_t contended, uint64_t wait_ticks,
-                             LockApi api, uint64_t released) {
+void SegmentBuilder::PutSlot(uint64_t lock, uint64_t caller, uint64_t contended,
+                             uint64_t wait_ticks, LockApi api, uint64_t released) {
   const uint64_t slot[] = {lock, caller, contended, wait_ticks, released, static_cast<uint8_t>(api),
                            0,    0};
   static_assert(sizeof slot == sizeof(LockTableSlot));
