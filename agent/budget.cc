@@ -21,15 +21,17 @@ namespace {
 constexpr uint64_t kNotRunningNs = 1000000;
 // Threads add up what they spent before they tell the others.
 constexpr uint64_t kBatchNs = 16000;
+constexpr uint64_t kBatchBytes = 512;
 // So much, of the agent's time or of what it may spend, is enough to judge by.
 constexpr uint64_t kEnoughNs = 1000000;
 constexpr uint64_t kCheckEveryNs = 10000000;
 constexpr uint64_t kReadCpuEveryNs = 1000000000;
-constexpr uint64_t kFullModeRun = 16;
+constexpr uint64_t kFullModeRun = 13;  // odd: allocations and frees often take turns
 
 std::atomic<uint64_t> chosen;    // by INTERVAL or by this file; 0: every block
 std::atomic<uint64_t> in_force;  // the last mean that was published
-std::atomic<uint64_t> spent_ns;  // in slow paths, all threads
+// All threads together: time in slow paths, and bytes of records.
+std::atomic<uint64_t> spent_ns, written_bytes;
 std::atomic<uint64_t> exact_blocks, exact_bytes;
 std::atomic<uint64_t> next_check_ns;
 
@@ -88,21 +90,28 @@ double AllowedPart(double ns) {
 }
 
 std::atomic<uint64_t> file_floor{kLeastAutoInterval};
-std::atomic<uint64_t> file_since_ns, file_since_segments;
+std::atomic<uint64_t> file_since_ns, file_since_bytes;
 
-// The least mean with which the file lasts, from how fast it grew with `interval`.
+// Bytes of records that fit: what segments leave unused of their own is lost to others.
+double RoomFor(uint64_t written) {
+  const dump_writer::Usage file = dump_writer::Used();
+  const double unused =
+      static_cast<double>(file.segments * kSegmentPayload) - static_cast<double>(written);
+  return static_cast<double>(file.limit * kSegmentPayload) - std::max(unused, 0.0);
+}
+
+// The least mean with which the file lasts, from how fast it grew with `interval`: what would be written until the
+// running time has doubled, to what may be.
 void AdjustFileFloor(uint64_t now, uint64_t interval) {
   const uint64_t since = file_since_ns.load();
   if (now - since < std::max<uint64_t>(kReadCpuEveryNs, now / 64)) return;
-  const dump_writer::Usage file = dump_writer::Used();
-  const double grown = static_cast<double>(file.segments - file_since_segments.load());
+  const uint64_t written = written_bytes.load();
+  const double grown = static_cast<double>(written - file_since_bytes.load());
   file_since_ns.store(now);
-  file_since_segments.store(file.segments);
-  const double horizon = static_cast<double>(now) / 4 + kFirstMinute / 4;
+  file_since_bytes.store(written);
+  const double horizon = static_cast<double>(now);
   const double expected = grown * horizon / static_cast<double>(now - since);
-  const double allowed =
-      static_cast<double>(file.limit) * AllowedPart(static_cast<double>(now) + horizon) -
-      static_cast<double>(file.segments);
+  const double allowed = RoomFor(written) * AllowedPart(2 * horizon) - static_cast<double>(written);
   constexpr double kMostAtOnce = 4;
   const double ratio = allowed > 0 ? expected / allowed : kMostAtOnce;
   const uint64_t floor = Scaled(interval, std::clamp(ratio, 0.5, kMostAtOnce));
@@ -162,9 +171,10 @@ void CheckIfDue(uint64_t now) {
 
 void TellOthers(Stream* stream, uint64_t ns) {
   stream->untold_ns += ns;
-  if (stream->untold_ns < kBatchNs && !InExactState()) return;
+  if (stream->untold_ns < kBatchNs && stream->untold_bytes < kBatchBytes && !InExactState()) return;
   spent_ns.fetch_add(stream->untold_ns);
-  stream->untold_ns = 0;
+  written_bytes.fetch_add(stream->untold_bytes);
+  stream->untold_ns = stream->untold_bytes = 0;
 }
 
 bool IsExactOver() {
@@ -188,8 +198,9 @@ uint64_t IntervalInChild() {
 void RestartInChild() {
   if (IsAuto() && chosen.load() == 0) chosen.store(kUsualInterval);
   in_force.store(Wanted());
-  for (std::atomic<uint64_t>* counter : {&spent_ns, &next_check_ns, &since_ns, &since_spent_ns,
-                                         &since_cpu_ns, &file_since_ns, &file_since_segments}) {
+  for (std::atomic<uint64_t>* counter :
+       {&spent_ns, &written_bytes, &next_check_ns, &since_ns, &since_spent_ns, &since_cpu_ns,
+        &file_since_ns, &file_since_bytes}) {
     counter->store(0);
   }
 }

@@ -2,6 +2,7 @@
 
 #include <cpuid.h>
 
+#include <algorithm>
 #include <string_view>
 
 #include "agent/config.h"
@@ -14,6 +15,8 @@ constinit Source source = {.uses_tsc = false, .start = 0, .ticks_per_ns = 1, .ne
 namespace {
 
 constexpr uint64_t kReadingEveryNs = 1000000000;
+// Later on less often: the readings of a year are to take some kilobytes.
+constexpr uint64_t kReadingsPerDoubling = 512;
 
 Reading started, calibrated;  // with the counter's own value
 bool decided;
@@ -140,7 +143,8 @@ bool ClaimReading() {
   const uint64_t now = Now();
   uint64_t due = source.next_reading.load(std::memory_order_relaxed);
   return now >= due &&
-         source.next_reading.compare_exchange_strong(due, now + TicksOf(kReadingEveryNs));
+         source.next_reading.compare_exchange_strong(
+             due, now + std::max(TicksOf(kReadingEveryNs), now / kReadingsPerDoubling));
 }
 
 }  // namespace perfagent::clock

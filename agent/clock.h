@@ -78,7 +78,7 @@ inline uint64_t NsOf(uint64_t ticks) {
 // REQUIRES: sandbox::MayReadClock().
 Reading Read();
 
-// Is a reading due in the dump at `time`? One a second is, whoever comes first: ClaimReading is true for one caller. One
+// Is a reading due in the dump at `time`? One a second is, after some minutes less often, whoever comes first: ClaimReading is true for one caller. One
 // that then does not write it (stopped, left by longjmp) leaves the next second's to others.
 inline bool IsReadingDue(uint64_t time) {
   return time >= source.next_reading.load(std::memory_order_relaxed);

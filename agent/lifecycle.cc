@@ -39,6 +39,8 @@ namespace {
 enum class State : uint32_t { kIdle, kOn, kOff };
 std::atomic<State> state{State::kIdle};
 std::atomic<uint64_t> threads_seeded;
+std::atomic<uint64_t> forks;
+uint64_t lineage;  // of a forked child: which child of which parent
 
 // The control words as last seen: a forked child cannot read its parent's header, and goes on as its parent did.
 std::atomic<uint32_t> paused_seen;
@@ -63,7 +65,7 @@ void Rest(ThreadState* t) {
 // only says that the thread was seen.
 void Seed(ThreadState* t) {
   const uint64_t number = threads_seeded.fetch_add(1);
-  t->random = sampler::Scramble(process::Current().seed ^ sampler::Scramble(number)) | 1;
+  t->random = sampler::Scramble(process::Current().seed ^ lineage ^ sampler::Scramble(number)) | 1;
   t->locks_left = kEveryLock;
   if (!FullMode()) {
     sampler::DrawCountdown(t, budget::Interval());
@@ -138,8 +140,6 @@ void FinishAs(EndState how, int status) {
 void Finish(int status, void*) { FinishAs(EndState::kExited, status); }
 void FinishQuickly() { FinishAs(EndState::kQuickExit, 0); }
 
-std::atomic<uint64_t> forks;
-
 void BeforeFork() {
   forks.fetch_add(1);
   if (sandbox::Entered() && dump_writer::Header() != nullptr) counters::Add(Loss::kQuietChild);
@@ -149,8 +149,9 @@ void BeforeFork() {
 // drawn anew at any moment that its end has no part in: the exponential has no memory.
 void InForkedChild() {
   ThreadState& t = thread_state;
+  lineage = sampler::Scramble(lineage ^ forks.load());
   if (t.random == 0 || !IsOn() || FullMode()) return;
-  t.random = sampler::Scramble(t.random ^ sampler::Scramble(forks.load())) | 1;
+  t.random = sampler::Scramble(t.random ^ lineage) | 1;
   if (config.heap) sampler::DrawCountdown(&t, budget::IntervalInChild());
 }
 

@@ -182,6 +182,7 @@ uint8_t* Stream::Reserve(size_t bytes) {
 
 void Stream::Commit(size_t bytes) {
   segment->committed.store(committed + static_cast<uint32_t>(bytes), std::memory_order_release);
+  untold_bytes += bytes;
   Recover();
 }
 

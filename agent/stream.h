@@ -93,6 +93,7 @@ struct Stream {
   uint64_t interval_bytes;  // as last written; 0: not in this segment yet
   uint64_t lookups;         // not billed yet
   uint64_t untold_ns;       // spent, and not yet known to the budget
+  uint64_t untold_bytes;    // of records, likewise
   uint32_t slow_paths;
   Workspace unwind;
   uintptr_t last_sampled;      // the last sampled block, while no other was sampled since

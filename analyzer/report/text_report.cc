@@ -161,7 +161,7 @@ class Writer : private LineWriter {
     }
     Fact("exact", "number and time of contended waits");
     Fact("estimated", "all else, marked ~, with 95 % intervals; ", FirstInterval(),
-         OtherIntervals(unseen_, limit_));
+         OtherIntervals(unseen_));
   }
 
   std::string FirstInterval() const {

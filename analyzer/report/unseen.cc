@@ -75,15 +75,12 @@ Unseen UnseenIn(const Profile& profile) {
   return unseen;
 }
 
-std::string OtherIntervals(const Unseen& unseen, uint64_t limit) {
+std::string OtherIntervals(const Unseen& unseen) {
   if (unseen.other_intervals.empty()) return "";
-  return absl::StrCat(", changed while it ran to a mean of ",
-                      Listed(unseen.other_intervals, limit,
-                             [](uint64_t bytes) -> std::string {
-                               if (bytes == 0) return "each block";
-                               return FormatBytes(static_cast<double>(bytes));
-                             }),
-                      " between samples");
+  const auto size = [](uint64_t bytes) { return FormatBytes(static_cast<double>(bytes)); };
+  const uint64_t least = *unseen.other_intervals.begin(), most = *unseen.other_intervals.rbegin();
+  return absl::StrCat(", then changed to a mean of ", least == 0 ? "0 B (each block)" : size(least),
+                      least == most ? "" : absl::StrCat(" to ", size(most)), " between samples");
 }
 
 std::vector<std::string> UnseenLines(const Unseen& unseen, uint64_t limit) {

@@ -38,7 +38,7 @@ Unseen UnseenIn(const Profile& profile);
 // each thing, with at most `limit` names in it; escaped.
 std::vector<std::string> UnseenLines(const Unseen& unseen, uint64_t limit);
 
-// ", changed while it ran to a mean of 4.00 KiB, 1.00 MiB between samples"; empty when it was not.
-std::string OtherIntervals(const Unseen& unseen, uint64_t limit);
+// ", then changed to a mean of 4.00 KiB to 1.00 MiB between samples"; empty when it was not.
+std::string OtherIntervals(const Unseen& unseen);
 
 }  // namespace perfagent

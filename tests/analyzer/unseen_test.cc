@@ -182,13 +182,13 @@ TEST(Unseen, IntervalsThatCameLaterAreNamed) {
   dump.header().mode = Mode::kSample;
   dump.header().interval_bytes = 512 << 10;
   StreamBuilder& stream = dump.AddStream();
-  EXPECT_FALSE(Contains(TextOf(dump), "changed while it ran"));
+  EXPECT_FALSE(Contains(TextOf(dump), "then changed"));
   for (const uint64_t bytes : {1 << 20, 512 << 10, 4 << 10, 1 << 20}) {
     stream.Put(IntervalRecord{1, bytes});
   }
   const std::string text = TextOf(dump);
   EXPECT_TRUE(Contains(text,
-                       "mean 512 KiB between samples, changed while it ran to a mean of 4.00 KiB, "
+                       "mean 512 KiB between samples, then changed to a mean of 4.00 KiB to "
                        "1.00 MiB between samples\n"))
       << text;
   EXPECT_EQ(UnseenOf(dump).at("other_intervals_bytes"), nlohmann::json({4 << 10, 1 << 20}));
