@@ -15,7 +15,8 @@ uint64_t Lost(const nlohmann::json& report) { return report.at("loss").at("total
 TEST(Auto, AShortProgramIsRecordedExactly) {
   const Recording sampled = Record({Sample("leak"), "100", "48"}, {});
   const nlohmann::json found = Report(sampled.dump());
-  const nlohmann::json truth = Report(Record({Sample("leak"), "100", "48"}, {{"MODE", "full"}}).dump());
+  const nlohmann::json truth =
+      Report(Record({Sample("leak"), "100", "48"}, {{"MODE", "full"}}).dump());
   for (const char* key : {"allocations", "bytes", "frees", "temporary", "leaked_bytes",
                           "leaked_blocks", "peak_bytes"}) {
     const Estimate estimate = ToEstimate(found.at("heap").at(key));
@@ -58,8 +59,8 @@ TEST(Auto, EveryReportSaysWhatTheAgentCost) {
 
 TEST(Auto, AYearFitsInTheFile) {
   constexpr double kYearNs = 365 * 86400e9;
-  const Recording recording = Record(
-      {TestProgram("virtual_year")}, {{"CLOCK", "vdso"}, {"MAX_SIZE", "1M"}, {"SEED", "5"}});
+  const Recording recording =
+      Record({TestProgram("virtual_year")}, {{"CLOCK", "vdso"}, {"MAX_SIZE", "1M"}, {"SEED", "5"}});
   const nlohmann::json report = Report(recording.dump());
   EXPECT_EQ(Lost(report), 0u);
   EXPECT_LE(std::filesystem::file_size(recording.dump()), 1u << 20);
@@ -98,7 +99,8 @@ TEST(Auto, FewFreesOfRealProgramsMeetATrackedNeighbour) {
   REQUIRE_PROGRAM("sqlite3", "sqlite3");
   REQUIRE_PROGRAM("python3", "python3");
   const std::string sql =
-      "create table t(a,b); with recursive c(x) as (select 1 union all select x+1 from c where x<300000) "
+      "create table t(a,b); with recursive c(x) as (select 1 union all select x+1 from c where "
+      "x<300000) "
       "insert into t select x, (x*7919)%300000 || 'row' from c; create index i on t(b); "
       "select count(*) from (select * from t order by b);";
   const std::string python =
@@ -106,8 +108,8 @@ TEST(Auto, FewFreesOfRealProgramsMeetATrackedNeighbour) {
       "for i in range(5): json.loads(json.dumps(d))";
   ProcessOptions plain_malloc;
   plain_malloc.env["PYTHONMALLOC"] = "malloc";
-  const std::vector<std::vector<std::string>> kPrograms = {
-      {"sqlite3", ":memory:", sql}, {"/usr/bin/python3", "-c", python}};
+  const std::vector<std::vector<std::string>> kPrograms = {{"sqlite3", ":memory:", sql},
+                                                           {"/usr/bin/python3", "-c", python}};
   for (const std::vector<std::string>& program : kPrograms) {
     const Recording recording = Record(program, {}, plain_malloc);
     ASSERT_TRUE(recording.process.Succeeded()) << recording.process.Describe();
