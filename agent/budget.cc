@@ -232,7 +232,8 @@ void Charge(Stream* stream, uint64_t begin) {
   if (stream == nullptr) return;
   // A reading of the clock is a tenth of an event: in full mode one slow path stands for several.
   const uint64_t stands_for = lifecycle::FullMode() ? kFullModeRun : 1;
-  if (++stream->slow_paths % stands_for != 0) return;
+  if (++stream->slow_paths_unbilled < stands_for) return;
+  stream->slow_paths_unbilled = 0;
   const uint64_t took = clock::Since(begin);
   const uint64_t took_ns = clock::NsOf(took);
   if (took_ns > kNotRunningNs) return;

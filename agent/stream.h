@@ -94,7 +94,7 @@ struct Stream {
   uint64_t lookups;         // not billed yet
   uint64_t untold_ns;       // spent, and not yet known to the budget
   uint64_t untold_bytes;    // of records, likewise
-  uint32_t slow_paths;
+  uint32_t slow_paths_unbilled;
   Workspace unwind;
   uintptr_t last_sampled;      // the last sampled block, while no other was sampled since
   uint64_t left_after_sample;  // ThreadState::bytes_left when it was taken

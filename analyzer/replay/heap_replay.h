@@ -68,7 +68,9 @@ class HeapReplay {
     SiteId site;
     ThreadOrdinal thread;
 
-    Weight WeightNow() const { return Weight::OfBlock(size, interval_bytes); }
+    Weight WeightNow() const {
+      return interval_bytes == 0 ? Weight() : Weight::OfBlock(size, interval_bytes);
+    }
   };
   static_assert(sizeof(Block) == 40);  // millions may be live
   static_assert(kGreatestInterval < uint64_t{1} << 48);

@@ -56,7 +56,7 @@
 //
 // Times are ticks of HeaderPage::clock since the start, and so are durations (realloc's, waits'). What
 // a tick is worth follows from readings of two clocks at the same instant: the header's two at the
-// start, and kClock records, one a second while the process is recorded and one at its end. A time
+// start, and kClock records, one a second at first and less often later, and one at its end. A time
 // between two readings is interpolated. Times of one stream may go back a little: the counter is read
 // without a fence, and a thread moves between processors.
 //
