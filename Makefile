@@ -208,7 +208,7 @@ $(BUILD)/bench/libfloor.so: tests/bench/floor.cc
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(STD) -O2 -g -shared -fPIC -fno-plt -fvisibility=hidden -fno-builtin-malloc $(WARN) $(DEP) $< -o $@
 $(eval $(call object_rule,fast,-O2))
-$(BUILD)/bench/units: $(call objects,fast,tests/bench/units.cc $(AGENT_PART_SRC) $(AGENT_STREAM_SRC))
+$(BUILD)/bench/units: $(call objects,fast,tests/bench/units.cc) $(patsubst %.cc,$(BUILD)/%.o,$(AGENT_PART_SRC) $(AGENT_STREAM_SRC))
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $^ -lbenchmark -pthread -o $@
 BENCH := $(addprefix $(BUILD)/bench/,pair libfloor.so units)

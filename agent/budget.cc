@@ -126,7 +126,9 @@ void Choose(uint64_t from, uint64_t interval) {
   Apply();
 }
 
-// What was spent per byte in the exact state says which mean will keep to the budget.
+// What was spent per byte in the exact state says which mean will keep to the budget. A moment's measurement: what is
+// thinned away by too great a mean does not come back, and too small a one is corrected in some milliseconds.
+constexpr uint64_t kMostFirstInterval = 4 << 20;
 void EndExactState() {
   const uint64_t now = clock::NsOf(clock::Now());
   const uint64_t cpu = ReadCpuNs(now);
@@ -137,7 +139,8 @@ void EndExactState() {
   since_ns.store(now);
   since_cpu_ns.store(cpu);
   since_spent_ns.store(spent_ns.load());
-  Choose(0, Scaled(1, spent / blocks * bytes / (BudgetShare() * others)));
+  const uint64_t interval = Scaled(1, spent / blocks * bytes / (BudgetShare() * others));
+  Choose(0, std::min(interval, kMostFirstInterval));
 }
 
 // `ratio` of what may be spent was spent with `interval`. A step of the grid is an eighth: less is left alone.
@@ -203,6 +206,7 @@ void RestartInChild() {
         &file_since_ns, &file_since_bytes}) {
     counter->store(0);
   }
+  file_floor.store(kLeastAutoInterval);
 }
 
 uint64_t Interval() {

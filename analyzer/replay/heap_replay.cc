@@ -30,7 +30,9 @@ void HeapReplay::OnThin(const ThinRecord& record) {
   last_thinning_ = {record.time, sampling::GridFloor(record.interval_bytes)};
   profile_.widest_interval_bytes =
       std::max(profile_.widest_interval_bytes, last_thinning_.interval_bytes);
+  if (least_live_interval_ >= last_thinning_.interval_bytes) return;
   for (auto& [address, block] : live_) Thin(&block, last_thinning_.interval_bytes);
+  least_live_interval_ = last_thinning_.interval_bytes;
 }
 
 void HeapReplay::Thin(Block* block, uint64_t interval_bytes) {
@@ -108,6 +110,7 @@ void HeapReplay::Begin(StreamId stream, HeapApi api, uint64_t time_ns, uint64_t 
   metrics.allocations.Add(1, block.WeightNow());
   metrics.bytes.Add(static_cast<double>(size), block.WeightNow());
   AddLive(block);
+  least_live_interval_ = std::min<uint64_t>(least_live_interval_, block.interval_bytes);
   // Recorded by a clock that is ahead of that of the thinning, which found it.
   if (last_thinning_.interval_bytes != 0 && time_ns <= last_thinning_.time + kClockSkewNs)
     Thin(&block, last_thinning_.interval_bytes);

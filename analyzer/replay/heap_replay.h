@@ -21,6 +21,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -115,6 +116,8 @@ class HeapReplay {
   absl::flat_hash_map<uint64_t, Block> displaced_;
   ThreadOrdinal threads_ = 0;
   ThinRecord last_thinning_ = {};
+  // No live block has a lesser one: most thinnings of a damaged file need not look at all of them.
+  uint64_t least_live_interval_ = std::numeric_limits<uint64_t>::max();
   Tally live_bytes_;
   double peak_bytes_ = 0;
   uint64_t peak_stamp_ = 0;

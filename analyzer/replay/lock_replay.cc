@@ -72,8 +72,10 @@ LockProfile LockReplay::Finish() {
       waits += kept.waits.seen();
       wait_ns += kept.wait_ns.seen();
     }
-    lock.contended = std::max(lock.contended, static_cast<uint64_t>(waits));
-    lock.wait_ns = std::max(lock.wait_ns, static_cast<uint64_t>(std::min(wait_ns, 1e19)));
+    if (const auto kept = static_cast<uint64_t>(waits); kept > lock.contended) {
+      lock.contended = kept;
+      lock.wait_ns = std::max(lock.wait_ns, static_cast<uint64_t>(std::min(wait_ns, 1e19)));
+    }
     std::stable_sort(lock.waits.begin(), lock.waits.end(),
                      [](const LockWaits& a, const LockWaits& b) {
                        return a.wait_ns.value() > b.wait_ns.value();

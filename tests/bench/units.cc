@@ -73,19 +73,21 @@ void FilterLookUp(benchmark::State& state, uintptr_t begin) {
 BENCHMARK_CAPTURE(FilterLookUp, miss, 0)->Name("live_filter: miss");
 BENCHMARK_CAPTURE(FilterLookUp, hit, 8 << 20)->Name("live_filter: hit");
 
-// With 10,000 blocks live.
+// With 10,000 blocks of each thread live.
 void LiveSet(benchmark::State& state) {
-  if (!live_filter::UseGranules() || !live_set::Start()) return state.SkipWithError("no memory");
+  if (state.thread_index() == 0 && !(live_filter::UseGranules() && live_set::Start()))
+    return state.SkipWithError("no memory");
   constexpr uintptr_t kLive = 10000, kBlock = 4112;
-  uintptr_t next = 1;
-  while (next <= kLive) live_set::Insert(next++ * kBlock, 1);
+  const uintptr_t begin = (uintptr_t{1} + static_cast<uintptr_t>(state.thread_index())) << 40;
+  uintptr_t next = 0;
   for (auto _ : state) {
-    DoNotOptimize(live_set::Insert(next * kBlock, 1));
-    DoNotOptimize(live_set::Remove((next - kLive) * kBlock));
+    DoNotOptimize(live_set::Insert(begin + next * kBlock, 1));
+    if (next >= kLive) DoNotOptimize(live_set::Remove(begin + (next - kLive) * kBlock));
     ++next;
   }
 }
 BENCHMARK(LiveSet)->Name("live_set: insert and remove");
+BENCHMARK(LiveSet)->Name("live_set: the same, 2 threads")->Threads(2);
 
 void StackHash(benchmark::State& state) {
   const auto pcs = Stack();

@@ -13,7 +13,7 @@ BenchUnits() {
       match($0, /^"[^"]*_median"/) {
         name = substr($0, 2, RLENGTH - 9)
         split(substr($0, RLENGTH + 2), fields, ",")
-        gsub("/iterations:[0-9]+", "", name)
+        gsub("/(iterations|threads):[0-9]+", "", name)
         printf "%s|%.2f\n", name, fields[3]
       }')
 }
