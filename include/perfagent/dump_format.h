@@ -118,7 +118,8 @@ enum class EndState : uint32_t { kOpen = 0, kExited = 1, kQuickExit = 2 };
     "forked child not recorded: the program runs under its own filter")                           \
   X(kThreadSlots, "thread_slots", "thread not recorded: no room for its state")                   \
   X(kLiveSetFull, "live_set_full", "sampled block dropped: table of live blocks full")            \
-  X(kLockTableFull, "lock_table_full", "contended wait not summed: lock table unavailable")       \
+  X(kLockTableFull, "lock_table_full",                                                            \
+    "contended wait or awaited release not summed: lock table unavailable")                       \
   X(kNoStack, "no_stack", "event recorded without its stack")                                     \
   X(kModuleTableFull, "module_table_full", "loaded object not recorded: module table full")
 
