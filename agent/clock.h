@@ -1,7 +1,7 @@
 // clock.h: the agent's clock: the processor's time stamp counter where it is steady, else CLOCK_MONOTONIC.
 //
 // Times are ticks since Start and are stored as they come; what a tick is worth is the analyzer's affair, who has readings
-// of both clocks (Started, Calibrated, and one a second in the dump). A plain rdtsc costs half of what clock_gettime does.
+// of both clocks (Started, Calibrated, and those in the dump). A plain rdtsc costs half of what clock_gettime does.
 // It is not fenced: counters of two processors, and one thread's before and after a move between them, may disagree by some
 // ticks, so differences are taken by Since.
 //
@@ -78,8 +78,8 @@ inline uint64_t NsOf(uint64_t ticks) {
 // REQUIRES: sandbox::MayReadClock().
 Reading Read();
 
-// Is a reading due in the dump at `time`? One a second is, after some minutes less often, whoever comes first: ClaimReading is true for one caller. One
-// that then does not write it (stopped, left by longjmp) leaves the next second's to others.
+// Is a reading due in the dump at `time`? One a second is, after some minutes less often, whoever comes first:
+// ClaimReading is true for one caller. One that then does not write it (stopped, left by longjmp) leaves the next to others.
 inline bool IsReadingDue(uint64_t time) {
   return time >= source.next_reading.load(std::memory_order_relaxed);
 }

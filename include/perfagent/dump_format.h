@@ -63,8 +63,8 @@
 // A stack id is defined by a kStack record that was published, in this or another stream, before any
 // record that uses it; id 0 means no stack was taken. Two ids may define the same frames. A pc is one
 // past the last byte of its call instruction (the return address), or one past the interrupted address
-// where a signal came in; the reader subtracts one before it looks a pc up. `epoch` counts unloads: a pc of a stack of epoch e
-// belongs to the module that contains it with load epoch <= e < unload epoch.
+// where a signal came in; the reader subtracts one before it looks a pc up. `epoch` counts unloads: a pc
+// of a stack of epoch e belongs to the module that contains it with load epoch <= e < unload epoch.
 //
 // In sampled mode a block was sampled with the mean of the last kInterval record before it in its
 // segment, or with HeaderPage::interval_bytes where there is none. From a kThin record on it counts with

@@ -12,7 +12,7 @@
 #include <string>
 #include <thread>
 
-static constexpr int kUntouched = 77;
+#include "tests/e2e/programs/lock_results.h"
 
 struct Kind {
   int type;
@@ -36,57 +36,6 @@ static constexpr Variant kVariants[] = {
     {false, PTHREAD_PRIO_INHERIT, false, "PI"}, {true, PTHREAD_PRIO_INHERIT, false, "robust PI"},
     {false, PTHREAD_PRIO_PROTECT, false, "PP"},
 };
-
-static std::string prefix;
-
-static const char* Name(int result) {
-  static char other[16];
-  switch (result) {
-    case 0:
-      return "0";
-    case EBUSY:
-      return "EBUSY";
-    case EDEADLK:
-      return "EDEADLK";
-    case EINVAL:
-      return "EINVAL";
-    case EPERM:
-      return "EPERM";
-    case EOWNERDEAD:
-      return "EOWNERDEAD";
-    case ENOTRECOVERABLE:
-      return "ENOTRECOVERABLE";
-    case ETIMEDOUT:
-      return "ETIMEDOUT";
-    default:
-      std::snprintf(other, sizeof other, "%d", result);
-      return other;
-  }
-}
-
-static int Print(const char* what, const std::function<int()>& call) {
-  errno = kUntouched;
-  const int result = call();
-  const bool untouched = errno == kUntouched;
-  std::printf("%s, %s: %s%s\n", prefix.c_str(), what, Name(result),
-              untouched ? "" : ", errno changed");
-  return result;
-}
-
-static timespec After(clockid_t clock, long ms) {
-  timespec time;
-  clock_gettime(clock, &time);
-  const long second = 1'000'000'000;
-  const long ns = time.tv_nsec + ms * 1'000'000;
-  time.tv_sec += ns < 0 ? -1 : ns / second;
-  time.tv_nsec = ns < 0 ? ns + second : ns % second;
-  return time;
-}
-
-static void Nap(long ms) {
-  const timespec time = {0, ms * 1'000'000};
-  nanosleep(&time, nullptr);
-}
 
 class Mutex {
  public:

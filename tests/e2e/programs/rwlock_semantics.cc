@@ -15,7 +15,7 @@
 #include <string>
 #include <thread>
 
-static constexpr int kUntouched = 77;
+#include "tests/e2e/programs/lock_results.h"
 
 struct Kind {
   int preference;
@@ -29,32 +29,6 @@ static constexpr Kind kKinds[] = {
     {PTHREAD_RWLOCK_PREFER_READER_NP, PTHREAD_PROCESS_SHARED, "reader shared"},
     {PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP, PTHREAD_PROCESS_SHARED, "nonrecursive shared"},
 };
-
-static std::string prefix;
-
-static int Print(const char* what, const std::function<int()>& call) {
-  errno = kUntouched;
-  const int result = call();
-  const bool untouched = errno == kUntouched;
-  std::printf("%s, %s: %s%s\n", prefix.c_str(), what, result == 0 ? "0" : strerrorname_np(result),
-              untouched ? "" : ", errno changed");
-  return result;
-}
-
-static timespec After(clockid_t clock, long ms) {
-  timespec time;
-  clock_gettime(clock, &time);
-  const long second = 1'000'000'000;
-  const long ns = time.tv_nsec + ms * 1'000'000;
-  time.tv_sec += ns < 0 ? -1 : ns / second;
-  time.tv_nsec = ns < 0 ? ns + second : ns % second;
-  return time;
-}
-
-static void Nap(long ms) {
-  const timespec time = {0, ms * 1'000'000};
-  nanosleep(&time, nullptr);
-}
 
 class Rwlock {
  public:
