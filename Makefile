@@ -151,7 +151,7 @@ $(BUILD)/tests/e2e_test: $(call objects,plain,$(E2E_TEST_SRC))
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $^ $(GTEST) -o $@
 
-# The fuzzers of the reader and of the symbolizer: libFuzzer where clang has it.
+# The fuzzers of the reader, of the symbolizer and of the codec: libFuzzer where clang has it.
 FUZZ_CXX ?= clang++
 FUZZ_FLAGS := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
 $(BUILD)/fuzz/%.o: %.cc
@@ -164,6 +164,10 @@ $(BUILD)/tests/reader_fuzz: $(call objects,fuzz,tests/fuzz/reader_fuzz.cc tests/
 $(BUILD)/tests/elf_fuzz: $(call objects,fuzz,tests/fuzz/elf_fuzz.cc $(wildcard analyzer/symbols/*.cc) analyzer/dump/regular_file.cc)
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CXX) $(FUZZ_FLAGS) $^ $(ANALYZER_LIBS) -o $@
+
+$(BUILD)/tests/codec_fuzz: $(call objects,fuzz,tests/fuzz/codec_fuzz.cc)
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_CXX) $(FUZZ_FLAGS) $^ -o $@
 
 # Programs that the end-to-end tests run under the agent, and the libraries that these load or that are preloaded with it.
 HEAP_FAMILIES := $(addprefix $(BUILD)/tests/programs/heap_family_,glibc jemalloc tcmalloc mimalloc bump static_jemalloc)
@@ -214,7 +218,7 @@ $(BUILD)/bench/units: $(call objects,fast,tests/bench/units.cc) $(patsubst %.cc,
 BENCH := $(addprefix $(BUILD)/bench/,pair libfloor.so units)
 
 TESTS := $(addprefix $(BUILD)/tests/,include_test agent_test agent_race_test analyzer_test e2e_test)
-FUZZERS := $(addprefix $(BUILD)/tests/,reader_fuzz elf_fuzz)
+FUZZERS := $(addprefix $(BUILD)/tests/,reader_fuzz elf_fuzz codec_fuzz)
 FUZZ_SECONDS ?= 20
 
 tests: all samples $(TESTS) $(TEST_PROGRAMS) $(FUZZERS) $(BENCH)

@@ -5,6 +5,12 @@
 
 namespace perfagent {
 
+bool AgentScope::TakeOver(uintptr_t guard) const {
+  if (!WasAbandoned(guard)) return false;
+  if (Stream* stream = thread_state.stream) stream->WasLeft();
+  return true;
+}
+
 bool AgentScope::WasAbandoned(uintptr_t guard) const {
   const uintptr_t self = Self();
   if (guard == self) return true;

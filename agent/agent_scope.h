@@ -25,7 +25,7 @@ class AgentScope {
 
   explicit AgentScope(Nested nested = kLost) : errno_(errno) {
     ThreadState& t = thread_state;
-    if (t.guard != 0 && !WasAbandoned(t.guard)) [[unlikely]]
+    if (t.guard != 0 && !TakeOver(t.guard)) [[unlikely]]
       return;
     t.guard = Self();
     t.quiet = nested == kQuiet;
@@ -48,6 +48,8 @@ class AgentScope {
  private:
   static uint64_t CookieAt(uintptr_t address) { return address * 0x9e3779b97f4a7c15 | 1; }
   uintptr_t Self() const { return reinterpret_cast<uintptr_t>(this); }
+  // False: the guard's scope is still in force.
+  bool TakeOver(uintptr_t guard) const;
   bool WasAbandoned(uintptr_t guard) const;
 
   volatile uint64_t cookie_ = 0;  // first: the guard points at it

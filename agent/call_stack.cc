@@ -3,43 +3,73 @@
 #include "agent/config.h"
 #include "agent/modules.h"
 #include "agent/stack_table.h"
-#include "agent/unwind/rule_walk.h"
 
 namespace perfagent::call_stack {
 
 namespace {
 
-whole_walk::Walk WalkStack(Stream* stream, const whole_walk::Registers& registers) {
-  whole_walk::Walk walk;
-  if (rule_walk::Run(registers, modules::Epoch(), &stream->unwind, stream->pcs, config.depth,
-                     &walk)) {
-    return walk;
-  }
-  return whole_walk::Run(registers, &stream->unwind, stream->pcs, config.depth);
+void WalkStack(Stream* stream, const FrameState& from) {
+  const uint64_t epoch = modules::Epoch();
+  if (stream->spine.Walk(from, epoch, config.depth, &stream->unwind)) return;
+  const whole_walk::Walk walk =
+      whole_walk::Run(whole_walk::Capture(), &stream->unwind, stream->pcs, config.depth);
+  stream->spine.Set(stream->pcs, walk, epoch);
 }
 
-uint64_t Define(Stream* stream, size_t count, uint64_t epoch, bool truncated) {
-  for (size_t i = 0; i < count; ++i) modules::Note(stream, stream->pcs[i] - 1);
-  const uint64_t id = stack_table::NewId();
-  const StackRecord record = {id, epoch, truncated ? kStackTruncated : 0, count, stream->pcs, {}};
-  return stream->PutSized(record, MaxStackRecord(count)) ? id : 0;
+uint64_t KeyAt(const Spine& spine, size_t frame) { return stack_table::KeyOf(spine.hash(frame)); }
+
+// The id of the stack that ends at `frame`; 0 when it is not defined.
+uint64_t IdAt(Spine* spine, size_t frame) {
+  uint64_t& id = spine->id(frame);
+  if (id == 0) id = stack_table::Find(KeyAt(*spine, frame));
+  return id;
+}
+
+// Defines what is new of the stack: every part of it that begins at the outermost frame becomes a stack of its own.
+bool Define(Stream* stream) {
+  Spine& spine = stream->spine;
+  const size_t count = spine.count();
+  size_t first = count - 1;
+  while (first > 0 && IdAt(&spine, first - 1) == 0) --first;
+  const uint64_t* pcs = spine.pcs() + first;
+  for (size_t i = 0; i < count - first; ++i) modules::Note(stream, pcs[i] - 1);
+  const uint64_t id = stack_table::NewIds(count - first);
+  const StackRecord record = {.first_id = id,
+                              .parent = first != 0 ? spine.id(first - 1) : 0,
+                              .epoch = spine.epoch(),
+                              .flags = spine.is_truncated() ? kStackTruncated : 0,
+                              .count = count - first,
+                              .pcs = pcs};
+  if (!stream->PutSized(record, MaxStackRecord(count - first))) return false;
+  for (size_t frame = first; frame < count; ++frame) {
+    spine.id(frame) = id + frame - first;
+    stack_table::Insert(KeyAt(spine, frame), spine.id(frame));
+  }
+  return true;
 }
 
 }  // namespace
 
-uint64_t Take(Stream* stream, const whole_walk::Registers& registers) {
-  const whole_walk::Walk walk = WalkStack(stream, registers);
-  if (walk.count == 0) {
+uint64_t Take(Stream* stream) {
+  const whole_walk::Registers here = whole_walk::Capture();
+  return Take(stream, {here.rip, here.rsp, here.rbp});
+}
+
+uint64_t Take(Stream* stream, const FrameState& caller) {
+  WalkStack(stream, caller);
+  Spine& spine = stream->spine;
+  if (spine.count() == 0) {
     counters::Add(Loss::kNoStack);
     return 0;
   }
-  // After the walk: an object unloaded meanwhile cannot have been in it.
-  const uint64_t epoch = modules::Epoch();
-  const uint64_t hash = stack_table::Hash(stream->pcs, walk.count, epoch, walk.truncated);
-  if (const uint64_t known = stack_table::Find(hash)) return known;
-  const uint64_t id = Define(stream, walk.count, epoch, walk.truncated);
-  if (id != 0) stack_table::Insert(hash, id);
-  return id;
+  const size_t leaf = spine.count() - 1;
+  if (const uint64_t known = spine.id(leaf)) return known;
+  const uint64_t key = KeyAt(spine, leaf);
+  spine.id(leaf) = stream->stacks.Find(key);
+  if (const uint64_t known = spine.id(leaf)) return known;
+  if (IdAt(&spine, leaf) == 0 && !Define(stream)) return 0;
+  stream->stacks.Keep(key, spine.id(leaf));
+  return spine.id(leaf);
 }
 
 }  // namespace perfagent::call_stack

@@ -6,12 +6,14 @@
 #include <cstdint>
 
 #include "agent/stream.h"
-#include "agent/unwind/whole_walk.h"
+#include "agent/unwind/rule_step.h"
 
 namespace perfagent::call_stack {
 
-// Walks the stack from `registers`; a stack met for the first time is written to the dump. 0 when there is none (nothing
-// readable, no room): counted under no_stack.
-uint64_t Take(Stream* stream, const whole_walk::Registers& registers);
+// Walks the stack from `caller` outward, or from here; a stack met for the first time is written to the dump. 0 when there
+// is none (nothing readable, no room): counted under no_stack.
+// REQUIRES: `caller` is a frame of the guest below which only the agent's are.
+uint64_t Take(Stream* stream, const FrameState& caller);
+uint64_t Take(Stream* stream);
 
 }  // namespace perfagent::call_stack

@@ -18,15 +18,17 @@ namespace {
 // The allocation `call` of `size` bytes, after its countdown ended.
 template <HeapApi kApi, typename Call>
 [[gnu::noinline]] void* RecordedAllocation(size_t size, Call call) {
+  const HookFrame hook = HookFrame::Here();
   void* block = call();
-  if (block != nullptr) heap::RecordAlloc(kApi, block, size);
+  if (block != nullptr) heap::RecordAlloc(kApi, block, size, hook);
   return block;
 }
 
 // An overflowing product comes here, too: the real calloc refuses it.
 [[gnu::noinline]] void* RecordedCalloc(size_t count, size_t size) {
+  const HookFrame hook = HookFrame::Here();
   void* block = real::calloc(count, size);
-  if (block != nullptr) heap::RecordAlloc(HeapApi::kCalloc, block, count * size);
+  if (block != nullptr) heap::RecordAlloc(HeapApi::kCalloc, block, count * size, hook);
   return block;
 }
 
@@ -39,14 +41,15 @@ template <HeapApi kApi, typename Call>
 
 [[gnu::noinline]] int RecordedPosixMemalign(void** out, size_t alignment, size_t size) {
   const int result = real::posix_memalign(out, alignment, size);
-  if (result == 0 && *out != nullptr) heap::RecordAlloc(HeapApi::kPosixMemalign, *out, size);
+  if (result == 0 && *out != nullptr)
+    heap::RecordAlloc(HeapApi::kPosixMemalign, *out, size, HookFrame::Here());
   return result;
 }
 
 // The free `call` of a block that may be tracked. Recorded first: afterwards another thread may own the address.
 template <HeapApi kApi, typename Call>
 [[gnu::noinline]] void RecordedFree(void* block, Call call) {
-  if (block != nullptr) heap::RecordFree(kApi, block);
+  if (block != nullptr) heap::RecordFree(kApi, block, HookFrame::Here());
   call();
 }
 
@@ -63,7 +66,7 @@ template <HeapApi kApi, typename Call>
   // glibc's realloc(p, 0) frees and returns null; any other null leaves the block as it was.
   const bool freed = moved == nullptr && size == 0 && block != nullptr;
   if (moved != nullptr || freed) {
-    heap::RecordRealloc(api, claim, block, moved, size);
+    heap::RecordRealloc(api, claim, block, moved, size, HookFrame::Here());
   } else {
     heap::RestoreAfterRealloc(claim, block);
   }

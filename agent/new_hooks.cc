@@ -41,13 +41,14 @@ void* RecordedNew(size_t size, uintptr_t second, uintptr_t third) {
     block = next_new[kWhich](size, second, third);
     nested.KeepErrno();
   }
-  if (block != nullptr) heap::RecordAlloc(kNewApis[kWhich], block, size);
+  if (block != nullptr) heap::RecordAlloc(kNewApis[kWhich], block, size, HookFrame::Here());
   return block;
 }
 
 template <unsigned kWhich>
 void RecordedDelete(void* block, uintptr_t second, uintptr_t third) {
-  if (block != nullptr && live_filter::MayHold(block)) heap::RecordFree(kDeleteApis[kWhich], block);
+  if (block != nullptr && live_filter::MayHold(block))
+    heap::RecordFree(kDeleteApis[kWhich], block, HookFrame::Here());
   AgentScope nested(AgentScope::kQuiet);
   next_delete[kWhich](block, second, third);
 }

@@ -95,19 +95,19 @@ bool FreedAtOnce(const void* block, const Stream* stream) {
 
 }  // namespace
 
-void RecordAlloc(HeapApi api, const void* block, size_t size) {
+void RecordAlloc(HeapApi api, const void* block, size_t size, HookFrame hook) {
   SlowPath path;
   if (!path) return path.Refuse();
   const Sample sample = Charge(size);
   if (!sample.taken) return;
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
-  const uint64_t stack = call_stack::Take(stream, whole_walk::Capture());
+  const uint64_t stack = call_stack::Take(stream, hook.Caller());
   if (!Track(block, size, sample, stream)) return;
   stream->Put(AllocRecord{api, path.begin(), Address(block), size, stack, sample.limit});
 }
 
-void RecordFree(HeapApi api, const void* block) {
+void RecordFree(HeapApi api, const void* block, HookFrame hook) {
   if (IsNeighbour(block)) return;
   SlowPath path;
   if (path.IsNested()) {
@@ -119,7 +119,7 @@ void RecordFree(HeapApi api, const void* block) {
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
   const uint64_t flags = FreedAtOnce(block, stream) ? kFreeTemporary : 0;
-  const uint64_t stack = call_stack::Take(stream, whole_walk::Capture());
+  const uint64_t stack = call_stack::Take(stream, hook.Caller());
   stream->Put(FreeRecord{api, flags, path.begin(), Address(block), stack});
 }
 
@@ -143,7 +143,7 @@ void RestoreAfterRealloc(const ReallocClaim& claim, const void* old_block) {
 }
 
 void RecordRealloc(HeapApi api, const ReallocClaim& claim, const void* old_block,
-                   const void* new_block, size_t size) {
+                   const void* new_block, size_t size, HookFrame hook) {
   SlowPath path;
   if (!path) return path.Refuse();
   const Sample sample = new_block != nullptr ? Charge(size) : kNotTaken;
@@ -151,7 +151,7 @@ void RecordRealloc(HeapApi api, const ReallocClaim& claim, const void* old_block
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
   const uint64_t now = path.begin();
-  const uint64_t stack = call_stack::Take(stream, whole_walk::Capture());
+  const uint64_t stack = call_stack::Take(stream, hook.Caller());
   if (new_block == nullptr) {
     stream->Put(FreeRecord{api, 0, claim.time, Address(old_block), stack});
     return;

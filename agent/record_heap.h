@@ -4,21 +4,24 @@
 // address alternate although another thread may get the block at once. realloc claims the old block before the real
 // call and gives it back if that fails.
 //
+// `hook` is the frame that the guest called: its caller is where the event happened.
+//
 // Threads: any. Signals: safe; each function enters the agent itself, and counts the event when it cannot. errno is kept.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "agent/hook_frame.h"
 #include "perfagent/dump_format.h"
 
 namespace perfagent::heap {
 
 // `block` of `size` requested bytes was returned by the real call, not null. Decides whether it is sampled.
-void RecordAlloc(HeapApi api, const void* block, size_t size);
+void RecordAlloc(HeapApi api, const void* block, size_t size, HookFrame hook);
 
 // `block` is about to be freed.
-void RecordFree(HeapApi api, const void* block);
+void RecordFree(HeapApi api, const void* block, HookFrame hook);
 
 // A realloc in progress.
 struct ReallocClaim {
@@ -31,6 +34,6 @@ ReallocClaim ClaimForRealloc(const void* old_block);
 void RestoreAfterRealloc(const ReallocClaim& claim, const void* old_block);
 // `old_block` (may be null) became `new_block`; a null new_block means that it was freed.
 void RecordRealloc(HeapApi api, const ReallocClaim& claim, const void* old_block,
-                   const void* new_block, size_t size);
+                   const void* new_block, size_t size, HookFrame hook);
 
 }  // namespace perfagent::heap

@@ -46,8 +46,7 @@ Wait BeginWait(const void* lock) {
   wait_table::Publish(lock);
   uint64_t stack = 0;
   if (lifecycle::FullMode() && !lifecycle::Paused()) {
-    if (Stream* stream = streams::Current())
-      stack = call_stack::Take(stream, whole_walk::Capture());
+    if (Stream* stream = streams::Current()) stack = call_stack::Take(stream);
   }
   return {clock::Now(), stack};
 }
@@ -66,7 +65,7 @@ void EndWait(LockApi api, const void* lock, uint64_t caller, const Wait& wait, i
   uint64_t stack = wait.stack;
   if (!lifecycle::FullMode()) {
     if (!ChargeWait(wait_ticks)) return;
-    stack = call_stack::Take(stream, whole_walk::Capture());
+    stack = call_stack::Take(stream);
   }
   modules::Note(stream, address);
   stream->Put(
@@ -96,7 +95,7 @@ void RecordAcquisition(LockApi api, const void* lock) {
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
   t.locks_left = static_cast<int64_t>(sampler::DrawGap(&t.random, process::kAcquireInterval));
-  const uint64_t stack = call_stack::Take(stream, whole_walk::Capture());
+  const uint64_t stack = call_stack::Take(stream);
   const auto address = reinterpret_cast<uint64_t>(lock);
   modules::Note(stream, address);
   stream->Put(LockAcquireRecord{api, path.begin(), address, stack});

@@ -2,7 +2,6 @@
 
 #include <atomic>
 
-#include "agent/sampler.h"
 #include "agent/sys.h"
 
 namespace perfagent::stack_table {
@@ -10,8 +9,8 @@ namespace perfagent::stack_table {
 namespace {
 
 struct Slot {
-  std::atomic<uint64_t> hash;  // 0 = free
-  std::atomic<uint64_t> id;    // 0 = claimed, not filled in yet
+  std::atomic<uint64_t> key;  // 0 = free
+  std::atomic<uint64_t> id;   // 0 = claimed, not filled in yet
 };
 
 constexpr size_t kMaxProbes = 32;
@@ -31,38 +30,27 @@ bool Start(unsigned log2_slots) {
   return true;
 }
 
-uint64_t Hash(const uint64_t* pcs, size_t count, uint64_t epoch, bool truncated) {
-  // One multiplication per frame: the chain is as long as the stack is deep. The end is scrambled once.
-  uint64_t hash = epoch * 2 + truncated;
-  for (size_t i = 0; i < count; ++i) {
-    hash = (hash ^ pcs[i]) * 0x9e3779b97f4a7c15;
-    hash ^= hash >> 32;
-  }
-  hash = sampler::Scramble(hash ^ count);
-  return hash | (hash == 0);
-}
-
-uint64_t Find(uint64_t hash) {
+uint64_t Find(uint64_t key) {
   for (size_t probe = 0; probe < kMaxProbes; ++probe) {
-    const Slot& slot = slots[(hash + probe) & slot_mask];
-    const uint64_t found = slot.hash.load(std::memory_order_acquire);
-    if (found == hash) return slot.id.load(std::memory_order_acquire);
+    const Slot& slot = slots[(key + probe) & slot_mask];
+    const uint64_t found = slot.key.load(std::memory_order_acquire);
+    if (found == key) return slot.id.load(std::memory_order_acquire);
     if (found == 0) return 0;
   }
   return 0;
 }
 
-uint64_t NewId() { return last_id.fetch_add(1, std::memory_order_relaxed) + 1; }
+uint64_t NewIds(uint64_t count) { return last_id.fetch_add(count, std::memory_order_relaxed) + 1; }
 
-void Insert(uint64_t hash, uint64_t id) {
+void Insert(uint64_t key, uint64_t id) {
   for (size_t probe = 0; probe < kMaxProbes; ++probe) {
-    Slot& slot = slots[(hash + probe) & slot_mask];
+    Slot& slot = slots[(key + probe) & slot_mask];
     uint64_t expected = 0;
-    if (slot.hash.compare_exchange_strong(expected, hash)) {
+    if (slot.key.compare_exchange_strong(expected, key)) {
       slot.id.store(id, std::memory_order_release);
       return;
     }
-    if (expected == hash) return;  // another thread was first; either id will do
+    if (expected == key) return;  // another thread was first; either id will do
   }
 }
 

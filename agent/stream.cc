@@ -33,6 +33,9 @@ uint8_t* PayloadOf(SegmentHeader* segment) { return reinterpret_cast<uint8_t*>(s
 // segments anyway, and one call is cheaper than four.
 constexpr uint32_t kPresentStep = 8192;
 
+// A damaged segment takes those along that go on from it: in full mode, up to so many.
+constexpr uint32_t kSegmentsPerReset = 32;
+
 uint32_t PresentStep() {
   return config.mode == RunMode::kFull ? static_cast<uint32_t>(kSegmentPayload) : kPresentStep;
 }
@@ -64,6 +67,7 @@ Stream* TakeOverEnded(int32_t self) {
       stream->ending.store(0);
       stream->name[0] = 0;
       stream->unwind.bounds.Reset();
+      stream->spine.Clear();
       return stream;
     }
   }
@@ -131,28 +135,35 @@ bool Stream::BeginSegment() {
   fresh->magic.store(kSegmentMagic, std::memory_order_release);
   SegmentHeader* full = segment;
   segment = fresh;
-  Recover();
+  committed = 0;
+  present = PresentStep();
   // Only now: nothing can be appended to the old segment any more.
   if (full != nullptr) Seal(full);
   // Every segment says whose it is: one that is lost to damage takes only its own events along.
   name[0] = 0;
   interval_bytes = 0;
+  if (config.mode != RunMode::kFull || fresh->sequence % kSegmentsPerReset == 0)
+    is_out_of_step = true;
   DescribeThread();
   return true;
 }
 
 void Stream::Recover() {
+  committed = segment->committed.load(std::memory_order_relaxed);
+  if (committed == 0) present = PresentStep();
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  const uint32_t published = segment->committed.load(std::memory_order_relaxed);
-  if (published == committed && published != 0) return;
-  if (published == 0) {
-    codec = CodecState();
-    present = PresentStep();
-  } else {
-    codec = next_codec;
-  }
+  was_left = false;
+}
+
+size_t Stream::PutReset(uint8_t* room) {
+  Encoder encoder(room, &codec);
+  encoder.Put(ResetRecord{});
+  Commit(encoder.size());
+  codec = CodecState();
+  if (has_tables) memset(&tables, 0, sizeof tables);
   std::atomic_signal_fence(std::memory_order_seq_cst);
-  committed = published;
+  is_out_of_step = false;
+  return encoder.size();
 }
 
 bool Stream::MakePresent(size_t bytes, Loss* cause) {
@@ -166,7 +177,8 @@ bool Stream::MakePresent(size_t bytes, Loss* cause) {
 }
 
 uint8_t* Stream::Reserve(size_t bytes) {
-  if (segment != nullptr) Recover();
+  if (was_left && segment != nullptr) [[unlikely]]
+    Recover();
   Loss cause;
   if (segment == nullptr || committed + bytes > kSegmentPayload ||
       !MakePresent(committed + bytes, &cause)) {
@@ -181,9 +193,9 @@ uint8_t* Stream::Reserve(size_t bytes) {
 }
 
 void Stream::Commit(size_t bytes) {
-  segment->committed.store(committed + static_cast<uint32_t>(bytes), std::memory_order_release);
+  committed += static_cast<uint32_t>(bytes);
+  segment->committed.store(committed, std::memory_order_release);
   untold_bytes += bytes;
-  Recover();
 }
 
 bool Stream::CountAcquisition() {
@@ -275,7 +287,7 @@ void Stream::PutDueReading() {
 namespace streams {
 
 void MakeReserve() {
-  constexpr size_t kStreams = 4096;
+  constexpr size_t kStreams = 1024;
   if (reserve.load() != nullptr) return;
   auto* memory = static_cast<Stream*>(sys::Reserve(kStreams * sizeof(Stream)));
   if (memory == nullptr) return;

@@ -16,18 +16,25 @@
 #include <cstdint>
 
 #include "agent/clock.h"
+#include "agent/config.h"
 #include "agent/counters.h"
+#include "agent/stack_table.h"
 #include "agent/text.h"
+#include "agent/unwind/spine.h"
 #include "agent/unwind/workspace.h"
 #include "perfagent/event_codec.h"
 
 namespace perfagent {
 
+inline constexpr size_t kResetBytes = 1;
+
 struct Stream {
   // Room for `bytes` of records in the current or a fresh segment; null when there is none, counted.
   uint8_t* Reserve(size_t bytes);
-  // Publishes them, with `next_codec` as the state after them.
+  // Publishes them.
   void Commit(size_t bytes);
+  // A signal handler left the agent by longjmp, in the middle of anything.
+  void WasLeft() { was_left = is_out_of_step = true; }
 
   // Appends one record of at most kMaxPlainRecord bytes, and a reading of the clocks when one is due. False: lost,
   // counted.
@@ -41,10 +48,12 @@ struct Stream {
   // Appends one record of at most `most_bytes`, and nothing behind it. False: lost, counted.
   template <typename Record>
   bool PutSized(const Record& record, size_t most_bytes) {
-    uint8_t* room = Reserve(most_bytes);
+    uint8_t* room = Reserve(kResetBytes + most_bytes);
     if (room == nullptr) return false;
-    next_codec = codec;
-    Encoder encoder(room, &next_codec);
+    if (is_out_of_step) [[unlikely]]
+      room += PutReset(room);
+    has_tables = config.mode == RunMode::kFull;
+    Encoder encoder(room, &codec, has_tables ? &tables : nullptr);
     encoder.Put(record);
     Commit(encoder.size());
     return true;
@@ -65,6 +74,8 @@ struct Stream {
   void DescribeInterval(uint64_t interval_bytes);
 
   bool BeginSegment();
+  // Tells the decoder to forget what it knows, and forgets it here. Returns the bytes taken.
+  size_t PutReset(uint8_t* room);
   void PutDueReading();
   void Recover();
   // Makes the payload of the current segment present up to `bytes`. False, with the cause: it cannot be.
@@ -84,9 +95,13 @@ struct Stream {
   SegmentHeader* segment;
   SegmentHeader* unready;  // claimed, and could not be made present: tried again
   uint32_t committed;
-  uint32_t present;       // bytes of the payload that are present in memory
-  CodecState codec;       // after the committed records
-  CodecState next_codec;  // after the record being written
+  uint32_t present;  // bytes of the payload that are present in memory
+  bool was_left;     // what of the current segment is committed has to be found out
+  // The decoder will not know what `codec` and `tables` hold: a record was left half written, or a segment is to be readable
+  // by itself.
+  bool is_out_of_step;
+  bool has_tables;  // in use since the last reset
+  CodecState codec;
   SegmentHeader* lock_table;
   uint32_t lock_slots_used;
   char name[16];            // as last written
@@ -96,8 +111,11 @@ struct Stream {
   uint64_t untold_bytes;    // of records, likewise
   uint32_t slow_paths_unbilled;
   Workspace unwind;
-  uintptr_t last_sampled;      // the last sampled block, while no other was sampled since
-  uint64_t left_after_sample;  // ThreadState::bytes_left when it was taken
+  Spine spine;
+  StackCache stacks;
+  prediction::EncoderTables tables;  // full mode
+  uintptr_t last_sampled;            // the last sampled block, while no other was sampled since
+  uint64_t left_after_sample;        // ThreadState::bytes_left when it was taken
   // Of the record in progress; too large for small guest stacks.
   uint64_t pcs[kMaxFrames];
   PathText path;

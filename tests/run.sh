@@ -60,6 +60,7 @@ fuzz_and_run_scripts() {
   run_fuzzer reader_fuzz -- -max_total_time="$fuzz_seconds" -max_len=147456
   # Always the same inputs: what libdw makes of others is not for a test to find out.
   run_fuzzer elf_fuzz "$build/samples/libplugin.so" "$build/samples/libother.so" -- -seed=1 -runs=400 -max_len=24576
+  run_fuzzer codec_fuzz -- -max_total_time=5 -max_len=4096
   export PERFAGENT_LIB=${PERFAGENT_LIB:-$PWD/$build/libperfagent.so}
   for script in tests/scripts/*_test.sh; do run_script "$script"; done
   echo "$passed $failed $skipped" >"$log/counts"

@@ -1,8 +1,9 @@
 // cfi_compiler.h: .eh_frame's unwind program at one pc -> one rule: how to find the caller.
 //
 // A rule knows what nearly all compiled code needs: the frame's end (CFA) is rsp or rbp plus a constant, the return
-// address lies right below it, and rbp is unchanged or saved at a constant distance. What needs more (expressions, other
-// base registers, signal frames) is kWhole: such a walk is done by whole_walk, from its beginning.
+// address lies right below it, and rbp is unchanged or saved at a constant distance. Frames that were realigned keep their
+// CFA in a word below rbp. What needs more (other expressions and base registers, signal frames) is kWhole: such a walk is
+// done by whole_walk, from its beginning.
 //
 // Threads, signals: safe anywhere; no lock, no allocation. About a microsecond.
 #pragma once
@@ -15,10 +16,11 @@ namespace perfagent {
 
 struct Rule {
   enum Kind : uint8_t {
-    kFrame = 1,  // the three fields below apply
-    kEnd = 2,    // the outermost frame: it has no caller
-    kNone = 3,   // no unwind information
-    kWhole = 4,  // whole_walk has to walk this stack
+    kFrame = 1,      // the three fields below apply
+    kEnd = 2,        // the outermost frame: it has no caller
+    kNone = 3,       // no unwind information
+    kWhole = 4,      // whole_walk has to walk this stack
+    kRealigned = 5,  // the CFA is in memory at rbp - cfa_offset, the caller's rbp at rbp
   };
   Kind kind;
   bool cfa_from_rbp;  // else from rsp

@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <atomic>
+
 #include "agent/readable.h"
 
 extern "C" void* __libc_stack_end;
@@ -26,8 +28,7 @@ uintptr_t TopOfStackAt(uintptr_t sp) {
 }  // namespace
 
 void StackBounds::Enter(uintptr_t sp) {
-  elsewhere_next_ = 0;
-  for (uintptr_t& page : elsewhere_) page = 0;
+  if (elsewhere_next_ != 0) ForgetElsewhere();
   if (range_.Contains(sp)) return;
   const uintptr_t top = TopOfStackAt(sp);
   if (top == 0) return;
@@ -47,6 +48,11 @@ void StackBounds::Enter(uintptr_t sp) {
   }
 }
 
+void StackBounds::ForgetElsewhere() {
+  for (uintptr_t& page : elsewhere_) page = 0;
+  elsewhere_next_ = 0;
+}
+
 bool StackBounds::AllowsElsewhere(uintptr_t address) {
   const uintptr_t page = PageOf(address);
   if (page == 0) return false;  // also the mark of an unused entry
@@ -54,7 +60,10 @@ bool StackBounds::AllowsElsewhere(uintptr_t address) {
     if (known == page) return true;
   }
   if (!Readable(page)) return false;
-  elsewhere_[elsewhere_next_++ % kElsewhere] = page;
+  // Counted first: a walk that is left here is not to be believed by the next.
+  ++elsewhere_next_;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  elsewhere_[elsewhere_next_ % kElsewhere] = page;
   return true;
 }
 

@@ -37,6 +37,7 @@ class StackBounds {
 
  private:
   bool AllowsElsewhere(uintptr_t address);
+  void ForgetElsewhere();
 
   static constexpr size_t kElsewhere = 8;
 

@@ -131,23 +131,32 @@ class Indexer {
     Skip(offset, header, absl::StrCat("segment kind ", header.kind, ", expected 1 or 2"));
   }
 
-  // Decodes one record ahead, because a record's end is known when the next one begins.
   void DecodeEvents(Segment* segment, std::span<const uint8_t> bytes) {
-    Decoder decoder(bytes);
+    Reading& stream = reading_[segment->stream];
+    const bool goes_on = stream.is_whole && stream.next_sequence == segment->sequence;
+    stream.next_sequence = segment->sequence + 1;
+    stream.is_whole = false;
+    if (!goes_on && !Decoder::BeginsAfresh(bytes)) {
+      damaged_({file_.path(), segment->offset,
+                absl::StrCat("stream ", segment->stream, " segment ", segment->sequence,
+                             " goes on from one that is missing or damaged"),
+                bytes.size()});
+      return;
+    }
+    if (stream.state == nullptr) stream.state = MakeDecoderState();
+    Decoder decoder(bytes, stream.state.get());
     bool has_time = false;
-    std::optional<Record> record = decoder.Next();
-    while (record) {
-      if (const std::optional<uint64_t> time = TimeOf(*record); time && !has_time) {
+    Record record;
+    while (decoder.Next(&record)) {
+      if (const std::optional<uint64_t> time = TimeOf(record); time && !has_time) {
         segment->first_time_ns = *time;  // in ticks, until Run is done
         has_time = true;
       }
-      if (const auto* reading = std::get_if<ClockRecord>(&*record)) readings_.push_back(*reading);
-      const size_t begin = decoder.offset();
-      std::optional<Record> next = decoder.Next();
-      handle_({*segment, *record, decoder.offset() - begin});
-      record = next;
+      if (const auto* reading = std::get_if<ClockRecord>(&record)) readings_.push_back(*reading);
+      handle_({*segment, record, decoder.end() - decoder.offset()});
     }
     segment->bytes = static_cast<uint32_t>(decoder.offset());
+    stream.is_whole = decoder.error() == nullptr;
     const bool cut = segment->offset + kSegmentBytes > file_.size_bytes();
     if (decoder.error() == nullptr || cut) return;
     damaged_({file_.path(), segment->offset + sizeof(SegmentHeader) + decoder.offset(),
@@ -215,6 +224,13 @@ class Indexer {
   SegmentIndex index_;
   std::vector<Segment> segments_;
   std::map<uint32_t, std::vector<uint32_t>> skipped_;  // sequence numbers by stream
+  // A stream while it is read: what its next segment may go on from.
+  struct Reading {
+    DecoderStatePtr state;
+    uint64_t next_sequence = 0;
+    bool is_whole = false;
+  };
+  std::map<uint32_t, Reading> reading_;
   std::vector<ClockRecord> readings_;
   uint64_t present_segments_ = 0;
 };
@@ -242,8 +258,7 @@ std::vector<LockTableEntry> ReadLockTable(const DumpFile& file, const ClockMap& 
 bool StreamCursor::Next(Record* record) {
   while (true) {
     if (decoder_) {
-      if (std::optional<Record> next = decoder_->Next()) {
-        *record = *next;
+      if (decoder_->Next(record)) {
         clock_->Convert(record, &clock_piece_);
         return true;
       }
@@ -256,13 +271,17 @@ bool StreamCursor::Next(Record* record) {
 bool StreamCursor::LoadSegment() {
   if (next_segment_ == stream_->segments.size()) {
     buffer_.reset();
+    state_.reset();
     return false;
   }
-  if (buffer_ == nullptr) buffer_ = std::make_unique<uint8_t[]>(kSegmentPayload);
+  if (buffer_ == nullptr) {
+    buffer_ = std::make_unique<uint8_t[]>(kSegmentPayload);
+    state_ = MakeDecoderState();
+  }
   const Segment& segment = stream_->segments[next_segment_++];
   const size_t size =
       file_->ReadAt(segment.offset + sizeof(SegmentHeader), {buffer_.get(), segment.bytes});
-  decoder_.emplace(std::span<const uint8_t>(buffer_.get(), size));
+  decoder_.emplace(std::span<const uint8_t>(buffer_.get(), size), state_.get());
   return true;
 }
 

@@ -17,6 +17,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <span>
@@ -98,6 +99,15 @@ static_assert(offsetof(LockTableEntry, api) == offsetof(LockTableSlot, api));
 std::vector<LockTableEntry> ReadLockTable(const DumpFile& file, const ClockMap& clock,
                                           const Segment& segment);
 
+// Half a megabyte, of which a short stream touches little.
+struct FreeMemory {
+  void operator()(void* memory) const { free(memory); }
+};
+using DecoderStatePtr = std::unique_ptr<DecoderState, FreeMemory>;
+inline DecoderStatePtr MakeDecoderState() {
+  return DecoderStatePtr(static_cast<DecoderState*>(calloc(1, sizeof(DecoderState))));
+}
+
 // The records of one stream in order. Holds one segment in memory from the first Next to the last.
 class StreamCursor {
  public:
@@ -118,6 +128,7 @@ class StreamCursor {
   size_t next_segment_ = 0;
   size_t clock_piece_ = 0;
   std::unique_ptr<uint8_t[]> buffer_;
+  DecoderStatePtr state_;
   std::optional<Decoder> decoder_;
 };
 
@@ -125,7 +136,8 @@ class StreamCursor {
 inline std::optional<uint64_t> TimeOf(const Record& record) {
   return std::visit(
       [](const auto& r) -> std::optional<uint64_t> {
-        if constexpr (std::is_same_v<std::decay_t<decltype(r)>, StackRecord>) {
+        using R = std::decay_t<decltype(r)>;
+        if constexpr (std::is_same_v<R, StackRecord> || std::is_same_v<R, ResetRecord>) {
           return std::nullopt;
         } else {
           return r.time;

@@ -60,25 +60,6 @@ std::string TextField(const char (&field)[N]) {
   return std::string(field, strnlen(field, N));
 }
 
-// Ids above this are kept in a map, so that one hostile id cannot ask for gigabytes.
-uint64_t SmallIdLimit(size_t stacks) { return uint64_t{stacks} * 4 + 1024; }
-
-// A view of a stack's frames as a hash key; equal content is one stack.
-struct StackKey {
-  std::span<const Frame> frames;
-  bool truncated;
-
-  friend bool operator==(const StackKey& a, const StackKey& b) {
-    return a.truncated == b.truncated &&
-           std::equal(a.frames.begin(), a.frames.end(), b.frames.begin(), b.frames.end());
-  }
-  template <typename H>
-  friend H AbslHashValue(H hash, const StackKey& key) {
-    for (const Frame& frame : key.frames) hash = H::combine(std::move(hash), frame);
-    return H::combine(std::move(hash), key.frames.size(), key.truncated);
-  }
-};
-
 // The frames looked up last: a program has few, and a hostile dump cannot make this grow.
 class FrameCache {
  public:
@@ -149,21 +130,6 @@ ProcessFacts FactsOf(const HeaderPage& header, const ClockMap& clock) {
   facts.paused = header.paused == 1;  // other values have no effect
   facts.losses = LossesOf(header);
   return facts;
-}
-
-std::span<const Frame> Process::Frames(StackId stack) const {
-  const Stack& found = stacks_[stack.value()];
-  return std::span(frames_).subspan(found.first_frame, found.frame_count);
-}
-
-std::optional<StackId> Process::FindStack(uint64_t dump_id) const {
-  if (dump_id == 0) return kNoStack;
-  if (dump_id < stack_of_small_id_.size()) {
-    const uint32_t found = stack_of_small_id_[dump_id];
-    return found == 0 ? std::nullopt : std::optional(StackId(found - 1));
-  }
-  const auto found = stack_of_large_id_.find(dump_id);
-  return found == stack_of_large_id_.end() ? std::nullopt : std::optional(found->second);
 }
 
 template <typename Visit>
@@ -245,9 +211,13 @@ void ProcessBuilder::Add(const Segment&, const UnseenRecord& record) {
 }
 
 void ProcessBuilder::Add(const Segment&, const StackRecord& record) {
-  stacks_.push_back({record.id, record.epoch, pcs_.size(), static_cast<uint32_t>(record.count),
-                     (record.flags & kStackTruncated) != 0});
-  UnpackFrames(record, [this](uint64_t pc) { pcs_.push_back(pc); });
+  stacks_.push_back({.first_id = record.first_id,
+                     .parent = record.parent,
+                     .epoch = record.epoch,
+                     .first_pc = pcs_.size(),
+                     .count = static_cast<uint32_t>(record.count),
+                     .is_truncated = (record.flags & kStackTruncated) != 0});
+  pcs_.insert(pcs_.end(), record.pcs, record.pcs + record.count);
 }
 
 void ProcessBuilder::ConvertTimes(const ClockMap& clock) {
@@ -317,38 +287,12 @@ void ProcessBuilder::BuildPlaces(Process* process) {
 }
 
 void ProcessBuilder::BuildStacks(Process* process) {
-  // Keys point into frames_, which is therefore never reallocated.
-  process->frames_.reserve(pcs_.size());
-  process->stacks_.push_back({});  // kNoStack
-  process->stack_of_small_id_.resize(SmallIdLimit(stacks_.size()));
-  absl::flat_hash_map<StackKey, StackId> known;
-  known[{std::span<const Frame>(), false}] = kNoStack;
   FrameCache cache(pcs_.size());
-
-  for (const RawStack& raw : stacks_) {
-    const size_t begin = process->frames_.size();
-    for (uint32_t i = 0; i < raw.count; ++i) {
-      const uint64_t pc = pcs_[raw.first_pc + i];
-      // The call is before its return address, which may be another module's first byte.
-      process->frames_.push_back(cache.Get(pc, raw.epoch, [&] {
-        return Frame{pc, process->ModuleAt(pc - 1, raw.epoch)};
-      }));
-    }
-    const StackKey key{std::span<const Frame>(process->frames_).subspan(begin), raw.truncated};
-    const auto [found, is_new] = known.try_emplace(key, StackId(process->stacks_.size()));
-    if (is_new) {
-      process->stacks_.push_back({begin, raw.count, raw.truncated});
-    } else {
-      process->frames_.resize(begin);
-    }
-    // The first definition of an id stands.
-    if (raw.id < process->stack_of_small_id_.size()) {
-      uint32_t& slot = process->stack_of_small_id_[raw.id];
-      if (slot == 0) slot = found->second.value() + 1;
-    } else {
-      process->stack_of_large_id_.try_emplace(raw.id, found->second);
-    }
-  }
+  process->stacks_ = StackTrie(
+      std::move(stacks_), pcs_, process->facts.max_frames, [&](uint64_t pc, uint64_t epoch) {
+        // The call is before its return address, which may be another module's first byte.
+        return cache.Get(pc, epoch, [&] { return Frame{pc, process->ModuleAt(pc - 1, epoch)}; });
+      });
 }
 
 }  // namespace perfagent

@@ -1,9 +1,5 @@
 // process.h: what a dump says about its process: its header, threads, modules and stacks.
 //
-// Stacks are interned by content: the agent may define one list of frames under several ids, and
-// the same code in a module that was unloaded and loaded again at its old place is the same code.
-// Two stacks are one when their pcs, the modules of these pcs and the flags are equal.
-//
 // Threads: built by one thread, then only read.
 #pragma once
 
@@ -16,9 +12,9 @@
 #include <string_view>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "analyzer/dump/segment_reader.h"
 #include "analyzer/model/ids.h"
+#include "analyzer/model/stack_trie.h"
 #include "analyzer/symbols/symbolizer.h"
 #include "perfagent/dump_format.h"
 #include "perfagent/event_codec.h"
@@ -81,23 +77,13 @@ struct Mark {
   std::string text;
 };
 
-// A frame's code: an address in the process as recorded (a return address), and its module.
-struct Frame {
-  uint64_t pc = 0;
-  std::optional<ModuleId> module;
-  friend bool operator==(const Frame&, const Frame&) = default;
-  template <typename H>
-  friend H AbslHashValue(H hash, const Frame& frame) {
-    return H::combine(std::move(hash), frame.pc, frame.module ? frame.module->value() + 1 : 0);
-  }
-};
-
 class Process {
  public:
   ProcessFacts facts;
 
   const std::vector<Thread>& threads() const { return threads_; }
   const std::vector<ModuleImage>& modules() const { return modules_; }
+  // One more than the greatest StackId.
   size_t stack_count() const { return stacks_.size(); }
   const std::vector<Mark>& marks() const { return marks_; }  // by time
   // Loaded objects whose malloc calls do not reach the agent, by path.
@@ -106,20 +92,15 @@ class Process {
   const std::vector<uint64_t>& other_intervals() const { return other_intervals_; }
 
   // Leaf first. Empty for kNoStack.
-  std::span<const Frame> Frames(StackId stack) const;
-  bool IsTruncated(StackId stack) const { return stacks_[stack.value()].truncated; }
+  std::vector<Frame> Frames(StackId stack) const { return stacks_.Frames(stack); }
+  bool IsTruncated(StackId stack) const { return stacks_.IsTruncated(stack); }
   // The stack of an id in the dump; nullopt when the dump does not define it.
-  std::optional<StackId> FindStack(uint64_t dump_id) const;
+  std::optional<StackId> FindStack(uint64_t dump_id) const { return stacks_.Find(dump_id); }
   // The module at an address in the last epoch that has one there.
   std::optional<ModuleId> ModuleAt(uint64_t address) const;
 
  private:
   friend class ProcessBuilder;
-  struct Stack {
-    uint64_t first_frame = 0;
-    uint32_t frame_count = 0;
-    bool truncated = false;
-  };
   static constexpr uint64_t kNoUnload = std::numeric_limits<uint64_t>::max();
   // A module's stay at one place: load_epoch <= epoch < unload_epoch.
   struct Mapping {
@@ -150,14 +131,10 @@ class Process {
   std::vector<ModuleImage> modules_;
   std::vector<Mapping> mappings_;  // by start, then by load epoch
   std::vector<Place> places_;      // by start
-  std::vector<Frame> frames_;
-  std::vector<Stack> stacks_;
+  StackTrie stacks_;
   std::vector<Mark> marks_;
   std::vector<std::string> unseen_objects_;
   std::vector<uint64_t> other_intervals_;
-  // Dump ids are handed out from 1 on, so most are indices here; hostile ones are in the map.
-  std::vector<uint32_t> stack_of_small_id_;  // 1 + StackId, or 0
-  absl::flat_hash_map<uint64_t, StackId> stack_of_large_id_;
 };
 
 // Collects a dump's records, then puts a Process together.
@@ -169,13 +146,6 @@ class ProcessBuilder {
   Process Build(ProcessFacts facts, const ClockMap& clock);
 
  private:
-  struct RawStack {
-    uint64_t id;
-    uint64_t epoch;
-    uint64_t first_pc;
-    uint32_t count;
-    bool truncated;
-  };
   struct Load {
     uint64_t epoch;
     ModuleImage image;
@@ -202,7 +172,7 @@ class ProcessBuilder {
   std::vector<Thread> threads_;  // their times and those of marks_ are ticks until Build
   std::vector<Load> loads_;
   std::vector<Unload> unloads_;
-  std::vector<RawStack> stacks_;
+  std::vector<StackDefinition> stacks_;
   std::vector<uint64_t> pcs_;
   std::vector<Mark> marks_;
   std::set<std::string> unseen_objects_;

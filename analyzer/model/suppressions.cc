@@ -61,7 +61,7 @@ const char* MatchName(const SourceFrame& frame) {
 // A stripped libstdc++ does not name its initializer: it is the code of libstdc++ that the dynamic
 // linker called.
 bool IsInitializerOfLibstdcxx(const Process& process, StackId stack, const StackNames& names) {
-  const std::span<const Frame> frames = process.Frames(stack);
+  const std::vector<Frame> frames = process.Frames(stack);
   const auto outside = std::find_if(frames.begin(), frames.end(), [&](const Frame& frame) {
     return !BeginsWith(BaseName(names.ModulePath(frame)), "libstdc++.so");
   });

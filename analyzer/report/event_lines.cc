@@ -81,8 +81,8 @@ class EventPrinter : public RecordSink {
     Finish();
   }
   void Print(const StackRecord& r) {
-    line_.Text("# stack").Stack(r.id).Text(" frames=").Decimal(r.count);
-    line_.Text(" epoch=").Decimal(r.epoch);
+    line_.Text("# stack").Stack(r.first_id).Text(" frames=").Decimal(r.count);
+    line_.Text(" parent=").Decimal(r.parent).Text(" epoch=").Decimal(r.epoch);
     if ((r.flags & kStackTruncated) != 0) line_.Text(" truncated");
     Finish();
   }
@@ -129,6 +129,7 @@ class EventPrinter : public RecordSink {
     Finish();
   }
 
+  void Print(const ResetRecord&) {}
   void Print(const ClockRecord& r) {
     line_.Text("# ");
     Begin(r.time, "clock monotonic=").Decimal(r.monotonic_ns);

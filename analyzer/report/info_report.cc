@@ -16,7 +16,7 @@ namespace {
 constexpr const char* kRecordNames[] = {"thread",    "thread_end",   "module_load", "module_unload",
                                         "stack",     "alloc",        "free",        "realloc",
                                         "lock_wait", "lock_acquire", "interval",    "mark",
-                                        "unseen",    "clock",        "thin"};
+                                        "unseen",    "clock",        "thin",        "reset"};
 static_assert(std::size(kRecordNames) == std::variant_size_v<Record>);
 
 bool IsEvent(size_t kind) {

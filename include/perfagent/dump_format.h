@@ -23,9 +23,12 @@
 //
 // A record is published by the store (release) of SegmentHeader::committed that follows its bytes, so
 // the committed prefix always consists of whole records, at whatever instant the process dies. A full
-// segment is sealed: `checksum` is XXH3-64 of its committed bytes, then `sealed` becomes 1. Prediction
-// state (event_codec.h) starts from zero in each segment, so each one is readable by itself, given the
-// stacks and modules that other segments define.
+// segment is sealed: `checksum` is XXH3-64 of its committed bytes, then `sealed` becomes 1.
+//
+// Prediction state (event_codec.h) goes on from one segment of a stream to the next. A segment whose first
+// record is kReset is readable by itself, given the stacks and modules that other segments define; another
+// one needs those before it, back to one that is. In sampled mode each begins with kReset, in full mode
+// at least every 32nd.
 //
 // A kLockTable segment is a SegmentHeader and an array of LockTableSlot, updated in place by its
 // stream's thread; it has no committed length and no checksum. A slot whose `lock` is zero is free.
@@ -37,8 +40,11 @@
 //   kThreadEnd     time                   the thread is ending; its last frees may still follow
 //   kModuleLoad    time, epoch, start, end, bias, build id, path
 //   kModuleUnload  time, epoch, start
-//   kStack         id, epoch, flags, count, count pcs     leaf first; each pc is the difference to
-//                                                         the one before
+//   kReset                                prediction state starts from zero
+//   kStack         first id, parent, epoch, flags, count, count pcs
+//                                         outermost first; each is the difference to the one before, and
+//                                         the first id to the last one defined in this stream
+//   kPredictedStack                       the same; pcs by the tables of event_codec.h
 //   kAlloc         api, time, address, size, stack        after the real call
 //   kFree          api, flags, time, address, stack       before the real call
 //   kRealloc       api, flags, time, duration, old, new, size, stack
@@ -53,6 +59,10 @@
 //   kThin          time, bytes            of the blocks live at `time`, in all streams, those whose limit
 //                                         is below this interval are not tracked any more (sampling.h)
 //   kSampledAlloc, kSampledRealloc        as kAlloc and kRealloc, and the new block's limit
+//   kCompactRealloc                       as kRealloc of a block that was tracked and still is, with tables
+//
+// A byte of 32 or more is no tag but the token of an allocation or free in full mode: event_codec.h has
+// its layout.
 //
 // Times are ticks of HeaderPage::clock since the start, and so are durations (realloc's, waits'). What
 // a tick is worth follows from readings of two clocks at the same instant: the header's two at the
@@ -60,8 +70,11 @@
 // between two readings is interpolated. Times of one stream may go back a little: the counter is read
 // without a fence, and a thread moves between processors.
 //
-// A stack id is defined by a kStack record that was published, in this or another stream, before any
-// record that uses it; id 0 means no stack was taken. Two ids may define the same frames. A pc is one
+// A kStack record defines a stack for each of its frames, with ids in a row: the first is `parent` and
+// pcs[0], each other the one before and its own pc. Parent 0 is the thread's start, or, with
+// kStackTruncated, unknown. The record was published, in this or another stream, before any record that
+// uses its ids; id 0 means no stack was taken. Two ids may define the same frames. Of a stack deeper than
+// HeaderPage::max_frames the innermost frames count. A pc is one
 // past the last byte of its call instruction (the return address), or one past the interrupted address
 // where a signal came in; the reader subtracts one before it looks a pc up. `epoch` counts unloads: a pc
 // of a stack of epoch e belongs to the module that contains it with load epoch <= e < unload epoch.
@@ -85,7 +98,7 @@
 namespace perfagent {
 
 inline constexpr uint64_t kDumpMagic = 0x31504d5544414650;  // "PFADUMP1" in the file
-inline constexpr uint16_t kVersionMajor = 3;
+inline constexpr uint16_t kVersionMajor = 4;
 inline constexpr uint16_t kVersionMinor = 0;
 inline constexpr uint16_t kMachineX86_64 = 62;  // EM_X86_64
 
@@ -95,6 +108,8 @@ inline constexpr uint32_t kSegmentMagic = 0x4d474553;  // "SEGM" in the file
 
 // Frames per stack at most; DEPTH is capped by it so that a kStack record fits any fresh segment.
 inline constexpr uint32_t kMaxFrames = 1024;
+// Frames of one kStack record, and of one stack, at most: a stack that is cut keeps twice DEPTH.
+inline constexpr uint32_t kMaxStackNodes = 2 * kMaxFrames;
 
 enum class Mode : uint32_t { kSample = 1, kFull = 2 };
 
@@ -156,6 +171,9 @@ enum class Tag : uint8_t {
   kThin = 15,
   kSampledAlloc = 16,
   kSampledRealloc = 17,
+  kCompactRealloc = 18,
+  kPredictedStack = 19,
+  kReset = 20,
 };
 
 // The call that made an event: identifier, name as the program wrote it.

@@ -1,9 +1,18 @@
 // event_codec.h: records <-> bytes. Encoder and decoder stand side by side so that their prediction
 // state cannot drift.
 //
-// Both keep a CodecState that starts from zero in each segment. Times are coded as the difference
-// to the record before; heap and lock addresses as the difference to the last address of their
-// sort. Differences are zigzag LEB128.
+// Both keep a CodecState, and in full mode the tables of prediction.h, from one record of a stream to the
+// next; a ResetRecord sets them to zero. Times are coded as the difference to the record before; heap and
+// lock addresses as the difference to the last address of their sort. Differences are zigzag LEB128.
+//
+// With tables, heap events are compact: a token and what it does not say,
+//
+//   token  kind 3 bits | site 2 bits | time 3 bits      kind 0: the low five bits are a Tag, and what
+//                                                       follows is a record without tables
+//   site   nothing, 1, 2 bytes or in full               prediction.h
+//   time   difference in units of kTimeUnit ticks;      so times are rounded down to such units
+//          7: a number follows, of those beyond 7
+//   then, where they are not as predicted: an address or a distance, a size
 //
 // Times and durations of records are ticks of the dump's clock; the analyzer's readers turn those of a
 // decoded record into nanoseconds in place.
@@ -15,12 +24,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <optional>
 #include <span>
 #include <string_view>
 #include <variant>
 
 #include "perfagent/dump_format.h"
+#include "perfagent/prediction.h"
 #include "perfagent/sampling.h"
 
 namespace perfagent {
@@ -47,15 +56,15 @@ struct ModuleUnloadRecord {
   uint64_t epoch;
   uint64_t start;
 };
-// pcs: leaf first. The encoder reads them from `pcs`; the decoder leaves their bytes in `packed`
-// (see UnpackFrames), so that decoding needs no memory.
+// Defines `count` stacks, each with one frame more than the one before: ids first_id, first_id + 1, ... The first is
+// `parent` (0: the outermost frame is its own) with pcs[0]. Decoded pcs are valid until the next record.
 struct StackRecord {
-  uint64_t id;
+  uint64_t first_id;
+  uint64_t parent;
   uint64_t epoch;
   uint64_t flags;
   uint64_t count;
   const uint64_t* pcs;
-  std::span<const uint8_t> packed;
 };
 struct AllocRecord {
   HeapApi api;
@@ -119,25 +128,60 @@ struct ClockRecord {
   uint64_t monotonic_ns;
   uint64_t realtime_ns;
 };
+struct ResetRecord {};
 
 using Record =
     std::variant<ThreadRecord, ThreadEndRecord, ModuleLoadRecord, ModuleUnloadRecord, StackRecord,
                  AllocRecord, FreeRecord, ReallocRecord, LockWaitRecord, LockAcquireRecord,
-                 IntervalRecord, MarkRecord, UnseenRecord, ClockRecord, ThinRecord>;
+                 IntervalRecord, MarkRecord, UnseenRecord, ClockRecord, ThinRecord, ResetRecord>;
 
 inline constexpr size_t kMaxVarint = 10;
 // Largest encoding of a record without text or frames: a tag and nine fields.
 inline constexpr size_t kMaxPlainRecord = 1 + 9 * kMaxVarint;
 
-constexpr size_t MaxStackRecord(size_t frames) { return 1 + (4 + frames) * kMaxVarint; }
+constexpr size_t MaxStackRecord(size_t frames) { return 1 + (5 + frames) * kMaxVarint; }
 constexpr size_t MaxTextRecord(size_t text_bytes) { return 1 + 8 * kMaxVarint + text_bytes; }
-static_assert(MaxStackRecord(kMaxFrames) < kSegmentPayload);
+static_assert(MaxStackRecord(kMaxStackNodes) < kSegmentPayload);
 
 struct CodecState {
   uint64_t last_time = 0;
-  uint64_t last_address = 0;
+  uint64_t last_address = 0;  // with tables: where the next block of a fresh heap would be
+  uint64_t last_freed = 0;
   uint64_t last_lock = 0;
+  uint64_t last_stack = 0;
 };
+
+// A compact event's token.
+namespace token {
+enum Kind : uint8_t {
+  kPlain = 0,
+  // Is the block the one freed last, of that size? Is the size the site's last?
+  kAllocBoth = 1,
+  kAllocBlock = 2,
+  kAllocSize = 3,
+  kAllocNeither = 4,
+  // Is the block known by its distance, and is that the site's last?
+  kFreeBoth = 5,
+  kFreeDistance = 6,
+  kFreeAddress = 7,
+};
+inline constexpr unsigned kKindShift = 5, kSiteShift = 3, kSiteMask = 3;
+inline constexpr uint64_t kTimeInNumber = 7;
+}  // namespace token
+
+inline constexpr unsigned kTimeShift = 7;
+inline constexpr uint64_t kTimeUnit = 1 << kTimeShift;
+
+// The low bits of a predicted stack's frames.
+namespace frame_code {
+enum Code : uint8_t { kNext = 0, kKnown = 1, kDifference = 2, kWhole = 3 };
+inline constexpr unsigned kBits = 2;
+}  // namespace frame_code
+
+// A compact realloc's second byte: which of its fields are as predicted.
+namespace realloc_bits {
+inline constexpr uint8_t kInPlace = 4, kOldIsOwn = 8;  // the low two bits: SiteCode
+}
 
 constexpr uint64_t ZigZag(uint64_t difference) {
   return (difference << 1) ^ (0 - (difference >> 63));
@@ -148,7 +192,8 @@ constexpr uint64_t UnZigZag(uint64_t coded) { return (coded >> 1) ^ (0 - (coded 
 // MaxTextRecord); the caller checks, so that one check serves a stack and the event that uses it.
 class Encoder {
  public:
-  Encoder(uint8_t* out, CodecState* state) : begin_(out), out_(out), state_(state) {}
+  Encoder(uint8_t* out, CodecState* state, prediction::EncoderTables* tables = nullptr)
+      : begin_(out), out_(out), state_(state), tables_(tables) {}
 
   size_t size() const { return static_cast<size_t>(out_ - begin_); }
 
@@ -173,18 +218,21 @@ class Encoder {
     Varint(r.start);
   }
   void Put(const StackRecord& r) {
-    Byte(static_cast<uint8_t>(Tag::kStack));
-    Varint(r.id);
+    Byte(static_cast<uint8_t>(tables_ != nullptr ? Tag::kPredictedStack : Tag::kStack));
+    Varint(r.first_id - state_->last_stack);
+    Varint(r.parent);
     Varint(r.epoch);
     Varint(r.flags);
     Varint(r.count);
-    uint64_t last = 0;
+    state_->last_stack = r.first_id + r.count - 1;
+    uint64_t outer = 0;
     for (uint64_t i = 0; i < r.count; ++i) {
-      Varint(ZigZag(r.pcs[i] - last));
-      last = r.pcs[i];
+      Frame(outer, r.pcs[i]);
+      outer = r.pcs[i];
     }
   }
   void Put(const AllocRecord& r) {
+    if (r.limit == sampling::kNoLimit && tables_ != nullptr) return PutCompact(r);
     const bool sampled = r.limit != sampling::kNoLimit;
     Begin(sampled ? Tag::kSampledAlloc : Tag::kAlloc, static_cast<uint8_t>(r.api), r.time);
     Difference(r.address, &state_->last_address);
@@ -193,12 +241,15 @@ class Encoder {
     if (sampled) Varint(r.limit);
   }
   void Put(const FreeRecord& r) {
+    if (r.flags == 0 && tables_ != nullptr) return PutCompact(r);
     Begin(Tag::kFree, static_cast<uint8_t>(r.api), r.flags, r.time);
     Difference(r.address, &state_->last_address);
     Varint(r.stack);
   }
   void Put(const ReallocRecord& r) {
     const bool sampled = r.limit != sampling::kNoLimit;
+    constexpr uint64_t kUsual = kReallocEndsOld | kReallocBeginsNew;
+    if (!sampled && r.flags == kUsual && tables_ != nullptr) return PutCompact(r);
     Begin(sampled ? Tag::kSampledRealloc : Tag::kRealloc, static_cast<uint8_t>(r.api), r.flags,
           r.time);
     Varint(r.duration);
@@ -240,8 +291,128 @@ class Encoder {
     Varint(r.monotonic_ns);
     Varint(r.realtime_ns);
   }
+  // The caller clears the state and the tables.
+  void Put(const ResetRecord&) { Byte(static_cast<uint8_t>(Tag::kReset)); }
 
  private:
+  void PutCompact(const AllocRecord& r) {
+    const prediction::Site site = prediction::SiteOf(r.stack, static_cast<uint8_t>(r.api));
+    const uint32_t slot = prediction::Sites::SlotOf(site);
+    const uint8_t size_class = prediction::FreedBlocks::ClassOf(r.size);
+    uint32_t& usual_size = tables_->sites.detail(slot);
+    const bool knows_block = tables_->freed.Last(size_class) == r.address;
+    const bool knows_size = usual_size == r.size;
+    Token(static_cast<uint8_t>(token::kAllocBoth + (knows_block ? 0 : 2) + (knows_size ? 0 : 1)),
+          site, slot, r.time);
+    if (knows_block) {
+      tables_->freed.Drop(size_class);
+    } else {
+      Place(r.address, &state_->last_address);
+    }
+    if (!knows_size) Varint(r.size);
+    usual_size = static_cast<uint32_t>(r.size);
+    state_->last_address = r.address + size_class * uint64_t{16};
+    tables_->own.Add(r.address, size_class);
+  }
+  void PutCompact(const FreeRecord& r) {
+    const prediction::Site site = prediction::SiteOf(r.stack, static_cast<uint8_t>(r.api));
+    const uint32_t slot = prediction::Sites::SlotOf(site);
+    const prediction::OwnBlock own = tables_->own.Take(r.address);
+    uint32_t& usual_distance = tables_->sites.detail(slot);
+    if (own.distance == 0) {
+      Token(token::kFreeAddress, site, slot, r.time);
+      Place(r.address, &state_->last_freed);
+    } else if (own.distance == usual_distance) {
+      Token(token::kFreeBoth, site, slot, r.time);
+    } else {
+      Token(token::kFreeDistance, site, slot, r.time);
+      Varint(own.distance);
+      usual_distance = static_cast<uint32_t>(own.distance);
+    }
+    state_->last_freed = r.address;
+    tables_->freed.Push(own.size_class, r.address);
+  }
+  void PutCompact(const ReallocRecord& r) {
+    const prediction::Site site = prediction::SiteOf(r.stack, static_cast<uint8_t>(r.api));
+    const uint32_t slot = prediction::Sites::SlotOf(site);
+    const prediction::OwnBlock old = tables_->own.Take(r.old_address);
+    const bool in_place = r.old_address == r.new_address;
+    Byte(static_cast<uint8_t>(Tag::kCompactRealloc));
+    const prediction::SiteCode code = tables_->sites.CodeOf(site, slot);
+    Byte(static_cast<uint8_t>(code | (in_place ? realloc_bits::kInPlace : 0) |
+                              (old.distance != 0 ? realloc_bits::kOldIsOwn : 0)));
+    SiteBytes(code, site, slot);
+    Varint(Units(r.time));
+    Varint(r.duration >> kTimeShift);
+    if (old.distance != 0) {
+      Varint(old.distance);
+    } else {
+      Place(r.old_address, &state_->last_freed);
+    }
+    if (!in_place) Place(r.new_address, &state_->last_address);
+    Varint(r.size);
+    state_->last_freed = r.old_address;
+    const uint8_t size_class = prediction::FreedBlocks::ClassOf(r.size);
+    state_->last_address = r.new_address + size_class * uint64_t{16};
+    if (!in_place) tables_->freed.Push(old.size_class, r.old_address);
+    tables_->own.Add(r.new_address, size_class);
+  }
+
+  void Token(uint8_t kind, prediction::Site site, uint32_t slot, uint64_t time) {
+    const prediction::SiteCode code = tables_->sites.CodeOf(site, slot);
+    const uint64_t units = Units(time);
+    const uint64_t few = units < token::kTimeInNumber ? units : token::kTimeInNumber;
+    Byte(static_cast<uint8_t>(kind << token::kKindShift | code << token::kSiteShift | few));
+    SiteBytes(code, site, slot);
+    if (few == token::kTimeInNumber) Varint(units - few);
+  }
+  void SiteBytes(prediction::SiteCode code, prediction::Site site, uint32_t slot) {
+    if (code == prediction::kRecent) {
+      Byte(static_cast<uint8_t>(prediction::Sites::RecentSlot(slot)));
+    } else if (code == prediction::kKnown) {
+      Byte(static_cast<uint8_t>(slot));
+      Byte(static_cast<uint8_t>(slot >> 8));
+    } else if (code == prediction::kNew) {
+      Byte(prediction::ApiOf(site));
+      Varint(ZigZag(state_->last_stack - prediction::StackOf(site)));
+    }
+    tables_->sites.Saw(site, slot);
+  }
+  // Units of time since the last record; a clock that went back stands still.
+  uint64_t Units(uint64_t time) {
+    const uint64_t last = state_->last_time >> kTimeShift;
+    const uint64_t now = time >> kTimeShift;
+    if (now <= last) return 0;
+    state_->last_time = now << kTimeShift;
+    return now - last;
+  }
+  // An address of 57 bits at most, most often of 16 bytes' alignment.
+  void Place(uint64_t address, const uint64_t* near) {
+    const uint64_t difference = address - *near;
+    if (difference % 16 == 0) {
+      Varint(ZigZag(static_cast<uint64_t>(static_cast<int64_t>(difference) >> 4)) << 1);
+    } else {
+      Varint(ZigZag(difference) << 1 | 1);
+    }
+  }
+  void Frame(uint64_t outer, uint64_t pc) {
+    if (tables_ == nullptr) return Varint(ZigZag(pc - outer));
+    prediction::Frames& frames = tables_->frames;
+    const size_t slot = prediction::Frames::SlotOf(pc);
+    const uint64_t difference = ZigZag(pc - outer);
+    if (frames.next(outer) == pc) {
+      Byte(frame_code::kNext);
+    } else if (frames.known(slot) == pc) {
+      Varint(slot << frame_code::kBits | frame_code::kKnown);
+    } else if (difference >> (64 - frame_code::kBits) == 0) {
+      Varint(difference << frame_code::kBits | frame_code::kDifference);
+    } else {
+      Byte(frame_code::kWhole);
+      Varint(pc);
+    }
+    frames.Saw(outer, pc);
+  }
+
   // A record's head: the tag, its small fields as they come, and its time as a difference.
   template <typename... Small>
   void Begin(Tag tag, Small... fields_then_time) {
@@ -275,41 +446,198 @@ class Encoder {
   uint8_t* begin_;
   uint8_t* out_;
   CodecState* state_;
+  prediction::EncoderTables* tables_;
+};
+
+// What a decoder carries from one segment of a stream to the next. All zero is the state at the start.
+struct DecoderState {
+  CodecState codec;
+  bool has_tables = false;  // in use since the last reset
+  prediction::DecoderTables tables = {};
+  uint64_t pcs[kMaxStackNodes] = {};
+
+  void Reset() {
+    codec = {};
+    if (has_tables) memset(&tables, 0, sizeof tables);
+    has_tables = false;
+  }
 };
 
 // Reads the records of one segment's committed bytes. Hostile input is expected: every read is
-// bounded, every enum is checked. After Next() returns nullopt, error() says whether the bytes were
-// used up (nullptr) or what was wrong at offset(). Views in records point into the bytes given.
+// bounded, every enum is checked. After Next() returns false, error() says whether the bytes were
+// used up (nullptr) or what was wrong at offset(). Views in records point into the bytes given or into
+// the state.
 class Decoder {
  public:
-  explicit Decoder(std::span<const uint8_t> bytes) : bytes_(bytes) {}
+  // REQUIRES: `state` is as the stream's last segment left it, unless BeginsAfresh(bytes).
+  Decoder(std::span<const uint8_t> bytes, DecoderState* state)
+      : begin_(bytes.data()),
+        at_(begin_),
+        end_(begin_ + bytes.size()),
+        record_begin_(begin_),
+        state_(state) {}
+
+  // Can the segment be read without those before it?
+  static bool BeginsAfresh(std::span<const uint8_t> bytes) {
+    return !bytes.empty() && bytes[0] == static_cast<uint8_t>(Tag::kReset);
+  }
 
   const char* error() const { return error_; }
   // Bytes consumed by whole records: where the next (or the bad) record begins.
-  size_t offset() const { return record_begin_; }
+  size_t offset() const { return static_cast<size_t>(record_begin_ - begin_); }
+  // Bytes consumed with the last record.
+  size_t end() const { return static_cast<size_t>(at_ - begin_); }
 
-  std::optional<Record> Next() {
+  // False at the end of the bytes or at damage.
+  bool Next(Record* out) {
     record_begin_ = at_;
-    if (error_ != nullptr || at_ == bytes_.size()) return std::nullopt;
-    std::optional<Record> record = Decode(static_cast<Tag>(bytes_[at_++]));
-    if (error_ != nullptr) return std::nullopt;
-    return record;
+    if (error_ != nullptr || at_ == end_) return false;
+    const uint8_t first = *at_++;
+    if (first >> token::kKindShift != token::kPlain) [[likely]] {
+      Compact(first, out);
+    } else {
+      Plain(static_cast<Tag>(first), out);
+    }
+    return error_ == nullptr;
   }
 
  private:
-  std::optional<Record> Decode(Tag tag) {
+  void Compact(uint8_t first, Record* out) {
+    state_->has_tables = true;
+    const auto kind = static_cast<token::Kind>(first >> token::kKindShift);
+    const auto code =
+        static_cast<prediction::SiteCode>(first >> token::kSiteShift & token::kSiteMask);
+    const prediction::Site site = Site(code);
+    uint64_t units = first & token::kTimeInNumber;
+    if (units == token::kTimeInNumber) units += Varint();
+    const uint64_t time = Advance(units);
+    const auto api = static_cast<HeapApi>(prediction::ApiOf(site));
+    if (kind <= token::kAllocNeither) {
+      Allocation(kind, time, api, site, &out->emplace<AllocRecord>());
+    } else {
+      Free(kind, time, api, site, &out->emplace<FreeRecord>());
+    }
+  }
+
+  void Allocation(token::Kind kind, uint64_t time, HeapApi api, prediction::Site site,
+                  AllocRecord* r) {
+    if (!IsAllocation(api)) return Fail("an allocation by a function that frees");
+    const bool knows_block = kind == token::kAllocBoth || kind == token::kAllocBlock;
+    const bool knows_size = kind == token::kAllocBoth || kind == token::kAllocSize;
+    // The size says where the block is, so it is read first where it is known; else it comes last.
+    uint32_t& usual_size = state_->tables.sites.detail(slot_);
+    const uint64_t near = knows_block ? 0 : Place(state_->codec.last_address);
+    r->api = api;
+    r->time = time;
+    r->size = knows_size ? usual_size : Varint();
+    r->stack = prediction::StackOf(site);
+    r->limit = sampling::kNoLimit;
+    const uint8_t size_class = prediction::FreedBlocks::ClassOf(r->size);
+    r->address = near;
+    if (knows_block) {
+      r->address = state_->tables.freed.Last(size_class);
+      state_->tables.freed.Drop(size_class);
+    }
+    usual_size = static_cast<uint32_t>(r->size);
+    state_->codec.last_address = r->address + size_class * uint64_t{16};
+    state_->tables.own.Add(r->address, size_class);
+  }
+
+  void Free(token::Kind kind, uint64_t time, HeapApi api, prediction::Site site, FreeRecord* r) {
+    if (IsAllocation(api)) return Fail("a free by a function that allocates");
+    uint32_t& usual_distance = state_->tables.sites.detail(slot_);
+    uint8_t size_class = 0;
+    if (kind == token::kFreeAddress) {
+      r->address = Place(state_->codec.last_freed);
+    } else {
+      if (kind == token::kFreeDistance) usual_distance = static_cast<uint32_t>(Varint());
+      r->address = state_->tables.own.AddressAt(usual_distance);
+      size_class = state_->tables.own.ClassAt(usual_distance);
+    }
+    r->api = api;
+    r->flags = 0;
+    r->time = time;
+    r->stack = prediction::StackOf(site);
+    state_->codec.last_freed = r->address;
+    state_->tables.freed.Push(size_class, r->address);
+  }
+
+  void CompactRealloc(ReallocRecord* r) {
+    state_->has_tables = true;
+    const uint8_t bits = Byte();
+    const prediction::Site site = Site(static_cast<prediction::SiteCode>(bits & 3));
+    r->time = Advance(Varint());
+    r->duration = Varint() << kTimeShift;
+    uint8_t old_class = 0;
+    if ((bits & realloc_bits::kOldIsOwn) != 0) {
+      const uint64_t distance = Varint();
+      r->old_address = state_->tables.own.AddressAt(distance);
+      old_class = state_->tables.own.ClassAt(distance);
+    } else {
+      r->old_address = Place(state_->codec.last_freed);
+    }
+    const bool in_place = (bits & realloc_bits::kInPlace) != 0;
+    r->new_address = in_place ? r->old_address : Place(state_->codec.last_address);
+    r->size = Varint();
+    r->api = static_cast<HeapApi>(prediction::ApiOf(site));
+    r->flags = kReallocEndsOld | kReallocBeginsNew;
+    r->stack = prediction::StackOf(site);
+    r->limit = sampling::kNoLimit;
+    if (!IsAllocation(r->api)) return Fail("a realloc by a function that frees");
+    state_->codec.last_freed = r->old_address;
+    const uint8_t size_class = prediction::FreedBlocks::ClassOf(r->size);
+    state_->codec.last_address = r->new_address + size_class * uint64_t{16};
+    if (!in_place) state_->tables.freed.Push(old_class, r->old_address);
+    state_->tables.own.Add(r->new_address, size_class);
+  }
+
+  static bool IsAllocation(HeapApi api) { return api < HeapApi::kFree; }
+
+  // Leaves the site's slot in slot_.
+  prediction::Site Site(prediction::SiteCode code) {
+    prediction::Sites& sites = state_->tables.sites;
+    prediction::Site site = 0;
+    if (code == prediction::kNext) {
+      site = sites.next();
+    } else if (code == prediction::kRecent) {
+      site = sites.recent(Byte());
+    } else if (code == prediction::kKnown) {
+      const uint32_t low = Byte();
+      site = sites.known(low | uint32_t{Byte()} << 8);
+    } else {
+      const auto api = static_cast<uint8_t>(Byte());
+      if (api >= static_cast<uint8_t>(HeapApi::kCount)) Fail("unknown api number");
+      site = prediction::SiteOf(state_->codec.last_stack - UnZigZag(Varint()), api);
+    }
+    slot_ = prediction::Sites::SlotOf(site);
+    sites.Saw(site, slot_);
+    return site;
+  }
+  uint64_t Advance(uint64_t units) {
+    uint64_t& last = state_->codec.last_time;
+    if (units != 0) last = ((last >> kTimeShift) + units) << kTimeShift;
+    return last;
+  }
+  uint64_t Place(uint64_t near) {
+    const uint64_t coded = Varint();
+    const uint64_t difference = UnZigZag(coded >> 1);
+    return near + ((coded & 1) != 0 ? difference : difference << 4);
+  }
+
+  void Plain(Tag tag, Record* out) {
     switch (tag) {
       case Tag::kThread: {
-        ThreadRecord r{};
+        auto& r = out->emplace<ThreadRecord>();
         r.time = Time();
         r.tid = Varint();
         r.name = Text();
-        return r;
+        return;
       }
       case Tag::kThreadEnd:
-        return ThreadEndRecord{Time()};
+        out->emplace<ThreadEndRecord>().time = Time();
+        return;
       case Tag::kModuleLoad: {
-        ModuleLoadRecord r{};
+        auto& r = out->emplace<ModuleLoadRecord>();
         r.time = Time();
         r.epoch = Varint();
         r.start = Varint();
@@ -317,193 +645,219 @@ class Decoder {
         r.bias = Varint();
         r.build_id = Text();
         r.path = Text();
-        return r;
+        return;
       }
       case Tag::kModuleUnload: {
-        ModuleUnloadRecord r{};
+        auto& r = out->emplace<ModuleUnloadRecord>();
         r.time = Time();
         r.epoch = Varint();
         r.start = Varint();
-        return r;
+        return;
       }
       case Tag::kStack:
-        return Stack();
+      case Tag::kPredictedStack:
+        return Stack(tag == Tag::kPredictedStack, &out->emplace<StackRecord>());
       case Tag::kAlloc:
       case Tag::kSampledAlloc: {
-        AllocRecord r{};
+        auto& r = out->emplace<AllocRecord>();
         r.api = Api<HeapApi>();
         r.time = Time();
-        r.address = Difference(&state_.last_address);
+        r.address = Difference(&state_->codec.last_address);
         r.size = Varint();
         r.stack = Varint();
         if (tag == Tag::kSampledAlloc) r.limit = Limit();
-        return r;
+        return;
       }
       case Tag::kFree: {
-        FreeRecord r{};
+        auto& r = out->emplace<FreeRecord>();
         r.api = Api<HeapApi>();
         r.flags = Varint();
         r.time = Time();
-        r.address = Difference(&state_.last_address);
+        r.address = Difference(&state_->codec.last_address);
         r.stack = Varint();
-        return r;
+        return;
       }
       case Tag::kRealloc:
       case Tag::kSampledRealloc: {
-        ReallocRecord r{};
+        auto& r = out->emplace<ReallocRecord>();
         r.api = Api<HeapApi>();
         r.flags = Varint();
         r.time = Time();
         r.duration = Varint();
-        r.old_address = Difference(&state_.last_address);
-        r.new_address = Difference(&state_.last_address);
+        r.old_address = Difference(&state_->codec.last_address);
+        r.new_address = Difference(&state_->codec.last_address);
         r.size = Varint();
         r.stack = Varint();
         if (tag == Tag::kSampledRealloc) r.limit = Limit();
-        return r;
+        return;
       }
+      case Tag::kCompactRealloc:
+        return CompactRealloc(&out->emplace<ReallocRecord>());
       case Tag::kLockWait: {
-        LockWaitRecord r{};
+        auto& r = out->emplace<LockWaitRecord>();
         r.api = Api<LockApi>();
         r.result = Varint();
         r.time = Time();
         r.wait = Varint();
-        r.lock = Difference(&state_.last_lock);
+        r.lock = Difference(&state_->codec.last_lock);
         r.stack = Varint();
-        return r;
+        return;
       }
       case Tag::kLockAcquire: {
-        LockAcquireRecord r{};
+        auto& r = out->emplace<LockAcquireRecord>();
         r.api = Api<LockApi>();
         r.time = Time();
-        r.lock = Difference(&state_.last_lock);
+        r.lock = Difference(&state_->codec.last_lock);
         r.stack = Varint();
-        return r;
+        return;
       }
       case Tag::kInterval: {
-        IntervalRecord r{};
+        auto& r = out->emplace<IntervalRecord>();
         r.time = Time();
         r.interval_bytes = Interval();
-        return r;
+        return;
       }
       case Tag::kThin: {
-        ThinRecord r{};
+        auto& r = out->emplace<ThinRecord>();
         r.time = Time();
         r.interval_bytes = Interval();
-        return r;
+        return;
       }
       case Tag::kMark: {
-        MarkRecord r{};
+        auto& r = out->emplace<MarkRecord>();
         r.time = Time();
         r.text = Text();
-        return r;
+        return;
       }
       case Tag::kUnseen: {
-        UnseenRecord r{};
+        auto& r = out->emplace<UnseenRecord>();
         r.time = Time();
         r.path = Text();
-        return r;
+        return;
       }
       case Tag::kClock: {
-        ClockRecord r{};
+        auto& r = out->emplace<ClockRecord>();
         r.time = Time();
         r.monotonic_ns = Varint();
         r.realtime_ns = Varint();
-        return r;
+        return;
       }
+      case Tag::kReset:
+        state_->Reset();
+        out->emplace<ResetRecord>();
+        return;
     }
-    error_ = "unknown record tag";
-    return std::nullopt;
+    Fail("unknown record tag");
   }
 
-  std::optional<Record> Stack() {
-    StackRecord r{};
-    r.id = Varint();
-    r.epoch = Varint();
-    r.flags = Varint();
-    r.count = Varint();
-    if (r.count > kMaxFrames) {
-      error_ = "stack with more frames than the format allows";
-      return std::nullopt;
+  void Stack(bool is_predicted, StackRecord* r) {
+    r->first_id = state_->codec.last_stack + Varint();
+    r->parent = Varint();
+    r->epoch = Varint();
+    r->flags = Varint();
+    r->count = Varint();
+    if (r->count > kMaxStackNodes) return Fail("stack with more frames than the format allows");
+    state_->codec.last_stack = r->first_id + r->count - 1;
+    state_->has_tables |= is_predicted;
+    uint64_t outer = 0;
+    for (uint64_t i = 0; i < r->count; ++i) {
+      outer = is_predicted ? PredictedFrame(outer) : outer + UnZigZag(Varint());
+      state_->pcs[i] = outer;
     }
-    const size_t begin = at_;
-    for (uint64_t i = 0; i < r.count; ++i) Varint();
-    r.packed = bytes_.subspan(begin, at_ - begin);
-    return r;
+    r->pcs = state_->pcs;
+  }
+  uint64_t PredictedFrame(uint64_t outer) {
+    prediction::Frames& frames = state_->tables.frames;
+    const uint64_t coded = Varint();
+    const uint64_t value = coded >> frame_code::kBits;
+    uint64_t pc = 0;
+    switch (coded & ((1 << frame_code::kBits) - 1)) {
+      case frame_code::kNext:
+        pc = frames.next(outer);
+        break;
+      case frame_code::kKnown:
+        pc = frames.known(value);
+        break;
+      case frame_code::kDifference:
+        pc = outer + UnZigZag(value);
+        break;
+      default:
+        pc = Varint();
+    }
+    frames.Saw(outer, pc);
+    return pc;
   }
 
   uint64_t Interval() {
     const uint64_t bytes = Varint();
-    if (bytes > kGreatestInterval) error_ = "sampling interval out of range";
+    if (bytes > kGreatestInterval) Fail("sampling interval out of range");
     return bytes;
   }
   uint32_t Limit() {
     const uint64_t limit = Varint();
-    if (limit >= sampling::kNoLimit) error_ = "limit of a sampled block out of range";
+    if (limit >= sampling::kNoLimit) Fail("limit of a sampled block out of range");
     return static_cast<uint32_t>(limit);
   }
-  uint64_t Time() { return Difference(&state_.last_time); }
+  uint64_t Time() { return Difference(&state_->codec.last_time); }
   uint64_t Difference(uint64_t* last) { return *last += UnZigZag(Varint()); }
 
   template <typename Enum>
   Enum Api() {
     const uint64_t value = Varint();
     if (value >= static_cast<uint64_t>(Enum::kCount)) {
-      error_ = "unknown api number";
+      Fail("unknown api number");
       return Enum{};
     }
     return static_cast<Enum>(value);
   }
 
+  void Fail(const char* error) {
+    if (error_ == nullptr) error_ = error;
+  }
+  uint8_t Byte() {
+    if (at_ != end_) [[likely]]
+      return *at_++;
+    Fail("record cut short");
+    return 0;
+  }
   uint64_t Varint() {
+    if (at_ != end_ && *at_ < 0x80) [[likely]]
+      return *at_++;
+    return LongVarint();
+  }
+  uint64_t LongVarint() {
     uint64_t value = 0;
     for (unsigned shift = 0; shift < 70; shift += 7) {
-      if (at_ == bytes_.size()) {
-        error_ = "record cut short";
+      if (at_ == end_) {
+        Fail("record cut short");
         return 0;
       }
-      const uint8_t byte = bytes_[at_++];
+      const uint8_t byte = *at_++;
       value |= shift < 64 ? static_cast<uint64_t>(byte & 0x7f) << shift : 0;
       if (byte < 0x80) return value;
     }
-    error_ = "number longer than 64 bits";
+    Fail("number longer than 64 bits");
     return 0;
   }
 
   std::string_view Text() {
     const uint64_t size = Varint();
-    if (size > bytes_.size() - at_) {
-      error_ = "text longer than its segment";
+    if (size > static_cast<size_t>(end_ - at_)) {
+      Fail("text longer than its segment");
       return {};
     }
-    const std::string_view text(reinterpret_cast<const char*>(bytes_.data() + at_), size);
+    const std::string_view text(reinterpret_cast<const char*>(at_), size);
     at_ += size;
     return text;
   }
 
-  std::span<const uint8_t> bytes_;
-  size_t at_ = 0;
-  size_t record_begin_ = 0;
+  const uint8_t* begin_;
+  const uint8_t* at_;
+  const uint8_t* end_;
+  const uint8_t* record_begin_;
+  DecoderState* state_;
+  uint32_t slot_ = 0;  // of the site read last
   const char* error_ = nullptr;
-  CodecState state_;
 };
-
-// Calls frame(pc) for each pc of a decoded stack, leaf first. REQUIRES: `stack` came from a
-// Decoder.
-template <typename Frame>
-void UnpackFrames(const StackRecord& stack, Frame frame) {
-  uint64_t pc = 0;
-  size_t at = 0;
-  for (uint64_t i = 0; i < stack.count; ++i) {
-    uint64_t coded = 0;
-    for (unsigned shift = 0;; shift += 7) {
-      const uint8_t byte = stack.packed[at++];
-      coded |= shift < 64 ? static_cast<uint64_t>(byte & 0x7f) << shift : 0;
-      if (byte < 0x80) break;
-    }
-    pc += UnZigZag(coded);
-    frame(pc);
-  }
-}
 
 }  // namespace perfagent

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -19,7 +20,7 @@ TEST(StackTable, FindsWhatWasInsertedAndNothingElse) {
   uint64_t random = 9;
   for (int i = 0; i < 2000; ++i) {
     const uint64_t hash = sampler::NextRandom(&random);
-    const uint64_t id = stack_table::NewId();
+    const uint64_t id = stack_table::NewIds(1);
     stack_table::Insert(hash, id);
     truth[hash] = id;
   }
@@ -36,7 +37,7 @@ TEST(StackTable, FullTableNeverGivesAnothersId) {
   uint64_t random = 11;
   for (int i = 0; i < 1000; ++i) {
     const uint64_t hash = sampler::NextRandom(&random);
-    truth[hash] = stack_table::NewId();
+    truth[hash] = stack_table::NewIds(1);
     stack_table::Insert(hash, truth[hash]);
   }
   for (const auto& [hash, id] : truth) {
@@ -45,14 +46,29 @@ TEST(StackTable, FullTableNeverGivesAnothersId) {
   }
 }
 
-TEST(StackTable, HashTellsApartFramesOrderEpochAndTruncation) {
-  const uint64_t ab[] = {1, 2}, ba[] = {2, 1};
-  const uint64_t base = stack_table::Hash(ab, 2, 0, false);
-  EXPECT_EQ(base, stack_table::Hash(ab, 2, 0, false));
-  EXPECT_NE(base, stack_table::Hash(ba, 2, 0, false));
-  EXPECT_NE(base, stack_table::Hash(ab, 1, 0, false));
-  EXPECT_NE(base, stack_table::Hash(ab, 2, 1, false));
-  EXPECT_NE(base, stack_table::Hash(ab, 2, 0, true));
+TEST(StackTable, IdsInARowBelongToOneCaller) {
+  const uint64_t first = stack_table::NewIds(5);
+  EXPECT_NE(first, 0u);
+  EXPECT_EQ(stack_table::NewIds(1), first + 5);
+}
+
+TEST(StackTable, CacheGivesAKeyItsOwnIdOrNone) {
+  const auto cache = std::make_unique<StackCache>();
+  std::map<uint64_t, uint64_t> truth;
+  uint64_t random = 13;
+  size_t found = 0;
+  for (uint64_t id = 1; id <= 20000; ++id) {
+    const uint64_t key = stack_table::KeyOf(sampler::NextRandom(&random));
+    cache->Keep(key, id);
+    truth[key] = id;
+    EXPECT_EQ(cache->Find(key), id);
+  }
+  for (const auto& [key, id] : truth) {
+    const uint64_t cached = cache->Find(key);
+    EXPECT_TRUE(cached == 0 || cached == id);
+    found += cached == id;
+  }
+  EXPECT_GT(found, 3000u);
 }
 
 TEST(StackTable, ThreadsThatMeetTheSameStacksAgreeOnOneIdAfterwards) {
@@ -67,7 +83,7 @@ TEST(StackTable, ThreadsThatMeetTheSameStacksAgreeOnOneIdAfterwards) {
       for (uint64_t i = 1; i <= kStacks; ++i) {
         const uint64_t hash = sampler::Scramble(i);
         if (stack_table::Find(hash) != 0) continue;
-        const uint64_t id = stack_table::NewId();
+        const uint64_t id = stack_table::NewIds(1);
         stack_table::Insert(hash, id);
         const std::lock_guard<std::mutex> lock(mutex);
         proposed[hash].push_back(id);

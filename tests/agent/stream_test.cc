@@ -49,6 +49,7 @@ void Write(uint64_t thread) {
 struct Found {
   std::map<uint64_t, uint64_t> next_of_thread;
   std::set<std::pair<uint32_t, uint32_t>> segments;  // stream, sequence
+  std::map<uint32_t, DecoderState> states;           // by stream: segments go on from each other
   uint64_t contended = 0;
   uint64_t released = 0;
 };
@@ -63,9 +64,11 @@ void ReadTable(const SegmentHeader& header, Found* found) {
 
 void ReadEvents(const SegmentHeader& header, Found* found) {
   EXPECT_TRUE(found->segments.insert({header.stream, header.sequence}).second);
-  Decoder decoder({reinterpret_cast<const uint8_t*>(&header + 1), header.committed});
-  while (const std::optional<Record> record = decoder.Next()) {
-    const auto* alloc = std::get_if<AllocRecord>(&*record);
+  Decoder decoder({reinterpret_cast<const uint8_t*>(&header + 1), header.committed},
+                  &found->states[header.stream]);
+  Record record;
+  while (decoder.Next(&record)) {
+    const auto* alloc = std::get_if<AllocRecord>(&record);
     if (alloc == nullptr) continue;
     uint64_t& next = found->next_of_thread[alloc->address >> 32];
     EXPECT_EQ(alloc->address & 0xffffffff, next) << "in order, none missing, none twice";

@@ -22,7 +22,7 @@
 
 #include "agent/modules.h"
 #include "agent/unwind/rule_table.h"
-#include "agent/unwind/rule_walk.h"
+#include "agent/unwind/spine.h"
 #include "agent/unwind/whole_walk.h"
 
 namespace perfagent {
@@ -63,6 +63,14 @@ Pcs Callers(const uint64_t* pcs, const whole_walk::Walk& walk) {
   return {pcs + 1, pcs + walk.count};
 }
 
+Pcs CallersOf(const Spine& spine) {
+  Pcs pcs(spine.pcs(), spine.pcs() + spine.count());
+  std::reverse(pcs.begin(), pcs.end());
+  if (pcs.size() > kMost) pcs.resize(kMost);
+  pcs.erase(pcs.begin());
+  return pcs;
+}
+
 [[gnu::noinline]] void CompareWalksHere() {
   const whole_walk::Registers registers = whole_walk::Capture();
   const Pcs expected = CallersByLibunwind();
@@ -74,11 +82,17 @@ Pcs Callers(const uint64_t* pcs, const whole_walk::Walk& walk) {
   total.truncated += whole.truncated;
   ASSERT_GT(expected.size(), 1u);
   ASSERT_EQ(Callers(pcs, whole), expected);
-  whole_walk::Walk rules;
-  if (!rule_walk::Run(registers, 0, &workspace, pcs, kMost, &rules)) return;
+  // Once from nothing, and once with what this thread's last walk left.
+  static thread_local const auto fresh = std::make_unique<Spine>(),
+                                 last = std::make_unique<Spine>();
+  fresh->Clear();
+  for (Spine* spine : {fresh.get(), last.get()}) {
+    if (!spine->Walk({registers.rip, registers.rsp, registers.rbp}, 0, kMost, &workspace)) return;
+    ASSERT_EQ(spine->is_truncated() || spine->count() > kMost, whole.truncated);
+    ASSERT_EQ(CallersOf(*spine), expected);
+  }
+  ASSERT_EQ(fresh->hash(fresh->count() - 1), last->hash(last->count() - 1));
   ++total.by_rules;
-  ASSERT_EQ(rules.truncated, whole.truncated);
-  ASSERT_EQ(Callers(pcs, rules), expected);
 }
 
 class Walk : public testing::Test {

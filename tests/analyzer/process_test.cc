@@ -76,8 +76,8 @@ TEST(Process, NestedModulesAreFoundFromOutsideToo) {
 TEST(Process, HostileStackIdsCostNoMemory) {
   DumpBuilder dump;
   const uint64_t pc = 0x1234;
-  dump.AddStream().Put(StackRecord{UINT64_MAX, 0, 0, 1, &pc, {}});
-  dump.AddStream().Put(StackRecord{uint64_t{1} << 40, 0, 0, 1, &pc, {}});
+  dump.AddStream().Put(StackRecord{UINT64_MAX, 0, 0, 0, 1, &pc});
+  dump.AddStream().Put(StackRecord{uint64_t{1} << 40, 0, 0, 0, 1, &pc});
   const Profile profile = ProfileOf(dump);
   EXPECT_EQ(profile.dump.process.FindStack(UINT64_MAX),
             profile.dump.process.FindStack(uint64_t{1} << 40));

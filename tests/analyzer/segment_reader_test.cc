@@ -56,7 +56,7 @@ TEST(SegmentReader, DamagedSealedSegmentIsSkippedAndTheOthersAreRead) {
   const Lines damage = DamageOf(dump);
   ASSERT_EQ(damage.size(), 1u);
   EXPECT_EQ(damage[0].rfind("offset 40960: segment checksum ", 0), 0u) << damage[0];
-  EXPECT_NE(damage[0].find("; skipped 8 bytes"), std::string::npos) << damage[0];
+  EXPECT_NE(damage[0].find("; skipped 9 bytes"), std::string::npos) << damage[0];
   EXPECT_EQ(AllocationsOf(dump), 2);
 }
 
@@ -68,7 +68,7 @@ TEST(SegmentReader, UnsealedSegmentIsReadUpToTheDamage) {
   stream.Alloc(2, 0x2000, 10, 0);
   std::vector<uint8_t> dump = builder.Bytes();
   const size_t bad = kFirst + sizeof(SegmentHeader) + sound;
-  dump[bad] = 0xee;
+  dump[bad] = 31;
   EXPECT_EQ(DamageOf(dump),
             Lines({"offset " + std::to_string(bad) + ": unknown record tag; skipped 7 bytes"}));
   EXPECT_EQ(AllocationsOf(dump), 1);
@@ -78,7 +78,7 @@ TEST(SegmentReader, ForeignSegmentMagicIsDamage) {
   std::vector<uint8_t> dump = ThreeSegments();
   dump[kThird] ^= 1;
   EXPECT_EQ(DamageOf(dump), Lines({"offset 73728: segment magic 4d474552, expected 4d474553; "
-                                   "skipped 8 bytes"}));
+                                   "skipped 9 bytes"}));
   EXPECT_EQ(AllocationsOf(dump), 2);
 }
 
@@ -86,7 +86,7 @@ TEST(SegmentReader, UnknownSegmentKindIsDamage) {
   std::vector<uint8_t> dump = ThreeSegments();
   dump[kThird + offsetof(SegmentHeader, kind)] = 9;
   EXPECT_EQ(DamageOf(dump),
-            Lines({"offset 73728: segment kind 9, expected 1 or 2; skipped 8 bytes"}));
+            Lines({"offset 73728: segment kind 9, expected 1 or 2; skipped 9 bytes"}));
 }
 
 TEST(SegmentReader, MoreCommittedThanASegmentHoldsIsDamage) {

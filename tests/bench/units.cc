@@ -91,21 +91,12 @@ void LiveSet(benchmark::State& state) {
 BENCHMARK(LiveSet)->Name("live_set: insert and remove");
 BENCHMARK(LiveSet)->Name("live_set: the same, 2 threads")->Threads(2);
 
-void StackHash(benchmark::State& state) {
-  const auto pcs = Stack();
-  for (auto _ : state) {
-    DoNotOptimize(pcs.data());
-    DoNotOptimize(stack_table::Hash(pcs.data(), pcs.size(), 1, false));
-  }
-}
-BENCHMARK(StackHash)->Name("stack_table: hash of 30 frames");
-
 void StackFind(benchmark::State& state) {
   constexpr unsigned kLog2Slots = 16;
   constexpr uint64_t kStacks = 10000;
   if (!stack_table::Start(kLog2Slots)) return state.SkipWithError("no memory");
   for (uint64_t i = 0; i < kStacks; ++i)
-    stack_table::Insert(sampler::Scramble(i), stack_table::NewId());
+    stack_table::Insert(sampler::Scramble(i), stack_table::NewIds(1));
   uint64_t i = 0;
   for (auto _ : state) DoNotOptimize(stack_table::Find(sampler::Scramble(i++ % kStacks)));
 }
@@ -141,18 +132,21 @@ BENCHMARK(Encode)->Name("codec: encode an allocation");
 void Decode(benchmark::State& state) {
   std::array<uint8_t, kSegmentPayload> bytes;
   CodecState codec;
+  const auto tables = std::make_unique<prediction::EncoderTables>();
   size_t size = 0;
   for (uint64_t i = 0; size + 2 * kMaxPlainRecord < bytes.size(); ++i) {
-    Encoder encoder(bytes.data() + size, &codec);
+    Encoder encoder(bytes.data() + size, &codec, tables.get());
     encoder.Put(Alloc(i));
     encoder.Put(Free(i));
     size += encoder.size();
   }
-  Decoder decoder({bytes.data(), size});
+  const auto decoder_state = std::make_unique<DecoderState>();
+  Decoder decoder({bytes.data(), size}, decoder_state.get());
+  Record record;
   for (auto _ : state) {
-    const auto record = decoder.Next();
-    DoNotOptimize(record.has_value());
-    if (!record) decoder = Decoder({bytes.data(), size});
+    const bool is_any = decoder.Next(&record);
+    DoNotOptimize(record);
+    if (!is_any) decoder = Decoder({bytes.data(), size}, decoder_state.get());
   }
 }
 BENCHMARK(Decode)->Name("codec: decode an event");

@@ -2,12 +2,18 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdio>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "tests/support/round_trip.h"
+
 namespace perfagent {
 namespace {
+
+using test::EncoderSide, test::FieldsOf, test::RoundedTime;
 
 // Small, large and extreme numbers of the kinds that real records hold.
 uint64_t RandomNumber(std::mt19937_64* random) {
@@ -67,8 +73,8 @@ void Fill(Sample* sample, std::mt19937_64* random) {
       sample->record = ModuleUnloadRecord{number(), number(), number()};
       break;
     case 4:
-      sample->record =
-          StackRecord{number(), number(), number(), sample->pcs.size(), sample->pcs.data(), {}};
+      sample->record = StackRecord{number(), number(),           number(),
+                                   number(), sample->pcs.size(), sample->pcs.data()};
       break;
     case 5:
       sample->record =
@@ -106,67 +112,15 @@ void Fill(Sample* sample, std::mt19937_64* random) {
       sample->record = UnseenRecord{number(), sample->text[0]};
       break;
     case 13:
+      sample->record = ResetRecord{};
+      break;
+    case 14:
       sample->record = ThinRecord{number(), number() % kGreatestInterval};
       break;
     default:
       sample->record = ClockRecord{number(), number(), number()};
   }
 }
-
-// Every field as a number or a text, so that one comparison serves all records.
-struct Fields {
-  std::vector<uint64_t> numbers;
-  std::vector<std::string> texts;
-  friend bool operator==(const Fields&, const Fields&) = default;
-};
-
-std::vector<uint64_t> PcsOf(const StackRecord& r) {
-  if (r.pcs != nullptr) return {r.pcs, r.pcs + r.count};
-  std::vector<uint64_t> pcs;
-  UnpackFrames(r, [&pcs](uint64_t pc) { pcs.push_back(pc); });
-  return pcs;
-}
-
-struct FieldsOf {
-  Fields operator()(const ThreadRecord& r) const {
-    return {{r.time, r.tid}, {std::string(r.name)}};
-  }
-  Fields operator()(const ThreadEndRecord& r) const { return {{r.time}, {}}; }
-  Fields operator()(const ModuleLoadRecord& r) const {
-    return {{r.time, r.epoch, r.start, r.end, r.bias},
-            {std::string(r.build_id), std::string(r.path)}};
-  }
-  Fields operator()(const ModuleUnloadRecord& r) const { return {{r.time, r.epoch, r.start}, {}}; }
-  Fields operator()(const StackRecord& r) const {
-    Fields fields{{r.id, r.epoch, r.flags, r.count}, {}};
-    for (const uint64_t pc : PcsOf(r)) fields.numbers.push_back(pc);
-    return fields;
-  }
-  Fields operator()(const AllocRecord& r) const {
-    return {{static_cast<uint64_t>(r.api), r.time, r.address, r.size, r.stack, r.limit}, {}};
-  }
-  Fields operator()(const FreeRecord& r) const {
-    return {{static_cast<uint64_t>(r.api), r.flags, r.time, r.address, r.stack}, {}};
-  }
-  Fields operator()(const ReallocRecord& r) const {
-    return {{static_cast<uint64_t>(r.api), r.flags, r.time, r.duration, r.old_address,
-             r.new_address, r.size, r.stack, r.limit},
-            {}};
-  }
-  Fields operator()(const LockWaitRecord& r) const {
-    return {{static_cast<uint64_t>(r.api), r.result, r.time, r.wait, r.lock, r.stack}, {}};
-  }
-  Fields operator()(const LockAcquireRecord& r) const {
-    return {{static_cast<uint64_t>(r.api), r.time, r.lock, r.stack}, {}};
-  }
-  Fields operator()(const IntervalRecord& r) const { return {{r.time, r.interval_bytes}, {}}; }
-  Fields operator()(const MarkRecord& r) const { return {{r.time}, {std::string(r.text)}}; }
-  Fields operator()(const UnseenRecord& r) const { return {{r.time}, {std::string(r.path)}}; }
-  Fields operator()(const ClockRecord& r) const {
-    return {{r.time, r.monotonic_ns, r.realtime_ns}, {}};
-  }
-  Fields operator()(const ThinRecord& r) const { return {{r.time, r.interval_bytes}, {}}; }
-};
 
 size_t SizeLimit(const Record& record, const Sample& sample) {
   if (const auto* stack = std::get_if<StackRecord>(&record)) return MaxStackRecord(stack->count);
@@ -178,67 +132,216 @@ TEST(EventCodec, AnyRecordsInAnyOrderComeBackAsTheyWere) {
   for (int round = 0; round < 2000; ++round) {
     std::vector<Sample> samples(random() % 40);
     std::vector<uint8_t> bytes(samples.size() * MaxStackRecord(64));
-    CodecState state;
-    Encoder encoder(bytes.data(), &state);
+    EncoderSide side(false);
+    Encoder encoder(bytes.data(), &side.state);
     for (Sample& sample : samples) {
       Fill(&sample, &random);
       const size_t before = encoder.size();
-      std::visit([&](const auto& r) { encoder.Put(r); }, sample.record);
+      side.Put(sample.record, &encoder);
       EXPECT_LE(encoder.size() - before, SizeLimit(sample.record, sample));
     }
-    Decoder decoder(std::span<const uint8_t>(bytes.data(), encoder.size()));
+    const auto state = std::make_unique<DecoderState>();
+    Decoder decoder(std::span<const uint8_t>(bytes.data(), encoder.size()), state.get());
+    Record decoded;
     for (const Sample& sample : samples) {
-      const std::optional<Record> decoded = decoder.Next();
-      ASSERT_TRUE(decoded) << decoder.error();
-      ASSERT_EQ(decoded->index(), sample.record.index());
-      ASSERT_EQ(std::visit(FieldsOf(), *decoded), std::visit(FieldsOf(), sample.record));
+      ASSERT_TRUE(decoder.Next(&decoded)) << decoder.error();
+      ASSERT_EQ(decoded.index(), sample.record.index());
+      ASSERT_EQ(std::visit(FieldsOf(), decoded), std::visit(FieldsOf(), sample.record));
     }
-    EXPECT_FALSE(decoder.Next());
+    EXPECT_FALSE(decoder.Next(&decoded));
     EXPECT_EQ(decoder.error(), nullptr);
     EXPECT_EQ(decoder.offset(), encoder.size());
   }
 }
 
+// ---- with tables ----
+
+// A thread that allocates and frees as programs do and as they do not: few places and many, blocks that come back and
+// blocks that never do, other threads' blocks, clocks that go back.
+class RandomThread {
+ public:
+  explicit RandomThread(uint64_t seed) : random_(seed), places_(1 + random_() % 3000) {}
+
+  void Next(Sample* sample) {
+    time_ += random_() % 4 == 0 ? random_() % 100000 : random_() % 600;
+    if (random_() % 50 == 0) time_ -= std::min<uint64_t>(time_, random_() % 1000);
+    switch (random_() % 16) {
+      case 0:
+        return Anything(sample);
+      case 1:
+        sample->record = ReallocRecord{HeapApi::kRealloc,
+                                       kReallocEndsOld | kReallocBeginsNew,
+                                       time_,
+                                       random_() % 5000,
+                                       Old(),
+                                       Address(),
+                                       Size(),
+                                       Stack()};
+        return;
+      case 2:
+      case 3:
+      case 4:
+      case 5:
+      case 6:
+      case 7:
+        sample->record =
+            FreeRecord{Pick({HeapApi::kFree, HeapApi::kDelete}), 0, time_, Old(), Stack()};
+        return;
+      default:
+        sample->record = AllocRecord{Pick({HeapApi::kMalloc, HeapApi::kNew, HeapApi::kCalloc}),
+                                     time_, Address(), Size(), Stack()};
+        live_.push_back(std::get<AllocRecord>(sample->record).address);
+    }
+  }
+
+ private:
+  // Any other record; heap events of sampled mode among them.
+  void Anything(Sample* sample) {
+    do {
+      Fill(sample, &random_);
+      if (auto* alloc = std::get_if<AllocRecord>(&sample->record)) {
+        *alloc = {alloc->api, time_, Address(), alloc->size, alloc->stack, alloc->limit & 63};
+      } else if (auto* free = std::get_if<FreeRecord>(&sample->record)) {
+        *free = {free->api, kFreeTemporary, time_, Address(), free->stack};
+      } else if (auto* realloc = std::get_if<ReallocRecord>(&sample->record)) {
+        *realloc = {realloc->api, kReallocEndsOld, time_, 7, Address(), Address(), 100, 3};
+      }
+    } while (std::holds_alternative<ResetRecord>(sample->record) && random_() % 20 != 0);
+  }
+  HeapApi Pick(std::initializer_list<HeapApi> from) {
+    return from.begin()[random_() % from.size()];
+  }
+  uint64_t Stack() { return random_() % 4 == 0 ? random_() % places_ : random_() % 7; }
+  uint64_t Size() {
+    const uint64_t sizes[] = {24, 64, 100, random_() % 2000, random_() % (uint64_t{1} << 40)};
+    return sizes[random_() % 5];
+  }
+  uint64_t Address() {
+    switch (random_() % 8) {
+      case 0:
+        return random_() >> 7;  // of 57 bits, not aligned
+      case 1:
+        return last_ += 8;
+      case 2:
+        return live_.empty() ? 16 : live_[random_() % live_.size()];
+      default:
+        return last_ = 0x7f0000000000 + random_() % 100000 * 16;
+    }
+  }
+  uint64_t Old() {
+    if (live_.empty() || random_() % 10 == 0) return Address();
+    const size_t at = random_() % 2 == 0 ? live_.size() - 1 : random_() % live_.size();
+    const uint64_t address = live_[at];
+    live_[at] = live_.back();
+    live_.pop_back();
+    return address;
+  }
+
+  std::mt19937_64 random_;
+  uint64_t places_;
+  uint64_t time_ = 1000;
+  uint64_t last_ = 0x555500001000;
+  std::vector<uint64_t> live_;
+};
+
+TEST(EventCodec, WithTablesEventsComeBackAndTimesAreRoundedDown) {
+  constexpr size_t kEvents = 20000;
+  size_t compact_bytes = 0, compact_events = 0;
+  for (uint64_t seed = 1; seed <= 30; ++seed) {
+    RandomThread thread(seed);
+    EncoderSide side(true);
+    std::vector<uint8_t> bytes(MaxStackRecord(64));
+    const auto state = std::make_unique<DecoderState>();
+    RoundedTime time;
+    for (size_t i = 0; i < kEvents; ++i) {
+      Sample sample;
+      thread.Next(&sample);
+      Encoder encoder(bytes.data(), &side.state, side.tables.get());
+      side.Put(sample.record, &encoder);
+      ASSERT_LE(encoder.size(), SizeLimit(sample.record, sample));
+      const bool is_event = bytes[0] >> token::kKindShift != token::kPlain;
+      compact_events += is_event;
+      compact_bytes += is_event ? encoder.size() : 0;
+      Decoder decoder(std::span<const uint8_t>(bytes.data(), encoder.size()), state.get());
+      Record decoded;
+      ASSERT_TRUE(decoder.Next(&decoded)) << decoder.error();
+      ASSERT_EQ(decoded.index(), sample.record.index());
+      ASSERT_TRUE(time.Restore(sample.record, &decoded)) << i;
+      ASSERT_EQ(std::visit(FieldsOf(), decoded), std::visit(FieldsOf(), sample.record)) << i;
+      ASSERT_EQ(decoder.offset(), 0u);
+      ASSERT_EQ(decoder.end(), encoder.size());
+    }
+  }
+  EXPECT_GT(compact_events, 30 * kEvents / 2);
+  printf("%.2f bytes an event of %zu\n", static_cast<double>(compact_bytes) / compact_events,
+         compact_events);
+}
+
+TEST(EventCodec, AnEventOfTheWrongKindOfFunctionIsRefused) {
+  // token, api, stack, ...: in full, as an encoder would for a site that is new.
+  const uint8_t free_by_malloc[] = {token::kFreeAddress << 5 | prediction::kNew << 3, 0, 0, 0};
+  const uint8_t allocation_by_free[] = {token::kAllocNeither << 5 | prediction::kNew << 3,
+                                        static_cast<uint8_t>(HeapApi::kFree), 0, 0, 0};
+  const uint8_t no_function[] = {token::kAllocNeither << 5 | prediction::kNew << 3, 200, 0, 0, 0};
+  for (const std::span<const uint8_t> bytes :
+       {std::span<const uint8_t>(free_by_malloc), std::span<const uint8_t>(allocation_by_free),
+        std::span<const uint8_t>(no_function)}) {
+    const auto state = std::make_unique<DecoderState>();
+    Decoder decoder(bytes, state.get());
+    Record record;
+    EXPECT_FALSE(decoder.Next(&record));
+    EXPECT_NE(decoder.error(), nullptr);
+  }
+}
+
 TEST(EventCodec, RecordsThatAreCutAreErrorsAtTheirBeginning) {
   std::vector<uint8_t> bytes(1000);
-  CodecState state;
-  Encoder encoder(bytes.data(), &state);
-  encoder.Put(AllocRecord{HeapApi::kMalloc, 5, 0x1000, 64, 1});
-  const size_t second = encoder.size();
-  encoder.Put(ThreadRecord{1, 2, "name"});
-  for (size_t size = second + 1; size < encoder.size(); ++size) {
-    Decoder decoder(std::span<const uint8_t>(bytes.data(), size));
-    ASSERT_TRUE(decoder.Next());
-    ASSERT_FALSE(decoder.Next());
-    EXPECT_NE(decoder.error(), nullptr);
-    EXPECT_EQ(decoder.offset(), second);
-    EXPECT_FALSE(decoder.Next()) << "an error is final";
+  for (const bool has_tables : {false, true}) {
+    EncoderSide side(has_tables);
+    Encoder encoder(bytes.data(), &side.state, side.tables.get());
+    encoder.Put(AllocRecord{HeapApi::kMalloc, 5, 0x1000, 64, 1});
+    const size_t second = encoder.size();
+    encoder.Put(ThreadRecord{1, 2, "name"});
+    for (size_t size = second + 1; size < encoder.size(); ++size) {
+      const auto state = std::make_unique<DecoderState>();
+      Decoder decoder(std::span<const uint8_t>(bytes.data(), size), state.get());
+      Record record;
+      ASSERT_TRUE(decoder.Next(&record));
+      ASSERT_FALSE(decoder.Next(&record));
+      EXPECT_NE(decoder.error(), nullptr);
+      EXPECT_EQ(decoder.offset(), second);
+      EXPECT_FALSE(decoder.Next(&record)) << "an error is final";
+    }
   }
 }
 
 TEST(EventCodec, AnIntervalThatNoAgentWritesIsRefused) {
   for (const uint64_t interval : {kGreatestInterval + 1, UINT64_MAX}) {
     uint8_t bytes[kMaxPlainRecord];
-    CodecState state;
-    Encoder encoder(bytes, &state);
+    CodecState codec;
+    Encoder encoder(bytes, &codec);
     encoder.Put(IntervalRecord{1, interval});
-    Decoder decoder(std::span<const uint8_t>(bytes, encoder.size()));
-    EXPECT_FALSE(decoder.Next()) << interval;
+    const auto state = std::make_unique<DecoderState>();
+    Decoder decoder(std::span<const uint8_t>(bytes, encoder.size()), state.get());
+    Record record;
+    EXPECT_FALSE(decoder.Next(&record)) << interval;
     EXPECT_STREQ(decoder.error(), "sampling interval out of range");
   }
 }
 
 TEST(EventCodec, RandomBytesNeverReadOutsideTheirBounds) {
   std::mt19937_64 random(7);
+  const auto state = std::make_unique<DecoderState>();
   for (int round = 0; round < 20000; ++round) {
     // Exactly as large as needed: the address sanitizer sees any byte too many.
     std::vector<uint8_t> bytes(random() % 64);
     for (uint8_t& byte : bytes) {
       byte = static_cast<uint8_t>(random() % 3 == 0 ? random() : random() % 15);
     }
-    Decoder decoder(bytes);
-    while (const std::optional<Record> record = decoder.Next()) {
-      if (const auto* stack = std::get_if<StackRecord>(&*record)) PcsOf(*stack);
+    Decoder decoder(bytes, state.get());
+    Record record;
+    while (decoder.Next(&record)) {
+      if (std::holds_alternative<StackRecord>(record)) FieldsOf()(std::get<StackRecord>(record));
     }
     EXPECT_LE(decoder.offset(), bytes.size());
   }

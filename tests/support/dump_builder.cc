@@ -16,6 +16,7 @@ SegmentBuilder::SegmentBuilder(SegmentKind kind, uint32_t stream, uint32_t seque
   header().kind = kind;
   header().stream = stream;
   header().sequence = sequence;
+  if (kind == SegmentKind::kEvents) Put(ResetRecord{});
 }
 
 void SegmentBuilder::Append(const uint8_t* bytes, size_t size) {
@@ -110,9 +111,11 @@ uint64_t DumpBuilder::Stack(std::initializer_list<uint64_t> pcs, uint64_t epoch,
 
 uint64_t DumpBuilder::Stack(const std::vector<uint64_t>& pcs, uint64_t epoch, uint64_t flags) {
   if (streams_.empty()) AddStream();
-  const uint64_t id = next_stack_++;
-  streams_.front()->Put(StackRecord{id, epoch, flags, pcs.size(), pcs.data(), {}});
-  return id;
+  const std::vector<uint64_t> from_outermost(pcs.rbegin(), pcs.rend());
+  streams_.front()->Put(
+      StackRecord{next_stack_, 0, epoch, flags, pcs.size(), from_outermost.data()});
+  next_stack_ += pcs.size();
+  return next_stack_ - 1;
 }
 
 void DumpBuilder::Module(uint64_t start, uint64_t end, std::string_view path, uint64_t epoch) {

@@ -1,0 +1,73 @@
+// rule_step.h: from a frame to its caller by a compiled rule: a probe and one or two loads.
+//
+// Threads: any. Signals: safe.
+#pragma once
+
+#include <cstdint>
+
+#include "agent/unwind/rule_table.h"
+#include "agent/unwind/stack_bounds.h"
+
+namespace perfagent {
+
+// The registers that rules know, as they are in a frame while it waits for its callee to return.
+struct FrameState {
+  uint64_t pc, sp, rbp;
+};
+
+// A word that a step has read. Address 0: none.
+struct StackWord {
+  uint64_t address, value;
+};
+
+// What a step has read beside the return address, which lies right below the caller's sp.
+struct StepWords {
+  StackWord rbp = {0, 0};
+  StackWord cfa = {0, 0};  // of a realigned frame
+};
+
+// What may be read, with the common part in registers: the compiler would reload it after every store.
+class ReadableStack {
+ public:
+  explicit ReadableStack(StackBounds* bounds) : bounds_(bounds), range_(bounds->range()) {}
+
+  bool Load(uint64_t address, uint64_t* out) {
+    if (!range_.Contains(address)) [[unlikely]] {
+      is_elsewhere_ = true;
+      if (!bounds_->Allows(address)) return false;
+    }
+    *out = *reinterpret_cast<const uint64_t*>(address);
+    return true;
+  }
+  // Was any word read outside of the part that stays readable?
+  bool is_elsewhere() const { return is_elsewhere_; }
+
+ private:
+  StackBounds* bounds_;
+  StackBounds::Range range_;
+  bool is_elsewhere_ = false;
+};
+
+// False: a word that the rule needs cannot be read, or the stack does not grow.
+inline bool StepOut(PackedRule rule, ReadableStack* stack, FrameState* frame, StepWords* words) {
+  uint64_t cfa = (rule.cfa_from_rbp() ? frame->rbp : frame->sp) + rule.cfa_offset();
+  uint64_t saved = cfa - rule.rbp_below_cfa();
+  if (rule.kind() == Rule::kRealigned) [[unlikely]] {
+    const uint64_t slot = frame->rbp - rule.cfa_offset();
+    if (slot % 8 != 0 || !stack->Load(slot, &cfa)) return false;
+    words->cfa = {slot, cfa};
+    saved = frame->rbp;
+  }
+  if (cfa <= frame->sp || cfa % 8 != 0) return false;
+  uint64_t caller = 0;
+  if (!stack->Load(cfa - 8, &caller)) return false;
+  if (rule.rbp_saved()) {
+    if (saved % 8 != 0 || !stack->Load(saved, &frame->rbp)) return false;
+    words->rbp = {saved, frame->rbp};
+  }
+  frame->pc = caller;
+  frame->sp = cfa;
+  return true;
+}
+
+}  // namespace perfagent

@@ -1,0 +1,83 @@
+// spine.h: the thread's last walk, kept and reused by the next one where it can be shown to be the same.
+//
+// A walk is a function of the registers it starts from and of the stack words it reads. So where a new walk meets a frame
+// of the last one in the same state (pc, sp, rbp), and every word that the last walk read from there outward still holds
+// its value, the rest is the same: it is checked, not walked. Return addresses alone would not do: main→a→g→h and
+// main→b→g→h may have the same frame at h. What longjmp, exceptions, fibers or alloca do to a stack needs no case of its
+// own. The only thing that is not on the stack are the rules, which belong to a module epoch.
+//
+//   pcs:  [0] outermost  [1]  ...  [count - 1] leaf
+//          ▲ kept, verified    ▲ walked by rules
+//
+// Each frame carries the hash of the stack that ends there, which costs one multiplication per new frame, and that stack's
+// id once it has one (call_stack).
+//
+// Threads: belongs to its thread. Signals: under an AgentScope. Longjmp: frames above `count_` are written first, so what
+// an abandoned walk leaves is the old stack or the part of it that both have.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "agent/unwind/rule_step.h"
+#include "agent/unwind/whole_walk.h"
+#include "perfagent/dump_format.h"
+
+namespace perfagent {
+
+class Spine {
+ public:
+  // Walks from `from` outward by rules and by what is left of the last walk. The stack is whole from its outermost frame to the leaf, or at
+  // least its `depth` innermost frames are here. False: a frame that rules do not express; the spine is empty.
+  bool Walk(const FrameState& from, uint64_t epoch, size_t depth, Workspace* workspace);
+
+  // A stack that was walked by other means, leaf first; the next walk does not reuse it.
+  void Set(const uint64_t* pcs, const whole_walk::Walk& walk, uint64_t epoch);
+
+  void Clear() { count_ = 0; }
+
+  size_t count() const { return count_; }
+  uint64_t epoch() const { return epoch_; }
+  // Does it end before the thread's start?
+  bool is_truncated() const { return root_ != Root::kStart; }
+  const uint64_t* pcs() const { return pc_; }
+  uint64_t hash(size_t frame) const { return hash_[frame]; }
+  uint64_t& id(size_t frame) { return id_[frame]; }
+
+  // Deeper stacks are cut at the outer end.
+  static constexpr size_t kMost = kMaxStackNodes;
+
+ private:
+  enum class Root : uint8_t { kStart, kTruncated, kCut };
+  enum class Outcome { kDone, kNeedsWhole, kTooShort };
+  struct NewFrame {
+    FrameState state;
+    StepWords words;
+  };
+
+  Outcome WalkOn(const FrameState& from, size_t kept, size_t depth, Workspace* workspace);
+  // Where the walk goes on in the last one, as the number of frames from there outward; 0: not yet. `*kept` counts the
+  // frames that may still be met.
+  size_t Meet(const FrameState& frame, size_t* kept) const;
+  bool IsUnchangedOutwardFrom(size_t frame) const;
+  size_t FirstChanged(size_t frames) const;
+  void Append(size_t kept, size_t added, Root root, bool is_elsewhere);
+  void Push(size_t frame, const NewFrame& added);
+
+  static constexpr size_t kMostWords = kMost * 2 + 2;
+
+  uint64_t epoch_;
+  uint32_t count_;
+  Root root_;
+  bool is_reusable_;
+  // By frame: its state, how many of `word_` it and the frames outside it have read, hash and id of the stack that ends
+  // there.
+  uint64_t pc_[kMost], sp_[kMost], rbp_[kMost];
+  uint32_t words_upto_[kMost];
+  uint64_t hash_[kMost], id_[kMost];
+  // What was read beside return addresses.
+  uint64_t word_address_[kMostWords], word_value_[kMostWords];
+  NewFrame added_[kMost];  // leaf first
+};
+
+}  // namespace perfagent

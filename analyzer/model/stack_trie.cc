@@ -1,0 +1,108 @@
+#include "analyzer/model/stack_trie.h"
+
+#include <algorithm>
+
+namespace perfagent {
+namespace {
+
+// Ids above this are kept in a map, so that one hostile id cannot ask for gigabytes.
+uint64_t SmallIdLimit(size_t pcs) { return uint64_t{pcs} * 2 + 1024; }
+
+}  // namespace
+
+StackTrie::StackTrie(std::vector<StackDefinition> definitions, std::span<const uint64_t> pcs,
+                     uint64_t max_frames,
+                     absl::FunctionRef<Frame(uint64_t pc, uint64_t epoch)> frame_at)
+    : max_frames_(max_frames), node_of_small_id_(SmallIdLimit(pcs.size()), kUndefined) {
+  nodes_.reserve(pcs.size() + 2);
+  nodes_.push_back({kWholeRoot, 0, false, {}});
+  nodes_.push_back({kTruncatedRoot, 0, true, {}});
+  // A parent's id is less than its children's, whichever stream defines them.
+  std::stable_sort(
+      definitions.begin(), definitions.end(),
+      [](const StackDefinition& a, const StackDefinition& b) { return a.first_id < b.first_id; });
+  Children children(pcs.size(), ChildHash{&nodes_}, ChildEqual{&nodes_});
+  for (const StackDefinition& definition : definitions) {
+    uint32_t node = RootOf(definition);
+    for (uint32_t i = 0; i < definition.count; ++i) {
+      node = Intern(node, frame_at(pcs[definition.first_pc + i], definition.epoch), &children);
+      Define(definition.first_id + i, node);
+    }
+  }
+  JoinDeepStacks(definitions);
+}
+
+uint32_t StackTrie::RootOf(const StackDefinition& definition) const {
+  if (definition.parent == 0) return definition.is_truncated ? kTruncatedRoot : kWholeRoot;
+  const uint32_t parent = FindNode(definition.parent);
+  return parent != kUndefined ? parent : kTruncatedRoot;
+}
+
+uint32_t StackTrie::Intern(uint32_t parent, const Frame& frame, Children* children) {
+  if (const auto known = children->find(Child{parent, frame}); known != children->end())
+    return *known;
+  const Node& outer = nodes_[parent];
+  nodes_.push_back({parent, uint32_t{outer.depth} + 1, outer.is_truncated, frame});
+  const auto node = static_cast<uint32_t>(nodes_.size() - 1);
+  children->insert(node);
+  return node;
+}
+
+// The first definition of an id stands.
+void StackTrie::Define(uint64_t dump_id, uint32_t node) {
+  if (dump_id == 0) return;
+  if (dump_id >= node_of_small_id_.size()) {
+    node_of_large_id_.try_emplace(dump_id, node);
+  } else if (node_of_small_id_[dump_id] == kUndefined) {
+    node_of_small_id_[dump_id] = node;
+  }
+}
+
+// Those that a record was written for: what lies between is nearly always a caller only.
+void StackTrie::JoinDeepStacks(const std::vector<StackDefinition>& definitions) {
+  // Two hashes of the frames stand for them: 128 bits, where the frames would fill gigabytes.
+  absl::flat_hash_map<std::pair<uint64_t, uint64_t>, uint32_t> known;
+  for (const StackDefinition& definition : definitions) {
+    if (definition.count == 0) continue;
+    const uint32_t leaf = FindNode(definition.first_id + definition.count - 1);
+    if (leaf == kUndefined || nodes_[leaf].depth <= max_frames_) continue;
+    std::pair<uint64_t, uint64_t> key;
+    uint32_t at = leaf;
+    for (uint64_t i = 0; i < max_frames_; ++i, at = nodes_[at].parent) {
+      const uint64_t hash = absl::HashOf(nodes_[at].frame);
+      key.first = (key.first ^ hash) * 0x9e3779b97f4a7c15;
+      key.first ^= key.first >> 32;
+      key.second = (key.second + hash) * 0xff51afd7ed558ccd;
+      key.second ^= key.second >> 29;
+    }
+    const auto found = known.try_emplace(key, leaf).first;
+    if (found->second != leaf) joined_.emplace(leaf, found->second);
+  }
+}
+
+uint32_t StackTrie::FindNode(uint64_t dump_id) const {
+  if (dump_id < node_of_small_id_.size()) return node_of_small_id_[dump_id];
+  const auto found = node_of_large_id_.find(dump_id);
+  return found == node_of_large_id_.end() ? kUndefined : found->second;
+}
+
+std::optional<StackId> StackTrie::Find(uint64_t dump_id) const {
+  if (dump_id == 0) return kNoStack;
+  const uint32_t node = FindNode(dump_id);
+  if (node == kUndefined) return std::nullopt;
+  if (nodes_[node].depth <= max_frames_) [[likely]]
+    return StackId(node);
+  const auto joined = joined_.find(node);
+  return StackId(joined == joined_.end() ? node : joined->second);
+}
+
+std::vector<Frame> StackTrie::Frames(StackId stack) const {
+  std::vector<Frame> frames;
+  const Node* node = &nodes_[stack.value()];
+  const uint64_t count = std::min<uint64_t>(node->depth, max_frames_);
+  frames.reserve(count);
+  for (uint64_t i = 0; i < count; ++i, node = &nodes_[node->parent]) frames.push_back(node->frame);
+  return frames;
+}
+
+}  // namespace perfagent

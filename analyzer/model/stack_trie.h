@@ -1,0 +1,114 @@
+// stack_trie.h: the stacks of a dump, each its caller's stack and one frame more.
+//
+// Stacks are interned by content: the agent may define one list of frames under several ids, and the same code in a
+// module that was unloaded and loaded again at its old place is the same code. Two stacks are one when their frames and
+// the way they end are equal. A stack deeper than the recording's DEPTH is known by its innermost frames: it ends there.
+//
+// Threads: built by one thread, then only read.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/functional/function_ref.h"
+#include "absl/hash/hash.h"
+#include "analyzer/model/ids.h"
+
+namespace perfagent {
+
+// A frame's code: an address in the process as recorded (a return address), and its module.
+struct Frame {
+  uint64_t pc = 0;
+  std::optional<ModuleId> module;
+  friend bool operator==(const Frame&, const Frame&) = default;
+  template <typename H>
+  friend H AbslHashValue(H hash, const Frame& frame) {
+    return H::combine(std::move(hash), frame.pc, frame.module ? frame.module->value() + 1 : 0);
+  }
+};
+
+// What one kStack record defines; its pcs are kept elsewhere.
+struct StackDefinition {
+  uint64_t first_id;
+  uint64_t parent;
+  uint64_t epoch;
+  uint64_t first_pc;  // index of the outermost
+  uint32_t count;
+  bool is_truncated;
+};
+
+class StackTrie {
+ public:
+  StackTrie() = default;
+  // `frame_at` finds a pc's module in an epoch. A stack whose parent is not defined (its segment is lost) is truncated
+  // there.
+  StackTrie(std::vector<StackDefinition> definitions, std::span<const uint64_t> pcs,
+            uint64_t max_frames, absl::FunctionRef<Frame(uint64_t pc, uint64_t epoch)> frame_at);
+
+  // One more than the greatest StackId.
+  size_t size() const { return nodes_.size(); }
+  // The stack of an id in the dump; nullopt when the dump does not define it.
+  std::optional<StackId> Find(uint64_t dump_id) const;
+  // Leaf first. Empty for kNoStack.
+  std::vector<Frame> Frames(StackId stack) const;
+  bool IsTruncated(StackId stack) const {
+    const Node& node = nodes_[stack.value()];
+    return node.is_truncated || node.depth > max_frames_;
+  }
+
+ private:
+  struct Node {
+    uint32_t parent;
+    uint32_t depth : 31;  // frames from the outermost to this one
+    uint32_t is_truncated : 1;
+    Frame frame;
+  };
+  // The two that have no frames: of whole stacks (kNoStack, too), and of truncated ones.
+  static constexpr uint32_t kWholeRoot = 0, kTruncatedRoot = 1;
+  // A child by its parent and frame: the set holds nodes, and is asked for what is not one yet.
+  struct Child {
+    uint32_t parent;
+    Frame frame;
+    friend bool operator==(const Child&, const Child&) = default;
+  };
+  struct ChildHash {
+    using is_transparent = void;
+    const std::vector<Node>* nodes;
+    size_t operator()(const Child& child) const { return absl::HashOf(child.parent, child.frame); }
+    size_t operator()(uint32_t node) const { return (*this)(ChildOf(*nodes, node)); }
+  };
+  struct ChildEqual {
+    using is_transparent = void;
+    const std::vector<Node>* nodes;
+    bool operator()(uint32_t a, uint32_t b) const { return a == b; }
+    bool operator()(uint32_t node, const Child& child) const {
+      return ChildOf(*nodes, node) == child;
+    }
+  };
+  static Child ChildOf(const std::vector<Node>& nodes, uint32_t node) {
+    return {nodes[node].parent, nodes[node].frame};
+  }
+  using Children = absl::flat_hash_set<uint32_t, ChildHash, ChildEqual>;
+
+  uint32_t Intern(uint32_t parent, const Frame& frame, Children* children);
+  uint32_t RootOf(const StackDefinition& definition) const;
+  void Define(uint64_t dump_id, uint32_t node);
+  void JoinDeepStacks(const std::vector<StackDefinition>& definitions);
+  uint32_t FindNode(uint64_t dump_id) const;
+
+  static constexpr uint32_t kUndefined = UINT32_MAX;
+
+  uint64_t max_frames_ = 0;
+  std::vector<Node> nodes_;
+  // Of stacks deeper than max_frames_: the first one with the same innermost frames.
+  absl::flat_hash_map<uint32_t, uint32_t> joined_;
+  // Dump ids are handed out from 1 on, so most are indices here; hostile ones are in the map.
+  std::vector<uint32_t> node_of_small_id_;
+  absl::flat_hash_map<uint64_t, uint32_t> node_of_large_id_;
+};
+
+}  // namespace perfagent
