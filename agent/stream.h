@@ -96,6 +96,9 @@ struct Stream {
   uint64_t untold_bytes;    // of records, likewise
   uint32_t slow_paths_unbilled;
   Workspace unwind;
+  // Where every event is recorded: bytes until the next block that is in the sample, drawn with this mean (0: not yet).
+  uint64_t sample_left;
+  uint64_t sample_interval_bytes;
   uintptr_t last_sampled;      // the last sampled block, while no other was sampled since
   uint64_t left_after_sample;  // ThreadState::bytes_left when it was taken
   // Of the record in progress; too large for small guest stacks.
