@@ -7,6 +7,7 @@
 #include "agent/config.h"
 #include "agent/dump_writer.h"
 #include "agent/lifecycle.h"
+#include "agent/live_filter.h"
 #include "agent/live_set.h"
 #include "agent/sampler.h"
 #include "agent/sandbox.h"
@@ -26,7 +27,8 @@ constexpr uint64_t kBatchBytes = 512;
 constexpr uint64_t kEnoughNs = 1000000;
 constexpr uint64_t kCheckEveryNs = 10000000;
 constexpr uint64_t kReadCpuEveryNs = 1000000000;
-constexpr uint64_t kFullModeRun = 13;  // odd: allocations and frees often take turns
+constexpr uint64_t kFullModeRun = 13;             // odd: allocations and frees often take turns
+constexpr uint64_t kFullModeInterval = 64 << 10;  // one event in hundreds then costs some ns more
 
 std::atomic<uint64_t> chosen;    // by INTERVAL or by this file; 0: every block
 std::atomic<uint64_t> in_force;  // the last mean that was published
@@ -39,25 +41,36 @@ std::atomic<uint64_t> next_check_ns;
 // then a judgement is wrong once.
 std::atomic<uint64_t> since_ns, since_spent_ns, since_cpu_ns;
 
-bool IsAuto() { return !lifecycle::FullMode() && config.interval_bytes == 0; }
+bool IsAuto() { return lifecycle::FullMode() || config.interval_bytes == 0; }
 bool InExactState() { return IsAuto() && in_force.load(std::memory_order_relaxed) == 0; }
 
 uint64_t Wanted() {
-  const uint64_t asked = lifecycle::AskedInterval();
+  const uint64_t asked = RecordsAll() ? 0 : lifecycle::AskedInterval();
   return asked != 0 ? asked : chosen.load(std::memory_order_relaxed);
 }
 
 void Thin(uint64_t interval) {
+  if (RecordsAll()) return live_set::Thin(interval);  // the header says so
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
   // Published before the time is taken: a block of an earlier time was put into the set before, or knows the new mean.
   if (stream->Put(ThinRecord{clock::Now(), interval})) live_set::Thin(interval);
 }
 
+// Before it is in force: the sample that full mode goes on with must not be denser than the header says.
+void TellHeader(uint64_t interval) {
+  std::atomic<uint64_t>& told = dump_writer::Header()->full_sample_bytes;
+  uint64_t before = told.load();
+  while (before < interval && !told.compare_exchange_weak(before, interval)) {
+  }
+}
+
 void Apply() {
   const uint64_t wanted = Wanted();
   uint64_t old = in_force.load(std::memory_order_relaxed);
-  if (wanted == old || !in_force.compare_exchange_strong(old, wanted)) return;
+  if (wanted == old) return;
+  if (RecordsAll()) TellHeader(wanted);
+  if (!in_force.compare_exchange_strong(old, wanted)) return;
   if (wanted > old) Thin(wanted);
 }
 
@@ -91,31 +104,55 @@ double AllowedPart(double ns) {
 
 std::atomic<uint64_t> file_floor{kLeastAutoInterval};
 std::atomic<uint64_t> file_since_ns, file_since_bytes;
+// Where the curve begins: for what full mode left of the file, at that moment.
+std::atomic<uint64_t> curve_since_ns, curve_since_bytes;
 
-// Bytes of records that fit: what segments leave unused of their own is lost to others.
-double RoomFor(uint64_t written) {
+uint64_t Since(uint64_t begin, uint64_t now) { return now > begin ? now - begin : 0; }
+
+// Bytes of records that still fit, as this thread sees it: what is unused of others' segments is theirs.
+uint64_t BytesLeft(const Stream* stream) {
   const dump_writer::Usage file = dump_writer::Used();
-  const double unused =
-      static_cast<double>(file.segments * kSegmentPayload) - static_cast<double>(written);
-  return static_cast<double>(file.limit * kSegmentPayload) - std::max(unused, 0.0);
+  const uint64_t own = stream->segment != nullptr ? kSegmentPayload - stream->committed : 0;
+  return uint64_t{file.limit - file.segments} * kSegmentPayload + own;
+}
+
+// The least mean, from `interval` on, with which the frees of the sampled blocks that live now take a part of what is left.
+uint64_t IntervalForFrees(uint64_t interval, uint64_t left) {
+  constexpr uint64_t kFreeBytes = 24;  // some need a new stack
+  constexpr uint64_t kPart = 4;
+  const uint64_t most_blocks = left / kPart / kFreeBytes;
+  if (most_blocks >= live_set::kBuckets * live_set::kSlotsPerBucket) return interval;
+  while (interval < kGreatestInterval && live_set::CountTrackedAt(interval) > most_blocks)
+    interval = Scaled(interval, 2);
+  return interval;
+}
+
+// Much of what is left was used since it was last judged: a second would be long to wait.
+bool IsFileGrowingFast(const Stream* stream) {
+  constexpr uint64_t kPart = 8;
+  return Since(file_since_bytes.load(), written_bytes.load()) > BytesLeft(stream) / kPart;
 }
 
 // The least mean with which the file lasts, from how fast it grew with `interval`: what would be written until the
 // running time has doubled, to what may be.
-void AdjustFileFloor(uint64_t now, uint64_t interval) {
-  const uint64_t since = file_since_ns.load();
-  if (now - since < std::max<uint64_t>(kReadCpuEveryNs, now / 64)) return;
-  const uint64_t written = written_bytes.load();
-  const double grown = static_cast<double>(written - file_since_bytes.load());
+void AdjustFileFloor(uint64_t now, uint64_t interval, const Stream* stream) {
+  const uint64_t took = Since(file_since_ns.load(), now);
+  const uint64_t age = Since(curve_since_ns.load(), now);
+  if (took < std::max(kReadCpuEveryNs, age / 64) && !IsFileGrowingFast(stream)) return;
+  uint64_t since_bytes = file_since_bytes.load();
+  const uint64_t written = written_bytes.load(), left = BytesLeft(stream);
+  if (!file_since_bytes.compare_exchange_strong(since_bytes, written)) return;
   file_since_ns.store(now);
-  file_since_bytes.store(written);
-  const double horizon = static_cast<double>(now);
-  const double expected = grown * horizon / static_cast<double>(now - since);
-  const double allowed = RoomFor(written) * AllowedPart(2 * horizon) - static_cast<double>(written);
+  const auto horizon = static_cast<double>(age);
+  const double expected = static_cast<double>(Since(since_bytes, written)) * horizon /
+                          static_cast<double>(std::max<uint64_t>(took, 1));
+  const uint64_t used = Since(curve_since_bytes.load(), written);
+  const double allowed =
+      static_cast<double>(used + left) * AllowedPart(2 * horizon) - static_cast<double>(used);
   constexpr double kMostAtOnce = 4;
   const double ratio = allowed > 0 ? expected / allowed : kMostAtOnce;
   const uint64_t floor = Scaled(interval, std::clamp(ratio, 0.5, kMostAtOnce));
-  file_floor.store(std::max(floor, kLeastAutoInterval));
+  file_floor.store(IntervalForFrees(std::max(floor, kLeastAutoInterval), left));
 }
 
 // ---- the time ----
@@ -126,19 +163,27 @@ void Choose(uint64_t from, uint64_t interval) {
   Apply();
 }
 
+// What was spent and written until now is no longer looked at. Returns the CPU time.
+uint64_t JudgeFromNow() {
+  const uint64_t now = clock::NsOf(clock::Now());
+  const uint64_t cpu = ReadCpuNs(now);
+  since_ns.store(now);
+  since_cpu_ns.store(cpu);
+  since_spent_ns.store(spent_ns.load());
+  file_since_ns.store(now);
+  file_since_bytes.store(written_bytes.load());
+  return cpu;
+}
+
 // What was spent per byte in the exact state says which mean will keep to the budget. A moment's measurement: what is
 // thinned away by too great a mean does not come back, and too small a one is corrected in some milliseconds.
 constexpr uint64_t kMostFirstInterval = 4 << 20;
 void EndExactState() {
-  const uint64_t now = clock::NsOf(clock::Now());
-  const uint64_t cpu = ReadCpuNs(now);
+  const uint64_t cpu = JudgeFromNow();
   const auto spent = static_cast<double>(spent_ns.load());
   const auto blocks = static_cast<double>(std::max<uint64_t>(exact_blocks.load(), 1));
   const double others = std::max(static_cast<double>(cpu) - spent, 1.0);
   const double bytes = static_cast<double>(exact_bytes.load());
-  since_ns.store(now);
-  since_cpu_ns.store(cpu);
-  since_spent_ns.store(spent_ns.load());
   const uint64_t interval = Scaled(1, spent / blocks * bytes / (BudgetShare() * others));
   Choose(0, std::min(interval, kMostFirstInterval));
 }
@@ -151,7 +196,12 @@ uint64_t Corrected(uint64_t interval, double ratio) {
   return interval;
 }
 
-void Check(uint64_t now) {
+// Is the mean in force the one that was chosen, and may be another?
+bool MayChoose(uint64_t interval) {
+  return IsAuto() && interval != 0 && !RecordsAll() && Wanted() == interval;
+}
+
+void Check(uint64_t now, const Stream* stream) {
   const uint64_t spent = spent_ns.load() - since_spent_ns.load();
   if (spent < kEnoughNs && now - since_ns.load() < kReadCpuEveryNs) return;
   const uint64_t cpu = ReadCpuNs(now);
@@ -162,14 +212,23 @@ void Check(uint64_t now) {
   since_spent_ns.store(spent_ns.load());
   since_cpu_ns.store(cpu);
   const uint64_t interval = chosen.load();
-  if (!IsAuto() || interval == 0 || Wanted() != interval) return;
-  AdjustFileFloor(now, interval);
+  if (!MayChoose(interval)) return;
+  AdjustFileFloor(now, interval, stream);
   Choose(interval, Corrected(interval, static_cast<double>(spent) / std::max(may, 1.0)));
 }
 
-void CheckIfDue(uint64_t now) {
+void CheckIfDue(uint64_t now, const Stream* stream) {
   uint64_t due = next_check_ns.load(std::memory_order_relaxed);
-  if (now >= due && next_check_ns.compare_exchange_strong(due, now + kCheckEveryNs)) Check(now);
+  if (now >= due && next_check_ns.compare_exchange_strong(due, now + kCheckEveryNs))
+    Check(now, stream);
+}
+
+void CheckFile(uint64_t now, const Stream* stream) {
+  if (!IsFileGrowingFast(stream)) return;
+  const uint64_t interval = chosen.load();
+  if (!MayChoose(interval)) return;
+  AdjustFileFloor(now, interval, stream);
+  Choose(interval, interval);
 }
 
 void TellOthers(Stream* stream, uint64_t ns) {
@@ -186,11 +245,39 @@ bool IsExactOver() {
   return static_cast<double>(file.segments) > kFirstPart * static_cast<double>(file.limit);
 }
 
+// Of the whole file, so much is left for samples: in a small one a few segments, for as many threads.
+bool IsFileNearlyFull(const Stream* stream) {
+  constexpr uint64_t kAFew = 4 * kSegmentPayload;
+  const uint64_t all = uint64_t{dump_writer::Used().limit} * kSegmentPayload;
+  return BytesLeft(stream) <= std::max(all / 8, std::min(all / 2, kAFew));
+}
+
+// From the exchange on, what other threads begin is sampled. Whoever is stopped in the middle of this leaves nothing worse
+// behind than frees that take the slow path.
+void EndFullState(const Stream* stream) {
+  JudgeFromNow();
+  curve_since_ns.store(file_since_ns.load());
+  curve_since_bytes.store(file_since_bytes.load());
+  std::atomic<uint64_t>& until = dump_writer::Header()->full_until_ticks;
+  uint64_t not_yet = 0;
+  if (!until.compare_exchange_strong(not_yet, clock::Now())) return;
+  live_filter::WantTracked();
+  // Once more: what was begun before the exchange, and after the clock was read for it, is still recorded like all else.
+  until.store(clock::Now());
+  const uint64_t interval = chosen.load();
+  Choose(interval, IntervalForFrees(interval, BytesLeft(stream)));
+}
+
 }  // namespace
 
+bool RecordsAll() {
+  return lifecycle::FullMode() && dump_writer::Header()->full_until_ticks.load() == 0;
+}
+
 void Start() {
-  chosen.store(config.interval_bytes);
-  in_force.store(config.interval_bytes);
+  chosen.store(lifecycle::FullMode() ? kFullModeInterval : config.interval_bytes);
+  in_force.store(chosen.load());
+  if (lifecycle::FullMode()) TellHeader(in_force.load());
 }
 
 uint64_t IntervalInChild() {
@@ -199,11 +286,13 @@ uint64_t IntervalInChild() {
 }
 
 void RestartInChild() {
+  if (lifecycle::FullMode()) chosen.store(kFullModeInterval);
   if (IsAuto() && chosen.load() == 0) chosen.store(kUsualInterval);
   in_force.store(Wanted());
+  if (lifecycle::FullMode()) TellHeader(in_force.load());
   for (std::atomic<uint64_t>* counter :
        {&spent_ns, &written_bytes, &next_check_ns, &since_ns, &since_spent_ns, &since_cpu_ns,
-        &file_since_ns, &file_since_bytes}) {
+        &file_since_ns, &file_since_bytes, &curve_since_ns, &curve_since_bytes}) {
     counter->store(0);
   }
   file_floor.store(kLeastAutoInterval);
@@ -235,7 +324,8 @@ void Crowded() {
 void Charge(Stream* stream, uint64_t begin) {
   if (stream == nullptr) return;
   // A reading of the clock is a tenth of an event: in full mode one slow path stands for several.
-  const uint64_t stands_for = lifecycle::FullMode() ? kFullModeRun : 1;
+  const bool records_all = RecordsAll();
+  const uint64_t stands_for = records_all ? kFullModeRun : 1;
   if (++stream->slow_paths_unbilled < stands_for) return;
   stream->slow_paths_unbilled = 0;
   const uint64_t took = clock::Since(begin);
@@ -245,9 +335,11 @@ void Charge(Stream* stream, uint64_t begin) {
   TellOthers(stream, took_ns * stands_for);
   if (InExactState()) {
     if (IsExactOver()) EndExactState();
-  } else {
-    CheckIfDue(clock::NsOf(begin));
+    return;
   }
+  if (records_all && IsFileNearlyFull(stream)) EndFullState(stream);
+  CheckFile(clock::NsOf(begin), stream);
+  CheckIfDue(clock::NsOf(begin), stream);
 }
 
 void Finish() {

@@ -6,6 +6,10 @@
 // what keeps the file's growth under a curve that reaches MAX_SIZE in a year. Another INTERVAL, and the control word
 // interval_request, are that mean whatever they cost.
 //
+// Full mode records everything until its file is nearly full; a part is left for what comes then. Beside it, a sample of
+// the blocks is drawn, with this mean, and kept in live_set: from that moment on the process goes on with these alone, as
+// INTERVAL=auto does after its exact state, in what is left of the file.
+//
 // When the mean grows, what was sampled more densely is thinned (sampling.h): the change is published, then written into
 // the dump (kThin), then carried out. A change that cannot be written is not carried out, and nothing is biased.
 //
@@ -33,6 +37,10 @@ void Start();
 void RestartInChild();
 // Before that, and without a dump: the mean that it will go on with.
 uint64_t IntervalInChild();
+
+// Full mode, and the file is not nearly full: every event is recorded. It ends once, between two instructions of this
+// thread if need be: an event is recorded as one answer says, given after its time was taken. REQUIRES: lifecycle::Enter.
+bool RecordsAll();
 
 // The mean in force, brought up to date first; 0: every block is a sample.
 uint64_t Interval();

@@ -163,8 +163,8 @@ void FillHeader(const process::Facts& facts, uint64_t size) {
   h->file_bytes = size;
   h->process_start_ticks = facts.start_ticks;
   h->interval_bytes = sampled ? config.interval_bytes : 0;
-  h->wait_interval_ticks = sampled ? clock::TicksOf(process::kWaitIntervalNs) : 0;
-  h->acquire_interval = sampled ? process::kAcquireInterval : 0;
+  h->wait_interval_ticks = clock::TicksOf(process::kWaitIntervalNs);
+  h->acquire_interval = process::kAcquireInterval;
   h->seed = facts.seed;
   h->page_bytes = 4096;
   h->pid = facts.pid;

@@ -61,19 +61,37 @@ void Rest(ThreadState* t) {
   t->locks_left = kNoLocks;
 }
 
-// A thread's first countdowns. In full mode they have ended for good, so that every call takes the slow path; `random` then
-// only says that the thread was seen.
+// Countdowns that have ended for good, so that every call takes the slow path. When full mode goes on as sampling, each
+// is drawn at the call that finds it so.
+void EndCountdowns(ThreadState* t) {
+  sampler::DrawCountdown(t, 0);
+  t->locks_left = kEveryLock;
+}
+
+void LeaveOutUnwanted(ThreadState* t) {
+  if (!config.heap) t->bytes_left = kNever;
+  if (!config.locks) t->locks_left = kNoLocks;
+}
+
+// A thread's first countdowns.
 void Seed(ThreadState* t) {
   const uint64_t number = threads_seeded.fetch_add(1);
   t->random = sampler::Scramble(process::Current().seed ^ lineage ^ sampler::Scramble(number)) | 1;
-  t->locks_left = kEveryLock;
-  if (!FullMode()) {
+  t->wait_left_ticks = sampler::DrawGap(&t->random, clock::TicksOf(process::kWaitIntervalNs));
+  if (budget::RecordsAll()) {
+    EndCountdowns(t);
+  } else {
     sampler::DrawCountdown(t, budget::Interval());
     t->locks_left = static_cast<int64_t>(sampler::DrawGap(&t->random, process::kAcquireInterval));
-    t->wait_left_ticks = sampler::DrawGap(&t->random, clock::TicksOf(process::kWaitIntervalNs));
   }
-  if (!config.heap) t->bytes_left = kNever;
-  if (!config.locks) t->locks_left = kNoLocks;
+  LeaveOutUnwanted(t);
+}
+
+// A forked child records everything again, whatever its parent's file had room for.
+void RecordAllInChild(ThreadState* t) {
+  if (config.heap) live_filter::WantEvery();
+  EndCountdowns(t);
+  LeaveOutUnwanted(t);
 }
 
 bool WantedHere() {
@@ -85,16 +103,20 @@ bool WantedHere() {
 bool MapTables() {
   if (!modules::Start() || !rule_table::Start() || !wait_table::Start()) return false;
   if (!stack_table::Start(FullMode() ? kLog2StacksFull : kLog2StacksSampled)) return false;
-  return FullMode() || live_set::Start();
+  return live_set::Start();
 }
 
 void OpenFilter() {
   if (!config.heap) return;
-  if (FullMode()) {
-    live_filter::UseAlways();
-  } else if (!live_filter::UseGranules()) {
+  if (!live_filter::MapGranules()) {
     // Without the filter frees would go unseen: better no heap recording than false leaks.
     config.heap = false;
+    return;
+  }
+  if (FullMode()) {
+    live_filter::WantEvery();
+  } else {
+    live_filter::WantTracked();
   }
 }
 
@@ -150,9 +172,11 @@ void BeforeFork() {
 void InForkedChild() {
   ThreadState& t = thread_state;
   lineage = sampler::Scramble(lineage ^ forks.load());
-  if (t.random == 0 || !IsOn() || FullMode()) return;
+  if (!IsOn()) return;
+  if (FullMode()) RecordAllInChild(&t);
+  if (t.random == 0) return;
   t.random = sampler::Scramble(t.random ^ lineage) | 1;
-  if (config.heap) sampler::DrawCountdown(&t, budget::IntervalInChild());
+  if (config.heap && !FullMode()) sampler::DrawCountdown(&t, budget::IntervalInChild());
 }
 
 // Another thread opens the child's dump. That takes a millisecond; it may take for ever (a debugger, a longjmp out of it),
@@ -188,6 +212,7 @@ bool RestartInChild() {
   dump_writer::Header()->paused.store(paused_seen.load());
   dump_writer::Header()->interval_request.store(interval_seen.load());
   budget::RestartInChild();
+  if (FullMode()) RecordAllInChild(&thread_state);  // cloned, past the handler of fork
   return true;
 }
 

@@ -32,6 +32,7 @@ uint64_t AskedInterval();
 // The program is about to restrict itself to `rights`: sets aside what cannot be had afterwards.
 void BeforeSandbox(sandbox::Rights rights);
 
+// MODE=full: every event is recorded (budget::RecordsAll: as long as the file takes it).
 bool FullMode();
 
 }  // namespace perfagent::lifecycle

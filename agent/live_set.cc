@@ -102,10 +102,12 @@ bool Contains(uintptr_t block) {
 }
 
 Removed Remove(uintptr_t block) {
+  constexpr Removed kNotThere = {false, sampling::kNoLimit};
+  if (!live_filter::IsNearTracked(block)) return kNotThere;
   const Choice choice = BucketsOf(block);
   uint64_t value = Take(choice.first, KeyOf(block));
   if (value == 0) value = Take(choice.second, KeyOf(block));
-  if (value == 0) return {false, 0};
+  if (value == 0) return kNotThere;
   live_filter::Remove(block);
   return {true, LimitIn(value)};
 }
@@ -118,6 +120,17 @@ void Thin(uint64_t interval_bytes) {
       if (slot.compare_exchange_strong(value, 0)) live_filter::Remove(BlockIn(value));
     }
   }
+}
+
+size_t CountTrackedAt(uint64_t interval_bytes) {
+  size_t count = 0;
+  for (size_t i = 0; i < kBuckets; ++i) {
+    for (const std::atomic<uint64_t>& slot : buckets[i].slots) {
+      const uint64_t value = slot.load(std::memory_order_relaxed);
+      count += value != 0 && sampling::StaysTracked(LimitIn(value), interval_bytes);
+    }
+  }
+  return count;
 }
 
 }  // namespace perfagent::live_set

@@ -32,12 +32,15 @@ bool Contains(uintptr_t block);
 
 struct Removed {
   bool was_there;
-  uint32_t limit;
+  uint32_t limit;  // kNoLimit when it was not
 };
 // Afterwards it is not.
 Removed Remove(uintptr_t block);
 
 // Drops the blocks that do not stay tracked at `interval_bytes`. What others insert meanwhile may be missed.
 void Thin(uint64_t interval_bytes);
+
+// How many blocks would stay, if it were thinned.
+size_t CountTrackedAt(uint64_t interval_bytes);
 
 }  // namespace perfagent::live_set

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "agent/call_stack.h"
+#include "agent/config.h"
+#include "agent/live_filter.h"
 #include "agent/live_set.h"
 #include "agent/sampler.h"
 #include "agent/slow_path.h"
@@ -36,10 +38,10 @@ bool EndCountdown(size_t size, uint64_t next_interval) {
 }
 
 // Charges the allocation to the thread's countdown: is it recorded?
-Sample Charge(size_t size) {
+Sample Charge(size_t size, bool records_all) {
   ThreadState& t = thread_state;
   if (t.Spend(size)) return kNotTaken;
-  if (lifecycle::FullMode()) return {!lifecycle::Paused(), 0, sampling::kNoLimit};
+  if (records_all) return {!lifecycle::Paused(), 0, sampling::kNoLimit};
   const uint64_t interval = t.interval_bytes;
   if (!EndCountdown(size, NextInterval()) || lifecycle::Paused()) return kNotTaken;
   const uint32_t limit = sampler::DrawLimit(&t.random, size, interval);
@@ -48,48 +50,72 @@ Sample Charge(size_t size) {
   return {true, interval, limit};
 }
 
-// From now on the block's free is looked for. False: it is no sample after all, or there is no room, which is counted.
-bool Track(const void* block, size_t size, const Sample& sample, Stream* stream) {
-  if (lifecycle::FullMode()) return true;
-  stream->last_sampled = 0;
-  const live_set::Room room = live_set::Insert(Address(block), sample.limit);
+// From now on the sample is known to be live, and no denser one is in force than that which it then has. False: it is no
+// sample after all, or there is no room, which is counted.
+bool PutIntoLiveSet(const void* block, Sample* sample, Stream* stream) {
+  const live_set::Room room = live_set::Insert(Address(block), sample->limit);
   if (room == live_set::Room::kFull) counters::Add(Loss::kLiveSetFull);
   if (room != live_set::Room::kEnough) budget::Crowded();
   if (room == live_set::Room::kFull) return false;
   // Read after the insertion: a thinning that is not seen here comes later than this block, and finds it.
   const uint64_t in_force = budget::IntervalInForce();
-  if (!sampling::StaysTracked(sample.limit, in_force)) {
+  if (!sampling::StaysTracked(sample->limit, in_force)) {
     live_set::Remove(Address(block));
     return false;
   }
+  sample->interval_bytes = std::max(sample->interval_bytes, sampling::GridFloor(in_force));
   stream->last_sampled = Address(block);
   stream->left_after_sample = thread_state.bytes_left;
-  stream->DescribeInterval(std::max(sample.interval_bytes, sampling::GridFloor(in_force)));
+  return true;
+}
+
+// The limit of a block that is recorded in any case, for the time when not all are.
+uint32_t SampleBeside(const void* block, size_t size, Stream* stream) {
+  const uint64_t mean = budget::IntervalInForce();
+  if (!sampler::EndsGap(&thread_state.random, size, mean, &stream->sample_interval_bytes,
+                        &stream->sample_left)) {
+    return sampling::kNoLimit;
+  }
+  Sample sample = {true, mean, sampler::DrawLimit(&thread_state.random, size, mean)};
+  return PutIntoLiveSet(block, &sample, stream) ? sample.limit : sampling::kNoLimit;
+}
+
+// From now on the block's free is looked for, and `sample` has what its record is to say. False: it is not.
+bool Track(const void* block, size_t size, bool records_all, Sample* sample, Stream* stream) {
+  stream->last_sampled = 0;
+  if (records_all) {
+    sample->limit = SampleBeside(block, size, stream);
+    // The stream's last thread had begun to sample, and was gone before this one was to.
+    if (stream->interval_bytes != 0) stream->DescribeInterval(0);
+    return true;
+  }
+  if (!PutIntoLiveSet(block, sample, stream)) return false;
+  stream->DescribeInterval(sample->interval_bytes);
   budget::CountSample(size);
   return true;
 }
 
-live_set::Removed Untrack(const void* block) {
-  if (lifecycle::FullMode()) return {true, sampling::kNoLimit};
-  return live_set::Remove(Address(block));
+live_set::Removed Untrack(const void* block, bool records_all) {
+  const live_set::Removed sample = live_set::Remove(Address(block));
+  return {records_all || sample.was_there, sample.limit};
 }
 
 // The same where the thread could not enter the agent: possibly before it was started.
 live_set::Removed UntrackOnly(const void* block) {
-  if (!lifecycle::IsOn() || lifecycle::FullMode()) return {false, 0};
+  if (!lifecycle::IsOn()) return {false, sampling::kNoLimit};
   return live_set::Remove(Address(block));
 }
 
 // Most frees that the filter lets through are of a tracked block's neighbours.
 bool IsNeighbour(const void* block) {
-  if (lifecycle::FullMode() || live_set::Contains(Address(block))) return false;
+  if (live_filter::WantsEvery() || live_set::Contains(Address(block))) return false;
   if (Stream* stream = thread_state.stream) ++stream->lookups;
   return true;
 }
 
 // No allocation of this thread since it sampled `block`: each would have changed the countdown.
 bool FreedAtOnce(const void* block, const Stream* stream) {
-  return !lifecycle::FullMode() && stream->last_sampled == Address(block) &&
+  return stream->last_sampled == Address(block) &&
          stream->left_after_sample == thread_state.bytes_left;
 }
 
@@ -98,12 +124,12 @@ bool FreedAtOnce(const void* block, const Stream* stream) {
 void RecordAlloc(HeapApi api, const void* block, size_t size, HookFrame hook) {
   SlowPath path;
   if (!path) return path.Refuse();
-  const Sample sample = Charge(size);
+  Sample sample = Charge(size, path.records_all());
   if (!sample.taken) return;
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
   const uint64_t stack = call_stack::Take(stream, hook.Caller());
-  if (!Track(block, size, sample, stream)) return;
+  if (!Track(block, size, path.records_all(), &sample, stream)) return;
   stream->Put(AllocRecord{api, path.begin(), Address(block), size, stack, sample.limit});
 }
 
@@ -112,13 +138,13 @@ void RecordFree(HeapApi api, const void* block, HookFrame hook) {
   SlowPath path;
   if (path.IsNested()) {
     // The block's address may be another's in a moment: it must leave the set even when nothing can be written.
-    if (lifecycle::FullMode() || UntrackOnly(block).was_there) path.Refuse();
+    if (UntrackOnly(block).was_there || live_filter::WantsEvery()) path.Refuse();
     return;
   }
-  if (!path || !Untrack(block).was_there) return;
+  if (!path || !Untrack(block, path.records_all()).was_there) return;
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
-  const uint64_t flags = FreedAtOnce(block, stream) ? kFreeTemporary : 0;
+  const uint64_t flags = !path.records_all() && FreedAtOnce(block, stream) ? kFreeTemporary : 0;
   const uint64_t stack = call_stack::Take(stream, hook.Caller());
   stream->Put(FreeRecord{api, flags, path.begin(), Address(block), stack});
 }
@@ -130,14 +156,15 @@ ReallocClaim ClaimForRealloc(const void* old_block) {
         old_block != nullptr ? UntrackOnly(old_block) : live_set::Removed{};
     return {0, old.was_there, old.limit};
   }
-  if (!path) return {};
-  const live_set::Removed old = old_block != nullptr ? Untrack(old_block) : live_set::Removed{};
+  if (!path || !config.heap) return {};
+  const live_set::Removed old =
+      old_block != nullptr ? Untrack(old_block, path.records_all()) : live_set::Removed{};
   return {path.begin(), old.was_there, old.limit};
 }
 
 void RestoreAfterRealloc(const ReallocClaim& claim, const void* old_block) {
   AgentScope scope;
-  if (!claim.tracked || lifecycle::FullMode()) return;
+  if (!claim.tracked || claim.limit == sampling::kNoLimit) return;
   if (live_set::Insert(Address(old_block), claim.limit) == live_set::Room::kFull)
     counters::Add(Loss::kLiveSetFull);
 }
@@ -146,7 +173,7 @@ void RecordRealloc(HeapApi api, const ReallocClaim& claim, const void* old_block
                    const void* new_block, size_t size, HookFrame hook) {
   SlowPath path;
   if (!path) return path.Refuse();
-  const Sample sample = new_block != nullptr ? Charge(size) : kNotTaken;
+  Sample sample = new_block != nullptr ? Charge(size, path.records_all()) : kNotTaken;
   if (!sample.taken && !claim.tracked) return;
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
@@ -156,7 +183,7 @@ void RecordRealloc(HeapApi api, const ReallocClaim& claim, const void* old_block
     stream->Put(FreeRecord{api, 0, claim.time, Address(old_block), stack});
     return;
   }
-  const bool tracked = sample.taken && Track(new_block, size, sample, stream);
+  const bool tracked = sample.taken && Track(new_block, size, path.records_all(), &sample, stream);
   const uint32_t limit = tracked ? sample.limit : sampling::kNoLimit;
   if (old_block == nullptr) {
     if (tracked) stream->Put(AllocRecord{api, now, Address(new_block), size, stack, limit});

@@ -29,12 +29,20 @@ bool ChargeWait(uint64_t wait_ticks) {
 // EDEADLK, EINVAL and the like come back at once: nobody was waited for.
 bool WasWait(int result) { return result == 0 || result == EOWNERDEAD || result == ETIMEDOUT; }
 
-// Full mode: a tenth of what reading the clock takes.
-void CountAcquisition() {
+// Where every event is recorded: a tenth of what reading the clock takes. False: it is not.
+bool CountAcquisition() {
   AgentScope scope;
-  if (!scope) return lifecycle::Refused();
-  if (!lifecycle::Enter() || lifecycle::Paused() || thread_state.SpendLock()) return;
-  if (Stream* stream = streams::Current()) stream->CountAcquisition();
+  if (scope && lifecycle::Enter()) {
+    if (!budget::RecordsAll()) return false;
+    if (lifecycle::Paused() || thread_state.SpendLock()) return true;
+    if (Stream* stream = streams::Current()) stream->CountAcquisition();
+  }
+  if (!scope) lifecycle::Refused();
+  return true;
+}
+
+int64_t DrawAcquisitions() {
+  return static_cast<int64_t>(sampler::DrawGap(&thread_state.random, process::kAcquireInterval));
 }
 
 }  // namespace
@@ -45,7 +53,7 @@ Wait BeginWait(const void* lock) {
   // Before the stack is walked: whoever releases the lock meanwhile is to see it.
   wait_table::Publish(lock);
   uint64_t stack = 0;
-  if (lifecycle::FullMode() && !lifecycle::Paused()) {
+  if (path.records_all() && !lifecycle::Paused()) {
     if (Stream* stream = streams::Current()) stack = call_stack::Take(stream);
   }
   return {clock::Now(), stack};
@@ -63,7 +71,7 @@ void EndWait(LockApi api, const void* lock, uint64_t caller, const Wait& wait, i
   const auto address = reinterpret_cast<uint64_t>(lock);
   stream->SumWait(api, address, caller, wait_ticks);
   uint64_t stack = wait.stack;
-  if (!lifecycle::FullMode()) {
+  if (!path.records_all()) {
     if (!ChargeWait(wait_ticks)) return;
     stack = call_stack::Take(stream);
   }
@@ -86,15 +94,17 @@ void RecordRelease(LockApi api, const void* lock, uint64_t caller) {
 }
 
 void RecordAcquisition(LockApi api, const void* lock) {
-  if (lifecycle::FullMode()) return CountAcquisition();
+  if (lifecycle::FullMode() && CountAcquisition()) return;
   SlowPath path;
   if (!path) return path.Refuse();
   ThreadState& t = thread_state;
+  // The first one that this thread is not to record for certain.
+  if (t.locks_left < kEveryLock / 2) t.locks_left = DrawAcquisitions();
   // On the thread's first call its countdown was only now drawn.
   if (lifecycle::Paused() || t.SpendLock()) return;
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
-  t.locks_left = static_cast<int64_t>(sampler::DrawGap(&t.random, process::kAcquireInterval));
+  t.locks_left = DrawAcquisitions();
   const uint64_t stack = call_stack::Take(stream);
   const auto address = reinterpret_cast<uint64_t>(lock);
   modules::Note(stream, address);

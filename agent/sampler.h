@@ -69,6 +69,22 @@ inline uint64_t DrawGap(uint64_t* random, uint64_t mean) {
   return static_cast<uint64_t>(-Log(NextUniform(random)) * static_cast<double>(mean));
 }
 
+// A countdown `left` of the same kind, drawn with the mean `drawn_with` (0: not yet), that is waited for in one piece: has it
+// ended within a call that allocates `size` bytes? It then goes on.
+inline bool EndsGap(uint64_t* random, uint64_t size, uint64_t mean, uint64_t* drawn_with,
+                    uint64_t* left) {
+  if (*drawn_with != mean) {
+    *left = DrawGap(random, mean);
+    *drawn_with = mean;
+  }
+  if (*left > size) {
+    *left -= size + 1;
+    return false;
+  }
+  *left = DrawGap(random, mean);
+  return true;
+}
+
 // The limit code (sampling.h) of a block of `size` bytes that was sampled with `mean`: of (size + 1) / -ln(1 - u), u
 // uniform below p.
 inline uint32_t DrawLimit(uint64_t* random, uint64_t size, uint64_t mean) {

@@ -14,7 +14,10 @@ namespace perfagent {
 
 class SlowPath {
  public:
-  SlowPath() : entered_(scope_ && lifecycle::Enter()), begin_(entered_ ? clock::Now() : 0) {}
+  SlowPath()
+      : entered_(scope_ && lifecycle::Enter()),
+        begin_(entered_ ? clock::Now() : 0),
+        records_all_(entered_ && budget::RecordsAll()) {}
   ~SlowPath() {
     if (entered_) budget::Charge(thread_state.stream, begin_);
   }
@@ -30,11 +33,14 @@ class SlowPath {
   bool IsNested() const { return !scope_; }
   // In clock ticks.
   uint64_t begin() const { return begin_; }
+  // Is every event recorded, this one too?
+  bool records_all() const { return records_all_; }
 
  private:
   AgentScope scope_;
   bool entered_;
   uint64_t begin_;
+  bool records_all_;  // asked after the time was taken
 };
 
 }  // namespace perfagent

@@ -114,8 +114,11 @@ struct Stream {
   Spine spine;
   StackCache stacks;
   prediction::EncoderTables tables;  // full mode
-  uintptr_t last_sampled;            // the last sampled block, while no other was sampled since
-  uint64_t left_after_sample;        // ThreadState::bytes_left when it was taken
+  // Where every event is recorded: bytes until the next block that is in the sample, drawn with this mean (0: not yet).
+  uint64_t sample_left;
+  uint64_t sample_interval_bytes;
+  uintptr_t last_sampled;      // the last sampled block, while no other was sampled since
+  uint64_t left_after_sample;  // ThreadState::bytes_left when it was taken
   // Of the record in progress; too large for small guest stacks.
   uint64_t pcs[kMaxFrames];
   PathText path;

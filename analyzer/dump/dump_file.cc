@@ -111,6 +111,12 @@ std::string DumpFile::ReadHeader() {
   return CheckHeader(*header_);
 }
 
+void DumpFile::ReadLiveFieldsAgain() {
+  constexpr size_t kBegin = offsetof(HeaderPage, segments_claimed);
+  const std::span<uint8_t> bytes(reinterpret_cast<uint8_t*>(header_.get()), sizeof(HeaderPage));
+  ReadAt(kBegin, bytes.subspan(kBegin));
+}
+
 uint32_t DumpFile::ClaimedSegments() const {
   const uint64_t room =
       header_->file_bytes < kHeaderBytes ? 0 : (header_->file_bytes - kHeaderBytes) / kSegmentBytes;

@@ -32,6 +32,8 @@ class DumpFile {
 
   const std::string& path() const { return path_; }
   const HeaderPage& header() const { return *header_; }
+  // Of a process that runs, what has changed since: the fields that do.
+  void ReadLiveFieldsAgain();
   uint64_t size_bytes() const { return size_bytes_; }
   dev_t device() const { return device_; }
   ino_t inode() const { return inode_; }

@@ -60,6 +60,12 @@ std::string TextField(const char (&field)[N]) {
   return std::string(field, strnlen(field, N));
 }
 
+std::optional<FullEnd> FullEndOf(const HeaderPage& header, const ClockMap& clock) {
+  const uint64_t ticks = header.full_until_ticks, interval_bytes = header.full_sample_bytes;
+  if (header.mode != Mode::kFull || ticks == 0) return std::nullopt;
+  return FullEnd{clock.NsAt(ticks), std::min(interval_bytes, kGreatestInterval)};
+}
+
 // The frames looked up last: a program has few, and a hostile dump cannot make this grow.
 class FrameCache {
  public:
@@ -112,6 +118,7 @@ ProcessFacts FactsOf(const HeaderPage& header, const ClockMap& clock) {
   facts.pid = header.pid;
   facts.parent_pid = header.parent_pid;
   facts.mode = header.mode;
+  facts.full_end = FullEndOf(header, clock);
   facts.ended = header.end_state == EndState::kOpen ? Ended::kKilled : Ended::kExited;
   if (header.end_state == EndState::kExited) facts.exit_status = header.exit_status & 0xff;
   facts.start_realtime_ns = header.start_realtime_ns;
@@ -235,8 +242,9 @@ Process ProcessBuilder::Build(ProcessFacts facts, const ClockMap& clock) {
                    [](const Mark& a, const Mark& b) { return a.time_ns < b.time_ns; });
   process.unseen_objects_.assign(unseen_objects_.begin(), unseen_objects_.end());
   intervals_.erase(process.facts.interval_bytes);
-  // Full mode has no interval, whatever a damaged file says.
-  if (process.facts.mode == Mode::kSample) {
+  if (process.facts.full_end) intervals_.erase(process.facts.full_end->interval_bytes);
+  // Else there is none, whatever a damaged file says.
+  if (process.facts.IsSampled()) {
     process.other_intervals_.assign(intervals_.begin(), intervals_.end());
   }
   BuildModules(&process);

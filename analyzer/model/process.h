@@ -23,6 +23,12 @@ namespace perfagent {
 
 enum class Ended { kExited, kKilled, kRunning };
 
+// Full mode, whose file was nearly full at `time_ns`: from then on it sampled.
+struct FullEnd {
+  uint64_t time_ns = 0;
+  uint64_t interval_bytes = 0;  // with which the blocks live then count
+};
+
 struct LossCount {
   std::string cause;
   std::string things;  // what is counted: "events", "children"
@@ -39,6 +45,7 @@ struct ProcessFacts {
   uint32_t pid = 0;
   uint32_t parent_pid = 0;
   Mode mode = Mode::kFull;
+  std::optional<FullEnd> full_end;
   Ended ended = Ended::kKilled;
   std::optional<int32_t> exit_status;  // as a parent sees it; none when it is not known
   uint64_t start_realtime_ns = 0;
@@ -57,6 +64,11 @@ struct ProcessFacts {
   bool paused = false;
   std::vector<LossCount> losses;  // those that happened, in the order of Loss
 
+  // Was anything sampled, and is what ended at `time_ns`?
+  bool IsSampled() const { return mode == Mode::kSample || full_end; }
+  bool IsSampledAt(uint64_t time_ns) const {
+    return mode == Mode::kSample || (full_end && time_ns > full_end->time_ns);
+  }
   uint64_t TotalLost() const;
   uint64_t Lost(Loss cause) const;
 };
@@ -88,7 +100,7 @@ class Process {
   const std::vector<Mark>& marks() const { return marks_; }  // by time
   // Loaded objects whose malloc calls do not reach the agent, by path.
   const std::vector<std::string>& unseen_objects() const { return unseen_objects_; }
-  // Means that blocks were sampled with besides ProcessFacts::interval_bytes, ascending.
+  // Means that blocks were sampled with besides ProcessFacts::interval_bytes and FullEnd's, ascending.
   const std::vector<uint64_t>& other_intervals() const { return other_intervals_; }
 
   // Leaf first. Empty for kNoStack.

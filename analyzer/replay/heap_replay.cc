@@ -12,6 +12,7 @@ HeapReplay::HeapReplay(const Process& process, size_t streams)
     state.thread = threads_++;
     state.interval_bytes = process.facts.interval_bytes;
   }
+  if (process.facts.full_end) next_advance_ns_ = process.facts.full_end->time_ns;
 }
 
 void HeapReplay::OnSegment(StreamId stream) {
@@ -19,15 +20,27 @@ void HeapReplay::OnSegment(StreamId stream) {
 }
 
 void HeapReplay::OnInterval(StreamId stream, const IntervalRecord& record) {
-  // Full mode has no interval, whatever a damaged file says.
-  if (process_.facts.mode != Mode::kSample) return;
+  // Full mode has no interval before its end, whatever a damaged file says.
+  if (!process_.facts.IsSampled()) return;
   streams_[stream.value()].interval_bytes = record.interval_bytes;
   profile_.widest_interval_bytes = std::max(profile_.widest_interval_bytes, record.interval_bytes);
 }
 
 void HeapReplay::OnThin(const ThinRecord& record) {
-  if (process_.facts.mode != Mode::kSample) return;
-  last_thinning_ = {record.time, sampling::GridFloor(record.interval_bytes)};
+  if (!process_.facts.IsSampled()) return;
+  Advance(record.time);
+  Thin(record.time, record.interval_bytes);
+}
+
+void HeapReplay::Advance(uint64_t time_ns) {
+  if (time_ns <= next_advance_ns_) [[likely]]
+    return;
+  next_advance_ns_ = kNever;
+  Thin(process_.facts.full_end->time_ns, process_.facts.full_end->interval_bytes);
+}
+
+void HeapReplay::Thin(uint64_t time_ns, uint64_t interval_bytes) {
+  last_thinning_ = {time_ns, sampling::GridFloor(interval_bytes)};
   profile_.widest_interval_bytes =
       std::max(profile_.widest_interval_bytes, last_thinning_.interval_bytes);
   if (least_live_interval_ >= last_thinning_.interval_bytes) return;
@@ -57,6 +70,7 @@ void HeapReplay::OnAlloc(StreamId stream, const AllocRecord& record) {
 }
 
 void HeapReplay::OnFree(StreamId stream, const FreeRecord& record) {
+  Advance(record.time);
   profile_.stacks.Count(process_, process_.FindStack(record.stack));
   const std::optional<Block> block = End(stream, record.address, record.time);
   if (!block) {
@@ -73,6 +87,7 @@ void HeapReplay::OnFree(StreamId stream, const FreeRecord& record) {
 
 void HeapReplay::OnRealloc(StreamId stream, const ReallocRecord& record) {
   if ((record.flags & kReallocEndsOld) == 0 || record.old_address == 0) return;
+  Advance(record.time);
   const std::optional<Block> block = End(stream, record.old_address, record.time);
   if (!block) {
     ++profile_.unpaired_reallocs;
@@ -90,6 +105,7 @@ void HeapReplay::OnReallocReturn(StreamId stream, const ReallocRecord& record) {
 
 void HeapReplay::Begin(StreamId stream, HeapApi api, uint64_t time_ns, uint64_t address,
                        uint64_t size, uint64_t dump_stack, uint32_t limit) {
+  Advance(time_ns);
   const SiteId site = SiteOf(dump_stack, api);
   StreamState& state = streams_[stream.value()];
   const auto [slot, is_new] = live_.try_emplace(address);
@@ -175,7 +191,8 @@ void HeapReplay::RemoveLive(const Block& block) {
 }
 
 bool HeapReplay::IsTemporary(StreamId stream, const Block& block, uint64_t free_flags) const {
-  if (process_.facts.mode == Mode::kSample) return (free_flags & kFreeTemporary) != 0;
+  const bool is_sample = process_.facts.mode == Mode::kSample || block.interval_bytes != 0;
+  if (is_sample) return (free_flags & kFreeTemporary) != 0;
   const StreamState& state = streams_[stream.value()];
   return block.thread == state.thread && block.number == state.allocations;
 }
@@ -206,6 +223,7 @@ SiteId HeapReplay::SiteOf(uint64_t dump_stack, HeapApi api) {
 }
 
 HeapProfile HeapReplay::Finish() {
+  Advance(kNever);
   for (size_t i = 0; i < profile_.sites.size(); ++i) Settle(SiteId(i));
   // Summed anew from what is live: running sums of estimates carry rounding errors.
   for (const auto& [address, block] : live_) {

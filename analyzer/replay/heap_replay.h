@@ -15,7 +15,8 @@
 //
 // Thinning. When the agent samples less densely than before, it drops blocks that it would not have
 // sampled so (kThin). What is kept counts from then on with the greater weight; what is dropped is no
-// longer live, but stays in `live_`, because its end may have been recorded a moment later.
+// longer live, but stays in `live_`, because its end may have been recorded a moment later. So it is, too,
+// where full mode goes on as sampling (FullEnd), but that no record says it: all that is no sample is dropped.
 //
 // Threads: one.
 #pragma once
@@ -91,6 +92,9 @@ class HeapReplay {
     SiteId site;
   };
 
+  // Time has come to `time_ns`.
+  void Advance(uint64_t time_ns);
+  void Thin(uint64_t time_ns, uint64_t interval_bytes);
   SiteId SiteOf(uint64_t dump_stack, HeapApi api);
   void Begin(StreamId stream, HeapApi api, uint64_t time_ns, uint64_t address, uint64_t size,
              uint64_t dump_stack, uint32_t limit);
@@ -116,6 +120,8 @@ class HeapReplay {
   absl::flat_hash_map<uint64_t, Block> displaced_;
   ThreadOrdinal threads_ = 0;
   ThinRecord last_thinning_ = {};
+  static constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
+  uint64_t next_advance_ns_ = kNever;  // when Advance has something to do
   // No live block has a lesser one: most thinnings of a damaged file need not look at all of them.
   uint64_t least_live_interval_ = std::numeric_limits<uint64_t>::max();
   Tally live_bytes_;

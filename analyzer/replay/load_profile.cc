@@ -88,6 +88,8 @@ std::optional<LoadedDump> LoadDump(const std::string& path, RecordObserver obser
       },
       [&](Damage place) { damage.push_back(std::move(place)); },
       [&](uint64_t bytes) { progress.Update(bytes); });
+  // Only now: had the process begun to sample meanwhile, the events would be more than its header says.
+  file->ReadLiveFieldsAgain();
   ProcessFacts facts = FactsOf(file->header(), index.clock);
   SetEnd(*file, index.clock.NsAt(builder.last_time()), &facts);
   Process process = builder.Build(std::move(facts), index.clock);

@@ -46,7 +46,9 @@ void LockReplay::OnWait(const LockWaitRecord& record) {
   if (is_new) lock.waits.push_back({.stack = stack});
   LockWaits& waits = lock.waits[found->second];
   const double wait_ns = static_cast<double>(record.wait);
-  const Weight weight = Weight::OfAmount(wait_ns, process_.facts.wait_interval_ns);
+  const bool is_sample = process_.facts.IsSampledAt(record.time + record.wait);
+  const Weight weight =
+      is_sample ? Weight::OfAmount(wait_ns, process_.facts.wait_interval_ns) : Weight();
   waits.waits.Add(1, weight);
   waits.wait_ns.Add(wait_ns, weight);
   lock.longest_wait_ns = std::max(lock.longest_wait_ns, record.wait);
@@ -89,7 +91,7 @@ LockProfile LockReplay::Finish() {
     profile_.contended += lock.contended;
     profile_.wait_ns += lock.wait_ns;
   }
-  if (process_.facts.mode == Mode::kSample && process_.facts.locks_enabled) {
+  if (process_.facts.IsSampled() && process_.facts.locks_enabled) {
     profile_.acquisitions.MayMiss(Weight::OfEvery(process_.facts.acquire_interval).factor);
   }
   return std::move(profile_);

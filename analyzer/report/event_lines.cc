@@ -137,9 +137,9 @@ class EventPrinter : public RecordSink {
     Finish();
   }
 
-  // In full mode the flags follow from the addresses.
+  // Where every event is recorded the flags follow from the addresses.
   std::string_view ReallocFlags(const ReallocRecord& r) const {
-    if (process_.facts.mode == Mode::kFull) return "";
+    if (!process_.facts.IsSampledAt(r.time)) return "";
     switch (r.flags & (kReallocEndsOld | kReallocBeginsNew)) {
       case kReallocEndsOld:
         return " ends_old";

@@ -67,7 +67,7 @@ class Writer : private LineWriter {
 
   void WriteSettings() {
     Line("settings");
-    Fact("mode", Name(facts_.mode));
+    Fact("mode", ModeText(facts_));
     Fact("heap", facts_.heap_enabled ? "on" : "off");
     Fact("locks", facts_.locks_enabled ? "on" : "off");
     Fact("paused", facts_.paused ? "yes" : "no");

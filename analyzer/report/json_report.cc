@@ -52,6 +52,12 @@ void WriteStack(JsonWriter* json, const NamedProfile& named, StackId stack) {
 void WriteSettings(JsonWriter* json, const ProcessFacts& facts) {
   json->BeginObject();
   json->Key("mode").String(Name(facts.mode));
+  json->Key("full_until_ns");
+  if (facts.full_end) {
+    json->Integer(facts.full_end->time_ns);
+  } else {
+    json->Null();
+  }
   json->Key("heap").Bool(facts.heap_enabled);
   json->Key("locks").Bool(facts.locks_enabled);
   json->Key("interval_bytes").Integer(facts.interval_bytes);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "analyzer/report/format.h"
 
 namespace perfagent {
 
@@ -21,6 +22,12 @@ const char* Name(Ended ended) {
 const char* Name(Mode mode) { return mode == Mode::kFull ? "full" : "sample"; }
 
 const char* Name(LockKind kind) { return kind == LockKind::kRwlock ? "rwlock" : "mutex"; }
+
+std::string ModeText(const ProcessFacts& facts) {
+  if (!facts.full_end) return Name(facts.mode);
+  return absl::StrCat("full until ", FormatDuration(static_cast<double>(facts.full_end->time_ns)),
+                      " (the file was nearly full), sampled after that");
+}
 
 std::string LockName(const Lock& lock, StackNames* names) {
   std::string data = names->DataName(lock.address);

@@ -41,6 +41,9 @@ const char* Name(Ended ended);
 const char* Name(Mode mode);
 const char* Name(LockKind kind);
 
+// "full until 12.3 s (the file was nearly full), sampled after that"; mostly just the name.
+std::string ModeText(const ProcessFacts& facts);
+
 // The lock's name: its static object's, or its address and the function that waited for it first.
 std::string LockName(const Lock& lock, StackNames* names);
 

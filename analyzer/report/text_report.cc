@@ -97,7 +97,7 @@ class Writer : private LineWriter {
     Fact("command", EscapeForTerminal(facts_.command_line));
     Fact("ran", FormatDuration(static_cast<double>(facts_.duration_ns)), " from ",
          FormatTime(facts_.start_realtime_ns), ", ", HowItEnded());
-    Fact("mode", Name(facts_.mode), facts_.heap_enabled ? ", heap" : "",
+    Fact("mode", ModeText(facts_), facts_.heap_enabled ? ", heap" : "",
          facts_.locks_enabled ? ", locks" : "");
     if (!facts_.allocator.empty()) Fact("allocator", EscapeForTerminal(facts_.allocator));
   }
@@ -145,13 +145,19 @@ class Writer : private LineWriter {
   }
 
   void WriteAccuracy() {
-    if (facts_.mode == Mode::kFull) {
+    if (!facts_.IsSampled()) {
       const bool whole =
           facts_.losses.empty() && named_.profile.dump.damage.empty() && unseen_.SeesTheWholeHeap();
       Fact("exact",
            whole ? "everything: each event was recorded"
                  : "what was recorded; a lost free looks like a leak, a lost allocation like an "
                    "unpaired free");
+      return;
+    }
+    if (facts_.full_end) {
+      Fact("exact", "what came before ", EndOfFull(), "; number and time of contended waits");
+      Fact("estimated", "what came after it: figures marked ~, with 95 % intervals; ",
+           OfBlocks(facts_.full_end->interval_bytes), OtherIntervals(unseen_));
       return;
     }
     if (facts_.interval_bytes == 0 && unseen_.other_intervals.empty()) {
@@ -166,8 +172,14 @@ class Writer : private LineWriter {
 
   std::string FirstInterval() const {
     if (facts_.interval_bytes == 0) return "at first each block was recorded";
-    return absl::StrCat("mean ", FormatBytes(static_cast<double>(facts_.interval_bytes)),
+    return OfBlocks(facts_.interval_bytes);
+  }
+  static std::string OfBlocks(uint64_t interval_bytes) {
+    return absl::StrCat("mean ", FormatBytes(static_cast<double>(interval_bytes)),
                         " between samples");
+  }
+  std::string EndOfFull() const {
+    return FormatDuration(static_cast<double>(facts_.full_end->time_ns));
   }
 
   void WriteUnseen() {
@@ -201,7 +213,8 @@ class Writer : private LineWriter {
     // The greatest of many estimates is one whose error is upwards.
     Fact("peak", Size(heap.total.peak_bytes), " at ",
          FormatDuration(static_cast<double>(heap.peak_time_ns)),
-         facts_.mode == Mode::kSample ? ", the highest of many estimates: rather too high" : "");
+         facts_.IsSampledAt(heap.peak_time_ns) ? ", the highest of many estimates: rather too high"
+                                               : "");
     Fact(LiveWord(), Size(heap.total.leaked_bytes), " in ", Count(heap.total.leaked_blocks),
          " blocks");
   }

@@ -84,6 +84,13 @@
 // the greatest of that mean and GridFloor of each kThin's bytes in its life, or not at all. Its free may
 // be recorded although it was dropped: threads go on for a moment.
 //
+// Full mode records every event until its file is nearly full, and goes on as sampled mode does: from
+// then on HeaderPage::full_until_ticks is that time. So that blocks can be followed beyond it, some have a
+// limit from the start: those that full_sample_bytes as mean between samples would have sampled. Of the
+// blocks live at full_until_ticks the others are not tracked any more; these count from then on with that
+// mean. Events until then stand for themselves, but for blocks after a kInterval record; waits are kept
+// with a probability, and acquisitions sampled, where they ended later.
+//
 // Control words (HeaderPage::paused, interval_request) may be written by others while the process runs;
 // a value that is not allowed has no effect.
 //
@@ -252,10 +259,8 @@ struct HeaderPage {
                                  // with its pid
   uint64_t interval_bytes;       // sampled mode: mean bytes between samples (R) at start, 0: every
                                  // block is one; full mode: 0
-  uint64_t
-      wait_interval_ticks;  // sampled mode: mean wait between kept kLockWait records; full mode: 0
-  uint64_t acquire_interval;  // sampled mode: mean acquisitions between kLockAcquire records; full
-                              // mode: 0
+  uint64_t wait_interval_ticks;  // mean wait between kept kLockWait records, where they are sampled
+  uint64_t acquire_interval;     // mean acquisitions between kLockAcquire records, likewise
   uint64_t seed;
   uint64_t page_bytes;
   uint32_t pid;
@@ -287,7 +292,9 @@ struct HeaderPage {
   std::atomic<uint64_t> end_ticks;   // since start; valid when end_state is kExited
   // Control word: mean bytes between samples from now on; 0: interval_bytes.
   std::atomic<uint64_t> interval_request;
-  std::atomic<uint64_t> cpu_ns;                          // CPU time of the process, as last read
+  std::atomic<uint64_t> cpu_ns;             // CPU time of the process, as last read
+  std::atomic<uint64_t> full_until_ticks;   // full mode: sampled from then on; 0: not yet
+  std::atomic<uint64_t> full_sample_bytes;  // full mode: see the prologue
   alignas(64) std::atomic<uint64_t> losses[kLossSlots];  // indexed by Loss
 };
 
@@ -330,6 +337,7 @@ static_assert(offsetof(HeaderPage, segments_claimed) == 3840);
 // scripts/perfagent reads and writes these two in the dumps of running processes.
 static_assert(offsetof(HeaderPage, paused) == 3852);
 static_assert(offsetof(HeaderPage, interval_request) == 3864);
+static_assert(offsetof(HeaderPage, full_until_ticks) == 3880);
 static_assert(offsetof(HeaderPage, losses) == 3904);
 static_assert(sizeof(HeaderPage) == 4160);
 static_assert(sizeof(SegmentHeader) == 128);

@@ -21,7 +21,7 @@
 namespace perfagent::sampling {
 
 inline constexpr unsigned kLimitBits = 10;
-// Stays tracked at every interval: full mode, where nothing is drawn.
+// Of blocks that are in no sample, where nothing was drawn: tracked only while every block is.
 inline constexpr uint32_t kNoLimit = (1u << kLimitBits) - 1;
 
 // The code of a bound in bytes: its power of two and three bits of what follows.
@@ -41,7 +41,8 @@ constexpr uint64_t GridFloor(uint64_t interval_bytes) {
 
 // Does a block with this limit stay tracked when the interval grows to `interval_bytes`?
 constexpr bool StaysTracked(uint32_t limit, uint64_t interval_bytes) {
-  return interval_bytes == 0 || limit >= LimitCode(static_cast<double>(GridFloor(interval_bytes)));
+  if (interval_bytes == 0) return true;
+  return limit != kNoLimit && limit >= LimitCode(static_cast<double>(GridFloor(interval_bytes)));
 }
 
 }  // namespace perfagent::sampling

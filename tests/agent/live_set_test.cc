@@ -15,7 +15,8 @@ namespace {
 
 // A fresh table for each test: the old one is left behind, as in a process that never stops using it.
 void StartFresh() {
-  ASSERT_TRUE(live_filter::UseGranules());
+  ASSERT_TRUE(live_filter::MapGranules());
+  live_filter::WantTracked();
   ASSERT_TRUE(live_set::Start());
 }
 

@@ -63,7 +63,8 @@ BENCHMARK(SamplerLimit)->Name("sampler: limit of a block");
 // A heap of 16 MiB; in the second half of it, every block may be tracked.
 void FilterLookUp(benchmark::State& state, uintptr_t begin) {
   constexpr uintptr_t kHalf = 8 << 20, kGranule = 1 << live_filter::kGranuleShift;
-  if (!live_filter::UseGranules()) return state.SkipWithError("no memory");
+  if (!live_filter::MapGranules()) return state.SkipWithError("no memory");
+  live_filter::WantTracked();
   for (uintptr_t block = kHalf; block < 2 * kHalf; block += kGranule) live_filter::Add(block);
   uintptr_t offset = 0;
   for (auto _ : state) {
@@ -76,7 +77,7 @@ BENCHMARK_CAPTURE(FilterLookUp, hit, 8 << 20)->Name("live_filter: hit");
 
 // With 10,000 blocks of each thread live.
 void LiveSet(benchmark::State& state) {
-  if (state.thread_index() == 0 && !(live_filter::UseGranules() && live_set::Start()))
+  if (state.thread_index() == 0 && !(live_filter::MapGranules() && live_set::Start()))
     return state.SkipWithError("no memory");
   constexpr uintptr_t kLive = 10000, kBlock = 4112;
   // Heaps apart, also where the filter folds addresses.
