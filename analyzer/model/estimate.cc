@@ -49,9 +49,10 @@ void Tally::MayMissSomeOf(const Tally& whole) {
 double Tally::HeavierThanSeen() const {
   constexpr double kFewSamples = 10;
   constexpr double kMost = 3;
-  const double average = value_ / static_cast<double>(items_);
+  const double sampled = value_ - certain_;
+  const double average = sampled / static_cast<double>(items_ - certain_items_);
   const double times_average = heaviest_ / average;
-  const double effective_samples = value_ * value_ / variance_;
+  const double effective_samples = sampled * sampled / variance_;
   const double step = std::clamp(times_average * times_average, 1.0, kMost) - 1;
   return 1 + step * std::min(1.0, kFewSamples / effective_samples);
 }
@@ -59,12 +60,13 @@ double Tally::HeavierThanSeen() const {
 Estimate Tally::Interval() const {
   // Sums that went up and down again may miss zero by a rounding error.
   const double value = IsEmpty() ? 0 : std::max(value_, seen_);
-  if (IsEmpty() || variance_ <= 0 || value <= 0) {
+  const double sampled = value - certain_;
+  if (IsCertain() || variance_ <= 0 || sampled <= 0) {
     return {value, value, value + kUnseenMarks * std::max(heaviest_, missed_)};
   }
-  const double low = GammaQuantile(value, variance_, -kZ95);
+  const double low = certain_ + GammaQuantile(sampled, variance_, -kZ95);
   const double extra = std::max(heaviest_ * HeavierThanSeen(), double{missed_});
-  const double high = GammaQuantile(value + extra, variance_ + extra * extra, kZ95);
+  const double high = certain_ + GammaQuantile(sampled + extra, variance_ + extra * extra, kZ95);
   return {value, std::max(low, std::min(seen_, value)), std::max(high, value)};
 }
 

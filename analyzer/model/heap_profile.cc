@@ -20,6 +20,13 @@ const char* Name(LockApi api) { return kLockApiNames[static_cast<size_t>(api)]; 
 void Lifetimes::Add(uint64_t lifetime_ns, Weight weight) {
   const double time = static_cast<double>(lifetime_ns);
   count_.Add(1, weight);
+  max_ns_ = std::max(max_ns_, lifetime_ns);
+  counts_[BucketOf(lifetime_ns)] += weight.factor;
+  if (weight.spread == 0) {
+    certain_count_ += 1;
+    certain_ns_ += time;
+    return;
+  }
   sum_ns_ += time * weight.factor;
   weight_squared_ += weight.factor * weight.factor;
   spread_time_ += time * weight.spread;
@@ -29,12 +36,12 @@ void Lifetimes::Add(uint64_t lifetime_ns, Weight weight) {
     sum += term;
     term *= time;
   }
-  max_ns_ = std::max(max_ns_, lifetime_ns);
-  counts_[BucketOf(lifetime_ns)] += weight.factor;
 }
 
 void Lifetimes::Merge(const Lifetimes& other) {
   count_.Merge(other.count_);
+  certain_count_ += other.certain_count_;
+  certain_ns_ += other.certain_ns_;
   sum_ns_ += other.sum_ns_;
   weight_squared_ += other.weight_squared_;
   spread_time_ += other.spread_time_;
@@ -47,9 +54,23 @@ void Lifetimes::Merge(const Lifetimes& other) {
 
 Estimate Lifetimes::Mean(uint64_t ran_ns) const {
   if (IsEmpty()) return {};
-  const double count = count_.value();
+  if (count_.variance() <= 0) return Estimate::Exact((certain_ns_ + sum_ns_) / count_.value());
+  const Estimate sampled = MeanOfSampled(ran_ns), count = count_.Interval();
+  const auto mean_of_all = [&](double all, double mean_of_sampled) {
+    return (certain_ns_ + (all - certain_count_) * mean_of_sampled) / all;
+  };
+  const double mean = mean_of_all(count.value, sampled.value);
+  const auto [of_low, of_high] = std::minmax(mean_of_all(std::max(count.low, 1.0), sampled.value),
+                                             mean_of_all(count.high, sampled.value));
+  const double below = std::hypot(mean - of_low, mean - mean_of_all(count.value, sampled.low));
+  const double above = std::hypot(of_high - mean, mean_of_all(count.value, sampled.high) - mean);
+  const double longest = static_cast<double>(std::max(ran_ns, max_ns_));
+  return {mean, std::max(mean - below, 0.0), std::min(mean + above, longest)};
+}
+
+Estimate Lifetimes::MeanOfSampled(uint64_t ran_ns) const {
+  const double count = count_.value() - certain_count_;
   const double mean = sum_ns_ / count;
-  if (count_.variance() <= 0) return Estimate::Exact(mean);
   const double longest = static_cast<double>(std::max(ran_ns, max_ns_));
   const double blocks = count * count / weight_squared_;
   if (mean <= 0 || blocks <= 1 + 1e-6) return {mean, 0, longest};
@@ -129,6 +150,15 @@ void HeapMetrics::MayMissParts() {
   }
   peak_bytes.MayMiss(live_bytes.missed());
   for (Tally* part : {&live_bytes, &leaked_bytes, &peak_bytes}) part->MayMissSomeOf(bytes);
+}
+
+void HeapMetrics::MayMissMore(uint64_t interval_bytes) {
+  if (allocations.IsEmpty() || !allocations.IsCertain()) return;
+  const double size = bytes.value() / allocations.value();
+  const double blocks =
+      std::sqrt(Weight::OfBlock(static_cast<uint64_t>(size), interval_bytes).spread);
+  allocations.MayMiss(blocks);
+  bytes.MayMiss(size * blocks);
 }
 
 void HeapMetrics::MayMissEndsOf(double size, Weight weight) {

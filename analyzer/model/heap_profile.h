@@ -34,6 +34,8 @@ class Lifetimes {
   // One block says nothing of the spread: 0 to `ran_ns`. With 15 blocks of 16 to 128 bytes, of
   // exponential lifetimes, 97 % of the intervals hold the truth, of the normal ones 86 %; of
   // log-normal ones (sigma 1) 95 % and 80 %.
+  // Lifetimes that were seen for certain (before a recording began to sample) are one part, the others another: how much
+  // these weigh together is an estimate, too, and independent of their mean, so that the errors add in squares.
   Estimate Mean(uint64_t ran_ns) const;
   // Median in ns, interpolated in its power of two; the interval covers that power of two and the
   // sampling error of the rank (0.5 +- 1.96 sqrt(variance of the count / 4) / count). Where that
@@ -44,13 +46,16 @@ class Lifetimes {
   struct Range {
     double low, value, high;
   };
+  Estimate MeanOfSampled(uint64_t ran_ns) const;
   double SquaredDeviations(double mean) const;
   double DegreesOfFreedom(double mean, double most) const;
   Range Quantile(double fraction) const;
   size_t BucketOf(uint64_t lifetime_ns) const;
 
   Tally count_;
-  double sum_ns_ = 0;          // of w t
+  double certain_count_ = 0;
+  double certain_ns_ = 0;
+  double sum_ns_ = 0;          // of w t, as are these, without the certain ones:
   double weight_squared_ = 0;  // of w^2
   double spread_time_ = 0;     // of (1 - p) / p^2 t
   double spread_time_squared_ = 0;
@@ -80,6 +85,9 @@ struct HeapMetrics {
   void Merge(const HeapMetrics& other);
   // Of a site's blocks: what none of was seen (freed, leaked, ...) may have been missed.
   void MayMissParts();
+  // Of a site that was seen before the heap was sampled with this mean, and never since: more of its blocks may have been
+  // missed, such as it has on average.
+  void MayMissMore(uint64_t interval_bytes);
   // Of a block that from now on is tracked with another weight: whether it is freed, leaks, ...
   void MayMissEndsOf(double size, Weight weight);
   // Of a heap sampled with this mean: sites of small blocks may have been missed, and a missed block

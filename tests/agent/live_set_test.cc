@@ -143,6 +143,56 @@ TEST(LiveFilter, CounterThatReachedTheTopStaysThere) {
   EXPECT_TRUE(InFilter(16));
 }
 
+TEST(LiveSet, CountsThoseThatAThinningWouldLeave) {
+  StartFresh();
+  for (uint32_t limit = 0; limit < 100; ++limit) live_set::Insert((limit + 1) * 4096, limit);
+  EXPECT_EQ(live_set::CountTrackedAt(0), 100u);
+  EXPECT_EQ(live_set::CountTrackedAt(100), 100 - sampling::LimitCode(sampling::GridFloor(100)));
+}
+
+TEST(LiveFilter, HooksSeeEveryFreeUntilTrackedOnesAreWanted) {
+  StartFresh();
+  live_filter::WantEvery();
+  const uintptr_t tracked = 5 << live_filter::kGranuleShift, other = 2 * tracked;
+  ASSERT_TRUE(Insert(tracked));
+  EXPECT_TRUE(InFilter(tracked) && InFilter(other) && live_filter::WantsEvery());
+  EXPECT_TRUE(live_filter::IsNearTracked(tracked));
+  EXPECT_FALSE(live_filter::IsNearTracked(other));
+  EXPECT_FALSE(live_set::Remove(other).was_there);
+  live_filter::WantTracked();
+  EXPECT_TRUE(InFilter(tracked));
+  EXPECT_FALSE(InFilter(other));
+  ASSERT_TRUE(live_set::Remove(tracked).was_there);
+  EXPECT_FALSE(InFilter(tracked));
+}
+
+TEST(LiveFilter, WhatIsTrackedIsSeenWhileItChangesWhatIsWanted) {
+  StartFresh();
+  live_filter::WantEvery();
+  std::atomic<bool> stop{false};
+  std::thread changer([&stop] {
+    while (!stop) {
+      live_filter::WantTracked();
+      live_filter::WantEvery();
+    }
+  });
+  std::vector<std::thread> threads;
+  std::atomic<int> wrong{0};
+  for (uintptr_t t = 0; t < 2; ++t) {
+    threads.emplace_back([t, &wrong] {
+      for (uintptr_t i = 0; i < 20000; ++i) {
+        const uintptr_t block = (i % 1000 * 2 + t + 1) << live_filter::kGranuleShift;
+        live_set::Insert(block, 1);
+        if (!InFilter(block) || !live_set::Remove(block).was_there) ++wrong;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  stop = true;
+  changer.join();
+  EXPECT_EQ(wrong, 0);
+}
+
 TEST(LiveFilter, CountsPerGranule) {
   StartFresh();
   const uintptr_t granule = uintptr_t{5} << live_filter::kGranuleShift;

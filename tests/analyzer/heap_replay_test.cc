@@ -407,6 +407,74 @@ TEST_F(HeapReplayTest, ABlockWhoseClockRanAheadIsThinnedWithItsElders) {
   EXPECT_NEAR(heap.total.leaked_blocks.value(), 1 / p, 1e-9);
 }
 
+// Full mode until its file was nearly full: blocks of 99 bytes, some of which have limits.
+class FullEndTest : public HeapReplayTest {
+ protected:
+  static constexpr uint64_t kMean = 8192;
+
+  void Alloc(uint64_t address, uint32_t limit) {
+    main_.Put(AllocRecord{HeapApi::kMalloc, Now(), address, 99, 0, limit});
+  }
+  void EndFull() {
+    dump_.header().full_until_ticks = Now();
+    dump_.header().full_sample_bytes = kMean;
+    time_ += 2 * kClockSkewNs;  // or what follows may have been recorded before
+  }
+  static double Share(uint64_t mean) { return -std::expm1(-100.0 / static_cast<double>(mean)); }
+};
+
+TEST_F(FullEndTest, BlocksInTheSampleStandForAllFromThenOn) {
+  Alloc(0x1000, sampling::kNoLimit);
+  Alloc(0x2000, sampling::LimitCode(kMean));
+  Alloc(0x3000, sampling::LimitCode(2 * kMean));
+  Alloc(0x4000, sampling::kNoLimit);
+  main_.Free(Now(), 0x4000);  // temporary, as the order says
+  EndFull();
+  main_.Free(Now(), 0x2000);
+  main_.Put(IntervalRecord{Now(), 2 * kMean});
+  Alloc(0x5000, sampling::LimitCode(2 * kMean));
+  main_.Free(Now(), 0x5000, kFreeTemporary);
+  Alloc(0x1000, sampling::LimitCode(2 * kMean));  // where a block stood that is no longer followed
+  main_.Free(Now(), 0x1000);                      // not temporary: others may have come between
+  const Profile profile = ProfileOf(dump_);
+  const HeapProfile& heap = profile.heap;
+  const double before = 1 / Share(kMean), after = 1 / Share(2 * kMean);
+  EXPECT_NEAR(heap.total.allocations.value(), 4 + 2 * after, 1e-9);
+  EXPECT_NEAR(heap.total.frees.value(), 1 + before + 2 * after, 1e-9);
+  EXPECT_NEAR(heap.total.temporary.value(), 1 + after, 1e-9);
+  EXPECT_NEAR(heap.total.leaked_blocks.value(), before, 1e-9);
+  EXPECT_EQ(heap.unpaired_frees + heap.overlaps, 0u);
+  EXPECT_EQ(profile.dump.process.other_intervals(), std::vector<uint64_t>{2 * kMean});
+}
+
+TEST_F(FullEndTest, ChangesWhatIsLiveEvenWhenNothingFollows) {
+  Alloc(0x1000, sampling::kNoLimit);
+  Alloc(0x2000, sampling::LimitCode(kMean));
+  EndFull();
+  const HeapProfile heap = Replay();
+  EXPECT_TRUE(heap.sites[0].metrics.allocations.Interval().IsExact());
+  EXPECT_NEAR(heap.total.leaked_blocks.value(), 1 / Share(kMean), 1e-9);
+}
+
+TEST_F(FullEndTest, LeavesWhatCameBeforeExact) {
+  Alloc(0x1000, sampling::LimitCode(kMean));
+  Alloc(0x2000, sampling::kNoLimit);
+  main_.Free(Now(), 0x1000);
+  main_.Realloc(Now(), 0x2000, 0x3000, 199, 0);
+  main_.Free(Now(), 0x3000);
+  EndFull();
+  const HeapMetrics site = Replay().sites[0].metrics;
+  EXPECT_EQ(site.frees.value() + site.reallocations.value(), 2);
+  EXPECT_EQ(site.frees.variance() + site.reallocations.variance(), 0);
+}
+
+TEST_F(FullEndTest, IsWhereTheHeaderSaysWhateverRecordsSay) {
+  main_.Put(IntervalRecord{Now(), kMean});
+  main_.Put(ThinRecord{Now(), kMean});
+  Alloc(0x1000, sampling::kNoLimit);
+  EXPECT_TRUE(Replay().total.leaked_bytes.Interval().IsExact());
+}
+
 TEST_F(HeapReplayTest, SampledReallocDecidesAboutOldAndNewApart) {
   dump_.header().mode = Mode::kSample;
   dump_.header().interval_bytes = 1000;

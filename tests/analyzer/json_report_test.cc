@@ -131,6 +131,15 @@ TEST(JsonReport, LossesComeWithCauseCountAndText) {
   EXPECT_EQ(loss.at("causes").at(0).at("text"), "segment unavailable: MAX_SIZE reached");
 }
 
+TEST(JsonReport, SaysUntilWhenAllWasRecorded) {
+  DumpBuilder dump;
+  EXPECT_TRUE(ReportOf(dump).at("settings").at("full_until_ns").is_null());
+  dump.header().full_until_ticks = 12'300'000'000;
+  const nlohmann::json settings = ReportOf(dump).at("settings");
+  EXPECT_EQ(settings.at("full_until_ns"), 12'300'000'000);
+  EXPECT_EQ(settings.at("mode"), "full");
+}
+
 TEST(JsonReport, EstimatesHaveIntervalsAroundThem) {
   DumpBuilder dump;
   dump.header().mode = Mode::kSample;

@@ -160,6 +160,26 @@ TEST(LockReplay, FullModeAcquisitionsAreTheSegmentsOwnCount) {
   EXPECT_TRUE(acquisitions.IsExact());
 }
 
+TEST(LockReplay, WhereFullModeEndedWhatFollowsStandsForMore) {
+  DumpBuilder dump;
+  dump.header().wait_interval_ticks = 1000;
+  dump.header().acquire_interval = 1000;
+  dump.header().full_until_ticks = 5000;
+  StreamBuilder& stream = dump.AddStream();
+  stream.NextSegment().header().acquisitions = 40;
+  const uint64_t until_then = dump.Stack({0x401000}), after = dump.Stack({0x402000});
+  stream.Put(Wait(4900, 100, 0x10, until_then));
+  stream.Put(Wait(4901, 100, 0x10, after));
+  stream.Put(LockAcquireRecord{LockApi::kMutexLock, 6000, 0x10, 0});
+  const LockProfile locks = ProfileOf(dump).locks;
+  const double p = -std::expm1(-0.1);
+  ASSERT_EQ(locks.locks[0].waits.size(), 2u);
+  EXPECT_NEAR(locks.locks[0].waits[0].waits.value(), 1 / p, 1e-9);
+  EXPECT_TRUE(locks.locks[0].waits[1].waits.Interval().IsExact());
+  EXPECT_NEAR(locks.acquisitions.value(), 1040, 1e-6);
+  EXPECT_NEAR(locks.acquisitions.variance(), 1000.0 * 999, 1e-3);
+}
+
 TEST(LockReplay, WhereNoAcquisitionWasSampledSomeMayHaveBeenMissed) {
   DumpBuilder dump;
   dump.header().mode = Mode::kSample;

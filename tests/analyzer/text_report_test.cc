@@ -32,6 +32,22 @@ TEST(TextReport, FullRecordingWithoutLossesIsCalledExact) {
   EXPECT_TRUE(Contains(TextReportOf(&profile), "everything: each event was recorded"));
 }
 
+TEST(TextReport, SaysUntilWhenAllWasRecorded) {
+  DumpBuilder dump;
+  dump.header().full_until_ticks = 12'300'000'000;
+  dump.header().full_sample_bytes = 64 << 10;
+  dump.AddStream().Alloc(1, 0x1000, 10, 0);
+  Profile profile = ProfileOf(dump);
+  const std::string text = TextReportOf(&profile);
+  const std::string mode = "full until 12.3 s (the file was nearly full), sampled after that";
+  EXPECT_TRUE(Contains(text, mode + ", heap, locks\n")) << text;
+  EXPECT_TRUE(Contains(text, "what came before 12.3 s; number and time of contended waits"))
+      << text;
+  EXPECT_TRUE(Contains(text, "mean 64.0 KiB between samples\n")) << text;
+  EXPECT_FALSE(Contains(text, "the highest of many estimates")) << "the peak came before";
+  EXPECT_TRUE(Contains(InfoOf(dump), mode)) << InfoOf(dump);
+}
+
 TEST(TextReport, NamesTheLeakingFunctionAndItsSize) {
   DumpBuilder dump;
   StreamBuilder& stream = dump.AddStream();

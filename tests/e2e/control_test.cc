@@ -14,13 +14,15 @@ namespace perfagent::test {
 namespace {
 
 Recording RecordControlWords(const std::string& mode, const std::string& interval,
-                             const std::string& retuned) {
+                             const std::string& retuned, const std::string& max_size = "1G") {
   Recording recording;
   const std::string dump = recording.dir / "control.dump";
   ProcessOptions options;
-  options.env =
-      AgentEnvironment(recording.dir.path(),
-                       {{"MODE", mode}, {"INTERVAL", interval}, {"OUTPUT", dump}, {"SEED", "3"}});
+  options.env = AgentEnvironment(recording.dir.path(), {{"MODE", mode},
+                                                        {"INTERVAL", interval},
+                                                        {"OUTPUT", dump},
+                                                        {"SEED", "3"},
+                                                        {"MAX_SIZE", max_size}});
   recording.process = RunProcess({TestProgram("control_words"), dump, retuned}, options);
   recording.dumps = DumpsIn(recording.dir.path());
   return recording;
@@ -52,6 +54,26 @@ TEST(ControlWords, AChangedIntervalBiasesNothing) {
       EXPECT_NEAR(Sum(SitesBelow(report, function.function), "allocations").value, truth,
                   truth * 0.46)
           << function.function;
+    }
+  }
+}
+
+// Full mode ends in one phase or another: before an interval is asked for, while it is, and later.
+TEST(ControlWords, BiasNothingWhereFullModeEnds) {
+  for (const char* max_size : {"256K", "512K", "1M", "2M"}) {
+    SCOPED_TRACE(max_size);
+    const Recording recording = RecordControlWords("full", "auto", "8192", max_size);
+    ASSERT_TRUE(recording.process.Succeeded()) << recording.process.Describe();
+    const nlohmann::json report = Report(recording.dump());
+    EXPECT_EQ(report.at("loss").at("total"), 0) << report.at("loss").dump();
+    EXPECT_FALSE(report.at("settings").at("full_until_ns").is_null());
+    EXPECT_TRUE(SitesBelow(report, "Paused").empty());
+    const ProcessTruth truths = ParseTruth(recording.process.out).front();
+    for (const FunctionTruth& function : truths.functions) {
+      const Estimate found = Sum(SitesBelow(report, function.function), "allocations");
+      const double truth = function.metrics.at("allocations");
+      EXPECT_LE(truth - found.value, 3 * (found.high - found.value)) << function.function;
+      EXPECT_LE(found.value - truth, 3 * (found.value - found.low)) << function.function;
     }
   }
 }

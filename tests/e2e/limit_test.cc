@@ -197,14 +197,15 @@ TEST_P(UnfitPlace, IsSaidOnceAndNothingIsLeftThere) {
 struct Limit {
   const char* name;
   std::vector<std::string> prlimit;
-  const char* lost_to;  // empty: the limit costs nothing; null: it may cost the whole recording
+  const char* costs;  // empty: nothing; null: it may cost the whole recording
 };
+constexpr char kEndsFullMode[] = "samples take the place of the rest";
 void PrintTo(const Limit& limit, std::ostream* out) { *out << limit.name; }
 
 class Limited : public testing::TestWithParam<Limit> {};
 
 INSTANTIATE_TEST_SUITE_P(Limits, Limited,
-                         testing::Values(Limit{"file_size", {"--fsize=200000"}, "file_full"},
+                         testing::Values(Limit{"file_size", {"--fsize=200000"}, kEndsFullMode},
                                          Limit{"address_space", {"--as=1000000000"}, ""},
                                          Limit{"little_address_space", {"--as=100000000"}, nullptr},
                                          Limit{"tiny_file_size", {"--fsize=4096"}, nullptr},
@@ -223,10 +224,12 @@ TEST_P(Limited, ProgramGoesOnAndWhatIsLostIsCounted) {
   const Outcome full = RunScript(script, rounds, {{"MODE", "full"}}, true);
   ExpectUndisturbed(full, bare);
   ExpectUndisturbed(RunScript(script, rounds, {{"MODE", "sample"}}, true), bare);
-  if (GetParam().lost_to == nullptr) return;
-  if (*GetParam().lost_to != '\0') return ExpectRestLostTo(GetParam().lost_to, full);
+  if (GetParam().costs == nullptr) return;
   ASSERT_EQ(full.dumps.size(), 1u) << full.process.Describe();
-  ExpectTruth(full.process, Report(full.dumps.front()));
+  const nlohmann::json report = Report(full.dumps.front());
+  if (GetParam().costs != kEndsFullMode) return ExpectTruth(full.process, report);
+  EXPECT_EQ(Lost(report), 0) << report.at("loss").dump();
+  EXPECT_FALSE(report.at("settings").at("full_until_ns").is_null());
 }
 
 // ---- changes while the program runs ----

@@ -194,6 +194,8 @@ struct Case {
   std::string kind;
   int samples;  // expected of the whole heap; 0: the interval is the agent's choice
   std::string name;
+  std::string max_size =
+      {};  // of full mode, whose file is then nearly full half-way; empty: sampled mode
 };
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
@@ -201,6 +203,12 @@ void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 void ExpectChanges(const Sampled& run) {
   const nlohmann::json& others = run.report.at("unseen").at("other_intervals_bytes");
   EXPECT_GE(others.size(), 3u) << others.dump();
+}
+
+void ExpectEndOfFullMode(const Sampled& run) {
+  const nlohmann::json& until = run.report.at("settings").at("full_until_ns");
+  EXPECT_GT(until, 0);
+  EXPECT_LT(until, run.report.at("duration_ns"));
 }
 
 class Statistics : public testing::TestWithParam<Case> {
@@ -227,7 +235,9 @@ class Statistics : public testing::TestWithParam<Case> {
   Settings SettingsOfCase() const {
     const Case& c = GetParam();
     Settings settings{c.kind, {}};
-    if (c.samples == 0) {
+    if (!c.max_size.empty()) {
+      settings.agent = {{"MODE", "full"}, {"MAX_SIZE", c.max_size}};
+    } else if (c.samples == 0) {
       settings.agent = {{"INTERVAL", "auto"}};
     } else {
       const double interval = charged_bytes_ / c.samples;
@@ -261,8 +271,12 @@ class Statistics : public testing::TestWithParam<Case> {
 
 TEST_P(Statistics, IntervalsHoldTheTruthAndErrorsAverageOut) {
   const std::vector<Sampled> runs = RunSeeds(SettingsOfCase());
-  if (GetParam().samples == 0) {
-    for (const Sampled& run : runs) ExpectChanges(run);
+  for (const Sampled& run : runs) {
+    if (!GetParam().max_size.empty()) {
+      ExpectEndOfFullMode(run);
+    } else if (GetParam().samples == 0) {
+      ExpectChanges(run);
+    }
   }
   for (const Figure& figure : Figures()) ExpectHonest(figure, runs);
 }
@@ -281,6 +295,11 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(ChangingInterval, Statistics,
                          testing::Values(Case{"changing", 0, "changing"}), NameOf);
+
+INSTANTIATE_TEST_SUITE_P(FullModeThatEnds, Statistics,
+                         testing::Values(Case{"changing", 0, "changing", "512K"},
+                                         Case{"chains", 0, "chains", "64K"}),
+                         NameOf);
 
 // ---- nothing seen ------------------------------------------------------------------------------
 

@@ -327,6 +327,10 @@ TestIntervalRefused() {
   Run "$perfagent" interval "$pid" 64K
   Expect "in full mode an interval is refused" 1 "*process $pid: mode full: *no effect*"
   Equal "and nothing is written" "$(Word "$dump" 3864 8)" 0
+  Start PERFAGENT_MODE=full PERFAGENT_MAX_SIZE=64K
+  Ask 0 20000 64 pass
+  Run "$perfagent" interval "$pid" 64K
+  Expect "but not where its file was nearly full" 0 "*process $pid: interval 65536 bytes*"
   Start PERFAGENT_HEAP=0
   Run "$perfagent" interval "$pid" 64K
   Expect "without heap an interval is refused" 1 "*process $pid: its heap is not recorded*"
@@ -338,19 +342,22 @@ TestIntervalRefused() {
 FactOf() { awk -v name="$1" '$1 == name { print $2 }' <<< "$facts"; }
 
 TestStatus() {
-  Start PERFAGENT_MODE=full PERFAGENT_MAX_SIZE=256K
+  # One segment: no room for the second thread.
+  Start PERFAGENT_MODE=full PERFAGENT_MAX_SIZE=64K
   Ask 0 200000 64 pass
+  Ask 1 200000 64 pass
   Run "$perfagent" status "$pid"
   Equal "status succeeds" "$code" 0
   Matches "status names the program" "$output" "*program *$(readlink "/proc/$pid/exe")*"
   Matches "status names process and host" "$output" "*pid *$pid on $(uname -n)*"
   Matches "status names the dump" "$output" "*dump *$dump*"
-  Matches "status names mode and state" "$output" "*mode *full, heap, locks*state *recording*"
+  Matches "status names mode and state" "$output" \
+    "*mode *full until its file was nearly full, now sampled, heap, locks*state *recording*"
   local facts
   facts=$("$analyzer" info "$dump" | tr -d ,)
   Matches "status says since when" "$output" "*since *$(FactOf started)*"
   Matches "status says what is on disk" "$output" \
-    "*size *$(FactOf claimed) segments, *KiB on disk, at most 232 KiB*"
+    "*size *$(FactOf claimed) segments, *KiB on disk, at most 40.0 KiB*"
   local lost
   lost=$(FactOf file_full)
   Matches "there are losses to tell" "$lost" "[1-9]*"
