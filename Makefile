@@ -165,6 +165,16 @@ $(BUILD)/tests/elf_fuzz: $(call objects,fuzz,tests/fuzz/elf_fuzz.cc $(wildcard a
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CXX) $(FUZZ_FLAGS) $^ $(ANALYZER_LIBS) -o $@
 
+# The agent with an observer of its walks: everything but the observed file is the library's own code.
+CHECKED := $(BUILD)/tests/libperfagent_checked.so
+CHECKED_OBJ := $(addprefix $(BUILD)/checked/,agent/call_stack.o tests/agent/walk_check.o)
+$(BUILD)/checked/%.o: %.cc
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(AGENT_CXXFLAGS) -DPERFAGENT_OBSERVE_WALKS $(DEP) -c $< -o $@
+$(CHECKED): $(filter-out $(BUILD)/agent/call_stack.o,$(AGENT_OBJ)) $(CHECKED_OBJ) agent/exports.map
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(filter %.o,$^) $(AGENT_LDFLAGS) -o $@
+
 # Programs that the end-to-end tests run under the agent, and the libraries that these load or that are preloaded with it.
 HEAP_FAMILIES := $(addprefix $(BUILD)/tests/programs/heap_family_,glibc jemalloc tcmalloc mimalloc bump static_jemalloc)
 TEST_LIBRARY_SRC := $(wildcard tests/e2e/programs/library/*.cc)

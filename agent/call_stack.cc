@@ -4,6 +4,7 @@
 #include "agent/modules.h"
 #include "agent/stack_table.h"
 #include "agent/unwind/rule_walk.h"
+#include "agent/walk_observer.h"
 
 namespace perfagent::call_stack {
 
@@ -29,6 +30,7 @@ uint64_t Define(Stream* stream, size_t count, uint64_t epoch, bool truncated) {
 
 uint64_t Take(Stream* stream, const whole_walk::Registers& registers) {
   const whole_walk::Walk walk = WalkStack(stream, registers);
+  ObserveWalk(stream->pcs, walk.count, walk.truncated);
   if (walk.count == 0) {
     counters::Add(Loss::kNoStack);
     return 0;
