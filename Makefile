@@ -175,12 +175,34 @@ $(CHECKED): $(filter-out $(BUILD)/agent/call_stack.o,$(AGENT_OBJ)) $(CHECKED_OBJ
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(filter %.o,$^) $(AGENT_LDFLAGS) -o $@
 
+# One program built with many compilers' many options, for the walks over its frames. Frames that only exceptions and
+# longjmp leave look like endless recursion to a compiler.
+SHAPE_gcc_O0 := g++ -O0
+SHAPE_gcc_O1_no_plt := g++ -O1 -fno-plt
+SHAPE_gcc_O2 := g++ -O2
+SHAPE_gcc_O2_frame_pointer := g++ -O2 -fno-omit-frame-pointer
+SHAPE_gcc_O2_no_pie := g++ -O2 -fno-pie -no-pie
+SHAPE_gcc_O2_protected := g++ -O2 -fcf-protection=full -fstack-protector-all -fstack-clash-protection -Wl,-z,lazy
+SHAPE_gcc_O2_realigned := g++ -O2 -mstackrealign -mforce-drap
+SHAPE_gcc_O3_avx := g++ -O3 -mavx
+SHAPE_gcc_O3_avx_frame_pointer := g++ -O3 -mavx -fno-omit-frame-pointer -fno-plt
+SHAPE_gcc_Os_synchronous := g++ -Os -fno-asynchronous-unwind-tables
+SHAPE_clang_O0 := clang++ -O0
+SHAPE_clang_O1_frame_pointer := clang++ -O1 -fno-omit-frame-pointer
+SHAPE_clang_O2_no_plt := clang++ -O2 -fno-plt
+SHAPE_clang_O2_avx_protected := clang++ -O2 -mavx -fcf-protection=full -fstack-protector-all
+SHAPE_clang_O3_avx_no_pie := clang++ -O3 -mavx -fno-pie -no-pie
+STACK_SHAPES := $(patsubst SHAPE_%,$(BUILD)/tests/programs/stack_shapes_%,$(filter SHAPE_%,$(.VARIABLES)))
+$(STACK_SHAPES): $(BUILD)/tests/programs/stack_shapes_%: tests/e2e/programs/own/stack_shapes.cc
+	@mkdir -p $(@D)
+	$(Q)$(SHAPE_$*) $(STD) -g $(WARN) $(INC) -I. -fno-builtin -Wno-infinite-recursion $(DEP) $< -o $@ -pthread
+
 # Programs that the end-to-end tests run under the agent, and the libraries that these load or that are preloaded with it.
 HEAP_FAMILIES := $(addprefix $(BUILD)/tests/programs/heap_family_,glibc jemalloc tcmalloc mimalloc bump static_jemalloc)
 TEST_LIBRARY_SRC := $(wildcard tests/e2e/programs/library/*.cc)
 TEST_PROGRAMS := $(patsubst tests/e2e/programs/%.cc,$(BUILD)/tests/programs/%,$(wildcard tests/e2e/programs/*.cc)) \
   $(patsubst tests/e2e/programs/library/%.cc,$(BUILD)/tests/programs/lib%.so,$(TEST_LIBRARY_SRC)) \
-  $(HEAP_FAMILIES) $(addprefix $(BUILD)/tests/programs/,leaf_static sub/libhidden.so)
+  $(HEAP_FAMILIES) $(STACK_SHAPES) $(addprefix $(BUILD)/tests/programs/,leaf_static sub/libhidden.so)
 TEST_PROGRAM_CXXFLAGS := $(STD) -O1 -g $(WARN) $(INC) -I. -fno-builtin
 $(BUILD)/tests/programs/%: tests/e2e/programs/%.cc
 	@mkdir -p $(@D)

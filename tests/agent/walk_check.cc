@@ -29,7 +29,7 @@ namespace {
 
 using test::WalkCounts;
 
-constexpr uint64_t kMostDifferencesShown = 20;
+constexpr uint64_t kMostShown = 20;
 constexpr size_t kCachedFrames = 1 << 13;
 
 #define PERFAGENT_TEXT(name) #name
@@ -158,9 +158,7 @@ struct Walk {
   size_t count;
   bool truncated;
 
-  uint64_t FromLeaf(size_t frame) const { return pcs[frame]; }
-  bool IsCut() const { return truncated && count >= config.depth; }
-};
+  uint64_t FromLeaf(size_t frame) const { return pcs[frame]; }};
 
 // How many frames, from the leaf outward, are the same.
 size_t FramesInCommon(const Walk& walk, OracleWalk* oracle) {
@@ -190,17 +188,24 @@ void Show(const Walk& walk, OracleWalk oracle, size_t common) {
   fclose(out);
 }
 
+// What the comparison of a stack comes to; null: the same to the thread's start.
+std::atomic<uint64_t>* Verdict(const Walk& walk, size_t common, bool oracle_has_more) {
+  if (common < walk.count) return &counts->different;
+  if (!walk.truncated) return oracle_has_more ? &counts->different : nullptr;
+  if (walk.count >= config.depth) return &counts->cut;
+  return oracle_has_more ? &counts->given_up : &counts->rootless;
+}
+
 [[gnu::noinline]] void Compare(const Walk& walk, const OracleWalk& guest) {
   OracleWalk oracle = guest;
   const size_t common = FramesInCommon(walk, &oracle);
-  const bool ends_alike = walk.truncated || oracle.pc() == 0;
   Add(&counts->compared, 1);
   Add(&counts->frames, common);
-  if (common == walk.count && ends_alike) {
-    if (walk.truncated) Add(walk.IsCut() ? &counts->deep : &counts->broken, 1);
-    return;
-  }
-  if (counts->different.fetch_add(1) < kMostDifferencesShown) Show(walk, guest, common);
+  std::atomic<uint64_t>* verdict = Verdict(walk, common, oracle.pc() != 0);
+  if (verdict == nullptr) return;
+  const uint64_t before = verdict->fetch_add(1, std::memory_order_relaxed);
+  const bool is_shown = verdict == &counts->different || verdict == &counts->given_up;
+  if (is_shown && before < kMostShown) Show(walk, guest, common);
 }
 
 }  // namespace

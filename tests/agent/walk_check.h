@@ -8,14 +8,17 @@
 namespace perfagent::test {
 
 // The file that PERFAGENT_CHECK_OUTPUT names begins with this, in a page of its own, counted by all processes together
-// until their last instruction. Behind it stand, as text, the first stacks that differed.
+// until their last instruction. Behind it stand, as text, the first stacks that differed and that were given up.
 struct WalkCounts {
   std::atomic<uint64_t> taken;
   std::atomic<uint64_t> compared;
   std::atomic<uint64_t> different;
-  std::atomic<uint64_t> frames;  // of those compared
-  std::atomic<uint64_t> deep;    // of those compared, cut at DEPTH: equal as far as they go
-  std::atomic<uint64_t> broken;  // of those compared, given up before DEPTH: equal as far as they go
+  std::atomic<uint64_t> frames;  // in common, of all that were compared
+  // Truncated ones, which are the same as far as they go: at DEPTH; where libunwind could go on; where neither knows how
+  // (a fiber's start).
+  std::atomic<uint64_t> cut;
+  std::atomic<uint64_t> given_up;
+  std::atomic<uint64_t> rootless;
 };
 constexpr size_t kWalkCountsBytes = 4096;
 static_assert(sizeof(WalkCounts) <= kWalkCountsBytes);
