@@ -4,7 +4,8 @@
 //
 // libunwind is loaded privately: linked, its _Unwind_* would come before the guest's own; and it is bound to libc before the
 // agent's hooks, since its locks are none of the guest's. It caches what it reads of .eh_frame, and is told to forget when
-// the loader says that an object has gone.
+// the loader says that an object has gone. It walks under the loader's lock, which it may need while it holds its own, and
+// which a thread that frees within dlclose has already.
 #define UNW_LOCAL_ONLY
 #include "tests/agent/walk_check.h"
 
@@ -117,15 +118,20 @@ class BlockedSignals {
   sigset_t before_;
 };
 
-void ForgetWhatHasGone() {
-  uint64_t unloads = 0;
+// `work` is called once, with any of the loaded objects, under the loader's lock.
+template <typename Work>
+void WithLoaderLocked(Work work) {
   dl_iterate_phdr(
-      [](dl_phdr_info* info, size_t, void* out) {
-        *static_cast<uint64_t*>(out) = info->dlpi_subs;
+      [](dl_phdr_info* any, size_t, void* work) {
+        (*static_cast<Work*>(work))(*any);
         return 1;
       },
-      &unloads);
-  if (unloads_seen.exchange(unloads) != unloads) libunwind.flush_cache(libunwind.space, 0, 0);
+      &work);
+}
+
+void ForgetWhatHasGone(const dl_phdr_info& any) {
+  if (unloads_seen.exchange(any.dlpi_subs) != any.dlpi_subs)
+    libunwind.flush_cache(libunwind.space, 0, 0);
 }
 
 // The guest's frames as libunwind sees them, leaf first.
@@ -196,7 +202,7 @@ std::atomic<uint64_t>* Verdict(const Walk& walk, size_t common, bool oracle_has_
   return oracle_has_more ? &counts->given_up : &counts->rootless;
 }
 
-[[gnu::noinline]] void Compare(const Walk& walk, const OracleWalk& guest) {
+void Compare(const Walk& walk, const OracleWalk& guest) {
   OracleWalk oracle = guest;
   const size_t common = FramesInCommon(walk, &oracle);
   Add(&counts->compared, 1);
@@ -213,10 +219,12 @@ std::atomic<uint64_t>* Verdict(const Walk& walk, size_t common, bool oracle_has_
 void ObserveWalk(const uint64_t* pcs, size_t count, bool truncated) {
   if (counts == nullptr || count == 0 || !IsDrawn()) return;
   const BlockedSignals blocked;
-  ForgetWhatHasGone();
   unw_context_t context;
   libunwind.getcontext(&context);
-  Compare({pcs, count, truncated}, OracleWalk(&context));
+  WithLoaderLocked([&](const dl_phdr_info& any) {
+    ForgetWhatHasGone(any);
+    Compare({pcs, count, truncated}, OracleWalk(&context));
+  });
 }
 
 }  // namespace perfagent
