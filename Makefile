@@ -4,6 +4,7 @@
 #   make deps            install what building and the demo need (Debian packages; SET=test|programs for the rest)
 #   make demo            a real redis-server under the agent, loaded, stopped, reported on
 #   make test            every test; the last line counts them
+#   make test-walks      every call stack in the tests, compared with libunwind's
 #   make test-programs   real programs without the agent and with it, one table (PROGRAMS="redis git" for some)
 #   make bench           the table of costs (WHAT="pairs locks" for parts of it, QUICK=1 to see that it works)
 #   make lint | format   clang-format, clang-tidy, cppcheck, shellcheck | rewrite in place
@@ -33,7 +34,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all deps demo test test-programs bench lint format install clean samples tests
+.PHONY: all deps demo test test-programs test-walks bench lint format install clean samples tests
 
 all: $(BUILD)/libperfagent.so $(BUILD)/analyzer
 
@@ -133,7 +134,7 @@ AGENT_RACE_TEST_SRC := tests/agent/sampler_test.cc tests/agent/live_set_test.cc 
   tests/agent/wait_table_test.cc $(AGENT_RACE_ONLY_SRC) $(AGENT_PART_SRC) $(AGENT_STREAM_SRC)
 ANALYZER_TEST_SRC := $(wildcard tests/analyzer/*_test.cc) \
   $(addprefix tests/support/,dump_builder.cc analyze.cc process.cc report.cc)
-E2E_TEST_SRC := $(wildcard tests/e2e/*_test.cc) $(addprefix tests/support/,process.cc report.cc behaviour.cc heaptrack.cc disassembly.cc)
+E2E_TEST_SRC := $(wildcard tests/e2e/*_test.cc) $(addprefix tests/support/,process.cc report.cc behaviour.cc heaptrack.cc real_programs.cc disassembly.cc)
 
 $(BUILD)/tests/include_test: $(call objects,asan,$(INCLUDE_TEST_SRC))
 	@mkdir -p $(@D)
@@ -249,10 +250,14 @@ TESTS := $(addprefix $(BUILD)/tests/,include_test agent_test agent_race_test ana
 FUZZERS := $(addprefix $(BUILD)/tests/,reader_fuzz elf_fuzz)
 FUZZ_SECONDS ?= 20
 
-tests: all samples $(TESTS) $(TEST_PROGRAMS) $(FUZZERS) $(BENCH)
+tests: all samples $(TESTS) $(TEST_PROGRAMS) $(CHECKED) $(FUZZERS) $(BENCH)
 
 test: tests
 	BUILD_DIR=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run.sh $(TESTS)
+
+# Every stack that is taken, beside libunwind: minutes, where `make test` compares one in a thousand of long runs.
+test-walks: all samples $(TEST_PROGRAMS) $(CHECKED) $(BUILD)/tests/e2e_test
+	BUILD_DIR=$(BUILD) PERFAGENT_CHECK_WALKS=1 $(BUILD)/tests/e2e_test --gtest_filter='*Walks*'
 
 # Each with and without the agent; all of them take some minutes.
 test-programs: all

@@ -75,8 +75,7 @@ WalkCounts* MapCounts(const char* path) {
   const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   // Other processes may have written behind the page.
   if (fd < 0 || posix_fallocate(fd, 0, test::kWalkCountsBytes) != 0) Fail(path);
-  void* page =
-      mmap(nullptr, test::kWalkCountsBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  void* page = mmap(nullptr, test::kWalkCountsBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (page == MAP_FAILED) Fail("mmap");
   close(fd);
   return static_cast<WalkCounts*>(page);
@@ -164,7 +163,8 @@ struct Walk {
   size_t count;
   bool truncated;
 
-  uint64_t FromLeaf(size_t frame) const { return pcs[frame]; }};
+  uint64_t FromLeaf(size_t frame) const { return pcs[frame]; }
+};
 
 // How many frames, from the leaf outward, are the same.
 size_t FramesInCommon(const Walk& walk, OracleWalk* oracle) {

@@ -363,10 +363,10 @@ NAMED void WithSignalStack(size_t depth) {
 // ---- all of them ----
 
 constexpr void (*kShapes[])(size_t) = {
-    Plain,          WithAlloca,   WithVariableLength, Realigned,        RealignedWithAlloca,
-    WithVectors,    Big,          WithManyValues,     WithArguments,    TailCall,
-    WithLambda,     HotAndCold,   WithCallback,       WithVirtualCalls, WithException,
-    WithJump,       WithFiber,    WithSignal,         WithSignalStack};
+    Plain,       WithAlloca, WithVariableLength, Realigned,        RealignedWithAlloca,
+    WithVectors, Big,        WithManyValues,     WithArguments,    TailCall,
+    WithLambda,  HotAndCold, WithCallback,       WithVirtualCalls, WithException,
+    WithJump,    WithFiber,  WithSignal,         WithSignalStack};
 constexpr size_t kShapeCount = sizeof kShapes / sizeof kShapes[0];
 constexpr size_t kDeepest = 9;
 
@@ -477,6 +477,6 @@ int main(int argc, char** argv) {
   for (const pthread_t thread : threads) pthread_join(thread, nullptr);
   for (const size_t depth : {1, 30, 300, 2000}) Recurse(depth, 1 + depth / 20);
   BothWays();
-  FromRandomInstructions(100);
+  FromRandomInstructions(50);
   std::printf("truth heap_calls=%zu\n", heap_calls.load());
 }
