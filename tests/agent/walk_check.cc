@@ -22,6 +22,7 @@
 
 #include "agent/config.h"
 #include "agent/modules.h"
+#include "agent/sys.h"
 #include "agent/walk_observer.h"
 
 namespace perfagent {
@@ -101,20 +102,19 @@ bool IsDrawn() {
   return number * 0x9e3779b97f4a7c15 <= UINT64_MAX / every;
 }
 
-// No handler may jump out of libunwind and leave its locks behind.
+// No handler may jump out of libunwind and leave its locks behind, and no cancellation, whose signal libc would not block.
 class BlockedSignals {
  public:
-  BlockedSignals() {
-    sigset_t all;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before_);
-  }
-  ~BlockedSignals() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  BlockedSignals() { Set(~uint64_t{0}, &before_); }
+  ~BlockedSignals() { Set(before_, nullptr); }
   BlockedSignals(const BlockedSignals&) = delete;
   BlockedSignals& operator=(const BlockedSignals&) = delete;
 
  private:
-  sigset_t before_;
+  static void Set(uint64_t mask, uint64_t* before) {
+    sys::Call(SYS_rt_sigprocmask, SIG_SETMASK, sys::Word(&mask), sys::Word(before), sizeof mask);
+  }
+  uint64_t before_;
 };
 
 // `work` is called once, with any of the loaded objects, under the loader's lock.

@@ -38,7 +38,7 @@ void ExpectSameWalks(const CheckedRun& run) {
   Surroundings around = run.around;
   around.settings["MODE"] = "full";
   around.settings["CHECK_OUTPUT"] = out / "walks";
-  around.settings["CHECK_WALKS"] = Every(run);
+  around.settings.try_emplace("CHECK_WALKS", Every(run));
   ProcessOptions options = WithAgent(around, dumps.path(), CheckedAgent());
   options.timeout = std::chrono::minutes(10);
   const ProcessResult process = RunProcess(run.argv, options);
@@ -142,11 +142,13 @@ class WalksOfSamples : public testing::TestWithParam<Program> {};
 TEST_P(WalksOfSamples, AreLibunwinds) { ExpectSameWalksOf(GetParam(), Sample); }
 INSTANTIATE_TEST_SUITE_P(All, WalksOfSamples, testing::ValuesIn(kSamples), NameOf);
 
-// Handlers that leave the agent by longjmp, wherever it is, and take stacks themselves.
+// Handlers that leave the agent by longjmp, wherever it is, and take stacks themselves. siglongjmp lets the next signal
+// in while it is still on the handler's stack: were all stacks compared, that would grow faster than it is left.
 class WalksAroundLongjmp : public testing::TestWithParam<std::string> {};
 TEST_P(WalksAroundLongjmp, AreLibunwinds) {
   CheckedRun run = {{TestProgram("jump_out"), "1500", GetParam(), "busy"}};
   run.around.preload_after = TestProgram("liblockless_allocator.so");
+  run.around.settings["CHECK_WALKS"] = "20";
   ExpectSameWalks(run);
 }
 INSTANTIATE_TEST_SUITE_P(All, WalksAroundLongjmp, testing::Values("waits", "locks", "heap"),
