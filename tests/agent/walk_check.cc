@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <libunwind.h>
 #include <link.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -102,19 +103,27 @@ bool IsDrawn() {
   return number * 0x9e3779b97f4a7c15 <= UINT64_MAX / every;
 }
 
-// No handler may jump out of libunwind and leave its locks behind, and no cancellation, whose signal libc would not block.
-class BlockedSignals {
+// No handler may jump out of libunwind and leave its locks behind, nor may the thread end in it: it reads and writes a pipe
+// to try addresses, where threads are cancelled. libc's own functions do not block the signal that does this.
+class Undisturbed {
  public:
-  BlockedSignals() { Set(~uint64_t{0}, &before_); }
-  ~BlockedSignals() { Set(before_, nullptr); }
-  BlockedSignals(const BlockedSignals&) = delete;
-  BlockedSignals& operator=(const BlockedSignals&) = delete;
+  Undisturbed() {
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_before_);
+    SetMask(~uint64_t{0}, &mask_before_);
+  }
+  ~Undisturbed() {
+    SetMask(mask_before_, nullptr);
+    pthread_setcancelstate(cancel_before_, nullptr);
+  }
+  Undisturbed(const Undisturbed&) = delete;
+  Undisturbed& operator=(const Undisturbed&) = delete;
 
  private:
-  static void Set(uint64_t mask, uint64_t* before) {
+  static void SetMask(uint64_t mask, uint64_t* before) {
     sys::Call(SYS_rt_sigprocmask, SIG_SETMASK, sys::Word(&mask), sys::Word(before), sizeof mask);
   }
-  uint64_t before_;
+  uint64_t mask_before_;
+  int cancel_before_;
 };
 
 // `work` is called once, with any of the loaded objects, under the loader's lock.
@@ -218,7 +227,7 @@ void Compare(const Walk& walk, const OracleWalk& guest) {
 
 void ObserveWalk(const uint64_t* pcs, size_t count, bool truncated) {
   if (counts == nullptr || count == 0 || !IsDrawn()) return;
-  const BlockedSignals blocked;
+  const Undisturbed undisturbed;
   unw_context_t context;
   libunwind.getcontext(&context);
   WithLoaderLocked([&](const dl_phdr_info& any) {
