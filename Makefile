@@ -4,6 +4,7 @@
 #   make deps            install what building and the demo need (Debian packages; SET=test|programs for the rest)
 #   make demo            a real redis-server under the agent, loaded, stopped, reported on
 #   make test            every test; the last line counts them
+#   make test-walks      every call stack in the tests, compared with libunwind's
 #   make test-programs   real programs without the agent and with it, one table (PROGRAMS="redis git" for some)
 #   make bench           the table of costs (WHAT="pairs locks" for parts of it, QUICK=1 to see that it works)
 #   make lint | format   clang-format, clang-tidy, cppcheck, shellcheck | rewrite in place
@@ -33,7 +34,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all deps demo test test-programs bench lint format install clean samples tests
+.PHONY: all deps demo test test-programs test-walks bench lint format install clean samples tests
 
 all: $(BUILD)/libperfagent.so $(BUILD)/analyzer
 
@@ -133,7 +134,7 @@ AGENT_RACE_TEST_SRC := tests/agent/sampler_test.cc tests/agent/live_set_test.cc 
   tests/agent/wait_table_test.cc $(AGENT_RACE_ONLY_SRC) $(AGENT_PART_SRC) $(AGENT_STREAM_SRC)
 ANALYZER_TEST_SRC := $(wildcard tests/analyzer/*_test.cc) \
   $(addprefix tests/support/,dump_builder.cc analyze.cc process.cc report.cc)
-E2E_TEST_SRC := $(wildcard tests/e2e/*_test.cc) $(addprefix tests/support/,process.cc report.cc behaviour.cc heaptrack.cc disassembly.cc)
+E2E_TEST_SRC := $(wildcard tests/e2e/*_test.cc) $(addprefix tests/support/,process.cc report.cc behaviour.cc heaptrack.cc real_programs.cc disassembly.cc)
 
 $(BUILD)/tests/include_test: $(call objects,asan,$(INCLUDE_TEST_SRC))
 	@mkdir -p $(@D)
@@ -169,12 +170,44 @@ $(BUILD)/tests/codec_fuzz: $(call objects,fuzz,tests/fuzz/codec_fuzz.cc)
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CXX) $(FUZZ_FLAGS) $^ -o $@
 
+# The agent with an observer of its walks: everything but the observed file is the library's own code.
+CHECKED := $(BUILD)/tests/libperfagent_checked.so
+CHECKED_OBJ := $(addprefix $(BUILD)/checked/,agent/call_stack.o tests/agent/walk_check.o)
+$(BUILD)/checked/%.o: %.cc
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(AGENT_CXXFLAGS) -DPERFAGENT_OBSERVE_WALKS $(DEP) -c $< -o $@
+$(CHECKED): $(filter-out $(BUILD)/agent/call_stack.o,$(AGENT_OBJ)) $(CHECKED_OBJ) agent/exports.map
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(filter %.o,$^) $(AGENT_LDFLAGS) -o $@
+
+# One program built with many compilers' many options, for the walks over its frames. Frames that only exceptions and
+# longjmp leave look like endless recursion to a compiler.
+SHAPE_gcc_O0 := g++ -O0
+SHAPE_gcc_O1_no_plt := g++ -O1 -fno-plt
+SHAPE_gcc_O2 := g++ -O2
+SHAPE_gcc_O2_frame_pointer := g++ -O2 -fno-omit-frame-pointer
+SHAPE_gcc_O2_no_pie := g++ -O2 -fno-pie -no-pie
+SHAPE_gcc_O2_protected := g++ -O2 -fcf-protection=full -fstack-protector-all -fstack-clash-protection -Wl,-z,lazy
+SHAPE_gcc_O2_realigned := g++ -O2 -mstackrealign -mforce-drap
+SHAPE_gcc_O3_avx := g++ -O3 -mavx
+SHAPE_gcc_O3_avx_frame_pointer := g++ -O3 -mavx -fno-omit-frame-pointer -fno-plt
+SHAPE_gcc_Os_synchronous := g++ -Os -fno-asynchronous-unwind-tables
+SHAPE_clang_O0 := clang++ -O0
+SHAPE_clang_O1_frame_pointer := clang++ -O1 -fno-omit-frame-pointer
+SHAPE_clang_O2_no_plt := clang++ -O2 -fno-plt
+SHAPE_clang_O2_avx_protected := clang++ -O2 -mavx -fcf-protection=full -fstack-protector-all
+SHAPE_clang_O3_avx_no_pie := clang++ -O3 -mavx -fno-pie -no-pie
+STACK_SHAPES := $(patsubst SHAPE_%,$(BUILD)/tests/programs/stack_shapes_%,$(filter SHAPE_%,$(.VARIABLES)))
+$(STACK_SHAPES): $(BUILD)/tests/programs/stack_shapes_%: tests/e2e/programs/own/stack_shapes.cc
+	@mkdir -p $(@D)
+	$(Q)$(SHAPE_$*) $(STD) -g $(WARN) $(INC) -I. -fno-builtin -Wno-infinite-recursion $(DEP) $< -o $@ -pthread
+
 # Programs that the end-to-end tests run under the agent, and the libraries that these load or that are preloaded with it.
 HEAP_FAMILIES := $(addprefix $(BUILD)/tests/programs/heap_family_,glibc jemalloc tcmalloc mimalloc bump static_jemalloc)
 TEST_LIBRARY_SRC := $(wildcard tests/e2e/programs/library/*.cc)
 TEST_PROGRAMS := $(patsubst tests/e2e/programs/%.cc,$(BUILD)/tests/programs/%,$(wildcard tests/e2e/programs/*.cc)) \
   $(patsubst tests/e2e/programs/library/%.cc,$(BUILD)/tests/programs/lib%.so,$(TEST_LIBRARY_SRC)) \
-  $(HEAP_FAMILIES) $(addprefix $(BUILD)/tests/programs/,leaf_static sub/libhidden.so)
+  $(HEAP_FAMILIES) $(STACK_SHAPES) $(addprefix $(BUILD)/tests/programs/,leaf_static sub/libhidden.so)
 TEST_PROGRAM_CXXFLAGS := $(STD) -O1 -g $(WARN) $(INC) -I. -fno-builtin
 $(BUILD)/tests/programs/%: tests/e2e/programs/%.cc
 	@mkdir -p $(@D)
@@ -221,10 +254,14 @@ TESTS := $(addprefix $(BUILD)/tests/,include_test agent_test agent_race_test ana
 FUZZERS := $(addprefix $(BUILD)/tests/,reader_fuzz elf_fuzz codec_fuzz)
 FUZZ_SECONDS ?= 20
 
-tests: all samples $(TESTS) $(TEST_PROGRAMS) $(FUZZERS) $(BENCH)
+tests: all samples $(TESTS) $(TEST_PROGRAMS) $(CHECKED) $(FUZZERS) $(BENCH)
 
 test: tests
 	BUILD_DIR=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run.sh $(TESTS)
+
+# Every stack that is taken, beside libunwind: minutes, where `make test` compares one in a thousand of long runs.
+test-walks: all samples $(TEST_PROGRAMS) $(CHECKED) $(BUILD)/tests/e2e_test
+	BUILD_DIR=$(BUILD) PERFAGENT_CHECK_WALKS=1 $(BUILD)/tests/e2e_test --gtest_filter='*Walks*'
 
 # Each with and without the agent; all of them take some minutes.
 test-programs: all

@@ -3,6 +3,7 @@
 #include "agent/config.h"
 #include "agent/modules.h"
 #include "agent/stack_table.h"
+#include "agent/walk_observer.h"
 
 namespace perfagent::call_stack {
 
@@ -58,6 +59,7 @@ uint64_t Take(Stream* stream) {
 uint64_t Take(Stream* stream, const FrameState& caller) {
   WalkStack(stream, caller);
   Spine& spine = stream->spine;
+  ObserveWalk(spine.pcs(), spine.count(), spine.is_truncated());
   if (spine.count() == 0) {
     counters::Add(Loss::kNoStack);
     return 0;
