@@ -15,15 +15,10 @@ struct FrameState {
   uint64_t pc, sp, rbp;
 };
 
-// A word that a step has read. Address 0: none.
-struct StackWord {
-  uint64_t address, value;
-};
-
-// What a step has read beside the return address, which lies right below the caller's sp.
-struct StepWords {
-  StackWord rbp = {0, 0};
-  StackWord cfa = {0, 0};  // of a realigned frame
+// Where a step has read beside the return address, which lies right below the caller's sp. 0: nowhere.
+struct StepSlots {
+  uint64_t rbp;  // holds the caller's rbp
+  uint64_t cfa;  // of a realigned frame: holds the caller's sp
 };
 
 // What may be read, with the common part in registers: the compiler would reload it after every store.
@@ -49,13 +44,13 @@ class ReadableStack {
 };
 
 // False: a word that the rule needs cannot be read, or the stack does not grow.
-inline bool StepOut(PackedRule rule, ReadableStack* stack, FrameState* frame, StepWords* words) {
+inline bool StepOut(PackedRule rule, ReadableStack* stack, FrameState* frame, StepSlots* slots) {
   uint64_t cfa = (rule.cfa_from_rbp() ? frame->rbp : frame->sp) + rule.cfa_offset();
   uint64_t saved = cfa - rule.rbp_below_cfa();
   if (rule.kind() == Rule::kRealigned) [[unlikely]] {
     const uint64_t slot = frame->rbp - rule.cfa_offset();
     if (slot % 8 != 0 || !stack->Load(slot, &cfa)) return false;
-    words->cfa = {slot, cfa};
+    slots->cfa = slot;
     saved = frame->rbp;
   }
   if (cfa <= frame->sp || cfa % 8 != 0) return false;
@@ -63,7 +58,7 @@ inline bool StepOut(PackedRule rule, ReadableStack* stack, FrameState* frame, St
   if (!stack->Load(cfa - 8, &caller)) return false;
   if (rule.rbp_saved()) {
     if (saved % 8 != 0 || !stack->Load(saved, &frame->rbp)) return false;
-    words->rbp = {saved, frame->rbp};
+    slots->rbp = saved;
   }
   frame->pc = caller;
   frame->sp = cfa;

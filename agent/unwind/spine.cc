@@ -43,49 +43,38 @@ Spine::Outcome Spine::WalkOn(const FrameState& from, size_t kept, size_t depth,
   ReadableStack stack(&workspace->bounds);
   FrameState frame = from;
   size_t added = 0;
-  Root root = Root::kStart;
   while (frame.pc != 0) {
-    if (const size_t same = Meet(frame, &kept); same != 0) {
-      const bool is_too_short = root_ == Root::kCut && same + added < depth;
-      if (is_too_short || same + added > kMost) return Outcome::kTooShort;
-      Append(same, added, root_, stack.is_elsewhere());
-      return Outcome::kDone;
+    // Frames of the last walk that are further in than this one are gone.
+    while (kept != 0 && sp_[kept - 1] < frame.sp) --kept;
+    if (kept != 0 && IsAt(kept - 1, frame)) {
+      if (IsUnchangedOutwardFrom(kept - 1)) [[likely]] {
+        const bool is_too_short = root_ == Root::kCut && kept + added < depth;
+        if (is_too_short || kept + added > kMost) return Outcome::kTooShort;
+        Append(kept, added, root_, stack.is_elsewhere());
+        return Outcome::kDone;
+      }
+      kept = FirstChanged(kept - 1);
     }
     if (added == most) {
-      root = Root::kCut;
-      break;
+      Append(0, added, Root::kCut, stack.is_elsewhere());
+      return Outcome::kDone;
     }
-    added_[added] = {frame, {}};
+    NewFrame* last = &added_[added];
+    *last = {frame, {0, 0}};
+    if (added != 0 || !modules::IsAgent(frame.pc)) ++added;
     const PackedRule rule = rule_table::Find(frame.pc, epoch_, workspace);
-    const bool is_agent = added == 0 && modules::IsAgent(frame.pc);
-    StepWords* words = &added_[added].words;
-    if (!is_agent) ++added;
     if (rule.kind() == Rule::kWhole) [[unlikely]]
       return Outcome::kNeedsWhole;
+    end_slot_ = 0;
     if (rule.kind() == Rule::kEnd) break;
-    if (rule.kind() == Rule::kNone || !StepOut(rule, &stack, &frame, words)) {
-      root = Root::kTruncated;
-      break;
+    if (rule.kind() == Rule::kNone || !StepOut(rule, &stack, &frame, &last->slots)) {
+      Append(0, added, Root::kTruncated, stack.is_elsewhere());
+      return Outcome::kDone;
     }
-    // The word that says where the stack ends has no frame of its own.
-    if (frame.pc == 0) words->cfa = {frame.sp - 8, 0};
+    if (frame.pc == 0) end_slot_ = frame.sp - 8;
   }
-  Append(0, added, root, stack.is_elsewhere());
+  Append(0, added, Root::kStart, stack.is_elsewhere());
   return Outcome::kDone;
-}
-
-size_t Spine::Meet(const FrameState& frame, size_t* kept) const {
-  size_t top = *kept;
-  while (top > 0 && sp_[top - 1] < frame.sp) --top;
-  *kept = top;
-  if (top == 0 || sp_[top - 1] != frame.sp || pc_[top - 1] != frame.pc ||
-      rbp_[top - 1] != frame.rbp) {
-    return 0;
-  }
-  if (IsUnchangedOutwardFrom(top - 1)) [[likely]]
-    return top;
-  *kept = FirstChanged(top - 1);
-  return 0;
 }
 
 // Without branches: the loads do not depend on each other.
@@ -119,16 +108,24 @@ void Spine::Append(size_t kept, size_t added, Root root, bool is_elsewhere) {
   count_ = static_cast<uint32_t>(frame);
 }
 
-void Spine::Push(size_t frame, const NewFrame& added) {
+inline uint32_t Spine::KeepWord(uint32_t word, uint64_t address, uint64_t value) {
+  word_address_[word] = address;
+  word_value_[word] = value;
+  return word + (address != 0);
+}
+
+// What it read of its caller's state is the state of the frame outside of it.
+inline void Spine::Push(size_t frame, const NewFrame& added) {
   const FrameState& state = added.state;
   pc_[frame] = state.pc;
   sp_[frame] = state.sp;
   rbp_[frame] = state.rbp;
-  uint32_t words = frame != 0 ? words_upto_[frame - 1] : 0;
-  for (const StackWord& word : {added.words.rbp, added.words.cfa}) {
-    word_address_[words] = word.address;
-    word_value_[words] = word.value;
-    words += word.address != 0;
+  uint32_t words = 0;
+  if (frame != 0) {
+    words = KeepWord(words_upto_[frame - 1], added.slots.rbp, rbp_[frame - 1]);
+    words = KeepWord(words, added.slots.cfa, sp_[frame - 1]);
+  } else {
+    words = KeepWord(words, end_slot_, 0);
   }
   words_upto_[frame] = words;
   const uint64_t root = epoch_ * 2 + is_truncated();
@@ -138,7 +135,7 @@ void Spine::Push(size_t frame, const NewFrame& added) {
 
 void Spine::Set(const uint64_t* pcs, const whole_walk::Walk& walk, uint64_t epoch) {
   epoch_ = epoch;
-  for (size_t i = 0; i < walk.count; ++i) added_[i] = {{pcs[i], 0, 0}, {}};
+  for (size_t i = 0; i < walk.count; ++i) added_[i] = {{pcs[i], 0, 0}, {0, 0}};
   Append(0, walk.count, walk.truncated ? Root::kTruncated : Root::kStart, true);
 }
 

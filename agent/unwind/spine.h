@@ -52,22 +52,24 @@ class Spine {
   enum class Outcome { kDone, kNeedsWhole, kTooShort };
   struct NewFrame {
     FrameState state;
-    StepWords words;
+    StepSlots slots;
   };
 
   Outcome WalkOn(const FrameState& from, size_t kept, size_t depth, Workspace* workspace);
-  // Where the walk goes on in the last one, as the number of frames from there outward; 0: not yet. `*kept` counts the
-  // frames that may still be met.
-  size_t Meet(const FrameState& frame, size_t* kept) const;
+  bool IsAt(size_t index, const FrameState& frame) const {
+    return sp_[index] == frame.sp && pc_[index] == frame.pc && rbp_[index] == frame.rbp;
+  }
   bool IsUnchangedOutwardFrom(size_t frame) const;
   size_t FirstChanged(size_t frames) const;
   void Append(size_t kept, size_t added, Root root, bool is_elsewhere);
   void Push(size_t frame, const NewFrame& added);
+  uint32_t KeepWord(uint32_t word, uint64_t address, uint64_t value);
 
   static constexpr size_t kMostWords = kMost * 2 + 2;
 
   uint64_t epoch_;
   uint32_t count_;
+  uint64_t end_slot_;  // holds the return address 0 of the outermost frame; 0: it has none
   Root root_;
   bool is_reusable_;
   // By frame: its state, how many of `word_` it and the frames outside it have read, hash and id of the stack that ends
