@@ -40,6 +40,8 @@ uint64_t Find(uint64_t key) {
   return 0;
 }
 
+void Prefetch(uint64_t key) { __builtin_prefetch(&slots[key & slot_mask]); }
+
 uint64_t NewIds(uint64_t count) { return last_id.fetch_add(count, std::memory_order_relaxed) + 1; }
 
 void Insert(uint64_t key, uint64_t id) {

@@ -27,6 +27,8 @@ uint64_t Find(uint64_t key);
 // The first of `count` fresh ids in a row, never 0.
 uint64_t NewIds(uint64_t count);
 void Insert(uint64_t key, uint64_t id);
+// The key will be looked up soon.
+void Prefetch(uint64_t key);
 
 }  // namespace perfagent::stack_table
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The table of costs: what the agent adds, beside a program alone, the least a preload can cost, and other tools.
 #
-#   bench.sh [PART...]     pairs locks startup units instructions memory files programs, or these
+#   bench.sh [PART...]     pairs locks startup units instructions memory recordings programs, or these
 #
 # Nothing is asserted. The tools take turns, round by round. Environment: BUILD_DIR; QUICK=1 only shows that everything
 # works; ROUNDS, MILLISECONDS of a pair's measurement, PROGRAM_ROUNDS and SECONDS_PER_RUN of programs, STARTUPS;
@@ -29,15 +29,15 @@ work=$(mktemp -d -t bench.XXXXXX)
 trap 'StopServer; rm -rf "$work"' EXIT
 cd "$work" || exit 1
 
-for part in tools table pairs startup units instructions server programs memory files; do
+for part in tools table pairs startup units instructions server programs memory recordings; do
   # shellcheck source=/dev/null
   source "$here/$part.sh"
 done
 
 declare -A parts=([pairs]=BenchPairs [locks]=BenchLocks [startup]=BenchStartup [units]=BenchUnits
   [instructions]=BenchInstructions [memory]=BenchMemory
-  [files]=BenchFiles [programs]=BenchPrograms)
-(($# > 0)) || set -- pairs locks startup units instructions memory files programs
+  [recordings]=BenchRecordings [programs]=BenchPrograms)
+(($# > 0)) || set -- pairs locks startup units instructions memory recordings programs
 for part; do
   if [[ -z ${parts[$part]:-} ]]; then
     echo "bench.sh: unknown part '$part': expected some of ${!parts[*]}" >&2

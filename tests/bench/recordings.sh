@@ -1,0 +1,75 @@
+# shellcheck shell=bash disable=SC2034,SC2154  # sourced by bench.sh, after programs.sh's sqlite3
+# recordings.sh: every event recorded and reported on: what it takes of time and disk.
+
+# Prints seconds, wall time and CPU time, that a command takes. Its output goes nowhere.
+SecondsOf() {
+  local TIMEFORMAT='%R %U %S'
+  { time "$@" > /dev/null 2> "$work/said.recording"; } 2>&1 | awk '{ print $1, $2 + $3 }'
+}
+
+# Prints of `workload`: seconds on the wall to run it, CPU seconds, seconds on the wall to run it and then read the report,
+# bytes on disk of an event, millions of events read in a second. What is an event is said by the agent's dump, whose turn
+# comes before other tools': they watch the same allocations.
+MeasureRecording() {
+  local read bytes wall cpu reading events
+  read -r wall cpu < <(SecondsOf "${under[@]}" "${workload[@]}" < input)
+  case $tool in
+    bare)
+      echo "$wall $cpu $wall 0 0"
+      return
+      ;;
+    full)
+      read=("$build/analyzer" report "$recorded"/*.dump)
+      bytes=$(du --block-size=1 "$recorded"/*.dump | cut -f 1)
+      "$build/analyzer" info "$recorded"/*.dump | awk '$1 == "events" { gsub(",", "", $2); print $2 }' > events
+      ;;
+    heaptrack)
+      read=(heaptrack_print "$recorded"/heaptrack*)
+      bytes=$(zstdcat "$recorded"/heaptrack* | wc -c)
+      ;;
+  esac
+  read -r reading _ < <(SecondsOf "${read[@]}")
+  events=$(< events)
+  awk -v wall="$wall" -v cpu="$cpu" -v reading="$reading" -v bytes="$bytes" -v events="$events" \
+    'BEGIN { print wall, cpu, wall + reading, bytes / events, events / reading / 1e6 }'
+}
+
+# RowsOfRecording NAME COMMAND...: reads the file `input`.
+RowsOfRecording() {
+  local name=$1 workload=("${@:2}")
+  Rows "$program_rounds" MeasureRecording "bare full heaptrack" "$name: wall time, every event|s" \
+    "$name: CPU time, every event|s" "$name: wall time with the report|s" "$name: bytes of an event|B" \
+    "$name: events read in a second|M/s"
+}
+
+RecordSqlite() {
+  SqliteStatements $((seconds / 3 + 1)) > input
+  RowsOfRecording sqlite3 sqlite3 :memory:
+}
+
+RecordPython() {
+  local -x PYTHONMALLOC=malloc  # else it has an allocator of its own
+  cat > work.py << 'PY'
+import json, re
+for _ in range(4):
+    rows = [{"k%d" % i: list(range(i % 10)), "s": "x" * (i % 50)} for i in range(20000)]
+    text = json.dumps(rows)
+    json.loads(text)
+    re.findall(r"[a-z]+\d+", text)
+PY
+  : > input
+  RowsOfRecording python3 /usr/bin/python3 work.py
+}
+
+RecordCompiler() {
+  printf '#include <%s>\n' map regex string iostream functional > work.cc
+  echo 'int main() { std::map<int, std::string> m; return std::regex_match(m[1], std::regex("a+b")); }' >> work.cc
+  g++ -std=c++20 -E work.cc > input
+  RowsOfRecording cc1plus "$(g++ -print-prog-name=cc1plus)" -quiet -std=c++20 -O1 - -o /dev/null
+}
+
+BenchRecordings() {
+  With sqlite3 RecordSqlite
+  With python3 RecordPython
+  With g++ RecordCompiler
+}
