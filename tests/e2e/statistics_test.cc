@@ -177,12 +177,12 @@ Outcome Evaluate(const Figure& figure, const std::vector<Sampled>& runs) {
   return outcome;
 }
 
-void ExpectHonest(const Figure& figure, const std::vector<Sampled>& runs) {
+void ExpectHonest(const Figure& figure, const std::vector<Sampled>& runs, bool bounds_width) {
   const Outcome outcome = Evaluate(figure, runs);
   SCOPED_TRACE(figure.name + ", truth " + std::to_string(outcome.mean_truth) + ", from " +
                std::to_string(outcome.samples) + " samples");
   EXPECT_GE(outcome.holding, LowestCount(kRuns, 0.92)) << "intervals that hold the truth";
-  if (outcome.samples >= 30) {
+  if (bounds_width && outcome.samples >= 30) {
     EXPECT_LE(outcome.holding, HighestCount(kRuns, 0.98)) << "intervals are too wide";
   }
   EXPECT_LE(std::abs(outcome.mean_error), 4 * outcome.standard_error) << outcome.mean_error;
@@ -278,7 +278,10 @@ TEST_P(Statistics, IntervalsHoldTheTruthAndErrorsAverageOut) {
       ExpectChanges(run);
     }
   }
-  for (const Figure& figure : Figures()) ExpectHonest(figure, runs);
+  // Where full mode ends, nearly all blocks that live are dropped at once, and intervals allow for the one that would
+  // have weighed most.
+  const bool bounds_width = GetParam().max_size.empty();
+  for (const Figure& figure : Figures()) ExpectHonest(figure, runs, bounds_width);
 }
 
 std::string NameOf(const testing::TestParamInfo<Case>& info) { return info.param.name; }
@@ -297,7 +300,7 @@ INSTANTIATE_TEST_SUITE_P(ChangingInterval, Statistics,
                          testing::Values(Case{"changing", 0, "changing"}), NameOf);
 
 INSTANTIATE_TEST_SUITE_P(FullModeThatEnds, Statistics,
-                         testing::Values(Case{"changing", 0, "changing", "512K"},
+                         testing::Values(Case{"changing", 0, "changing", "256K"},
                                          Case{"chains", 0, "chains", "64K"}),
                          NameOf);
 
