@@ -194,8 +194,7 @@ struct Case {
   std::string kind;
   int samples;  // expected of the whole heap; 0: the interval is the agent's choice
   std::string name;
-  std::string max_size =
-      {};  // of full mode, whose file is then nearly full half-way; empty: sampled mode
+  std::string max_size = {};  // of full mode, whose file is then nearly full; empty: sampled mode
 };
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
