@@ -271,7 +271,7 @@ void EndFullState(const Stream* stream) {
 }  // namespace
 
 bool RecordsAll() {
-  return lifecycle::FullMode() && dump_writer::Header()->full_until_ticks.load() == 0;
+  return config.mode == RunMode::kFull && dump_writer::Header()->full_until_ticks.load() == 0;
 }
 
 void Start() {
@@ -321,10 +321,9 @@ void Crowded() {
   }
 }
 
-void Charge(Stream* stream, uint64_t begin) {
+void Charge(Stream* stream, uint64_t begin, bool records_all) {
   if (stream == nullptr) return;
   // A reading of the clock is a tenth of an event: in full mode one slow path stands for several.
-  const bool records_all = RecordsAll();
   const uint64_t stands_for = records_all ? kFullModeRun : 1;
   if (++stream->slow_paths_unbilled < stands_for) return;
   stream->slow_paths_unbilled = 0;

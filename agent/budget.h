@@ -52,8 +52,8 @@ void CountSample(uint64_t size);
 // live_set is filling up.
 void Crowded();
 
-// A slow path that began at `begin`, in clock ticks, is over. `stream` may be null.
-void Charge(Stream* stream, uint64_t begin);
+// A slow path that began at `begin`, in clock ticks, with this answer of RecordsAll, is over. `stream` may be null.
+void Charge(Stream* stream, uint64_t begin, bool records_all);
 
 // At the process's end: reads its CPU time once more.
 void Finish();

@@ -36,7 +36,7 @@ inline Counter& CounterOf(uintptr_t block) {
 }
 
 // Asked by the hooks: is this block's free wanted? A plain load of the mask: an atomic one costs them an instruction.
-[[gnu::no_sanitize("thread")]] inline bool MayHold(const void* block) {
+__attribute__((no_sanitize("thread"))) inline bool MayHold(const void* block) {
   const uintptr_t granule = reinterpret_cast<uintptr_t>(block) >> kGranuleShift;
   return table.counters[granule & table.mask].load(std::memory_order_relaxed) != 0;
 }

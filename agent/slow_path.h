@@ -19,7 +19,7 @@ class SlowPath {
         begin_(entered_ ? clock::Now() : 0),
         records_all_(entered_ && budget::RecordsAll()) {}
   ~SlowPath() {
-    if (entered_) budget::Charge(thread_state.stream, begin_);
+    if (entered_) budget::Charge(thread_state.stream, begin_, records_all_);
   }
   SlowPath(const SlowPath&) = delete;
   SlowPath& operator=(const SlowPath&) = delete;

@@ -50,7 +50,7 @@ double Tally::HeavierThanSeen() const {
   constexpr double kFewSamples = 10;
   constexpr double kMost = 3;
   const double sampled = value_ - certain_;
-  const double average = sampled / static_cast<double>(items_ - certain_items_);
+  const double average = sampled / static_cast<double>(sampled_items_);
   const double times_average = heaviest_ / average;
   const double effective_samples = sampled * sampled / variance_;
   const double step = std::clamp(times_average * times_average, 1.0, kMost) - 1;

@@ -60,9 +60,12 @@ struct Weight {
 class Tally {
  public:
   void Add(double amount, Weight weight) {
-    ++items_;
     const double variance = amount * amount * weight.spread;
-    if (weight.spread == 0) AddCertain(1, amount);
+    if (weight.spread == 0) {
+      certain_ += amount;
+    } else {
+      ++sampled_items_;
+    }
     value_ += amount * weight.factor;
     variance_ += variance;
     seen_ += amount;
@@ -70,16 +73,18 @@ class Tally {
       heaviest_ = static_cast<float>(std::sqrt(variance));
   }
   void Remove(double amount, Weight weight) {
-    --items_;
-    if (weight.spread == 0) AddCertain(-1, -amount);
+    if (weight.spread == 0) {
+      certain_ -= amount;
+    } else {
+      --sampled_items_;
+    }
     value_ -= amount * weight.factor;
     variance_ -= amount * amount * weight.spread;
     seen_ -= amount;
   }
   // REQUIRES: the two tallies are of independent items.
   void Merge(const Tally& other) {
-    items_ += other.items_;
-    certain_items_ += other.certain_items_;
+    sampled_items_ += other.sampled_items_;
     certain_ += other.certain_;
     value_ += other.value_;
     variance_ += other.variance_;
@@ -93,10 +98,11 @@ class Tally {
   // than there are.
   void MayMissSomeOf(const Tally& whole);
 
-  bool IsEmpty() const { return items_ == 0; }
+  bool IsEmpty() const { return IsCertain() && certain_ == 0; }
   // Were all items seen for certain?
-  bool IsCertain() const { return items_ == certain_items_; }
+  bool IsCertain() const { return sampled_items_ == 0; }
   double value() const { return value_; }
+  double certain() const { return certain_; }
   double variance() const { return variance_; }
   double seen() const { return seen_; }
   double missed() const { return missed_; }
@@ -104,16 +110,11 @@ class Tally {
   Estimate Interval() const;
 
  private:
-  void AddCertain(int64_t items, double amount) {
-    certain_items_ += static_cast<uint64_t>(items);
-    certain_ += amount;
-  }
   // How many times as heavy as the heaviest seen item the one more item is.
   double HeavierThanSeen() const;
 
-  uint64_t items_ = 0;
-  uint64_t certain_items_ = 0;  // of them, those that only add themselves
-  double certain_ = 0;
+  uint64_t sampled_items_ = 0;
+  double certain_ = 0;  // of the value: items that only add themselves
   double value_ = 0;
   double variance_ = 0;
   double seen_ = 0;

@@ -23,7 +23,6 @@ void Lifetimes::Add(uint64_t lifetime_ns, Weight weight) {
   max_ns_ = std::max(max_ns_, lifetime_ns);
   counts_[BucketOf(lifetime_ns)] += weight.factor;
   if (weight.spread == 0) {
-    certain_count_ += 1;
     certain_ns_ += time;
     return;
   }
@@ -40,7 +39,6 @@ void Lifetimes::Add(uint64_t lifetime_ns, Weight weight) {
 
 void Lifetimes::Merge(const Lifetimes& other) {
   count_.Merge(other.count_);
-  certain_count_ += other.certain_count_;
   certain_ns_ += other.certain_ns_;
   sum_ns_ += other.sum_ns_;
   weight_squared_ += other.weight_squared_;
@@ -57,11 +55,11 @@ Estimate Lifetimes::Mean(uint64_t ran_ns) const {
   if (count_.variance() <= 0) return Estimate::Exact((certain_ns_ + sum_ns_) / count_.value());
   const Estimate sampled = MeanOfSampled(ran_ns), count = count_.Interval();
   const auto mean_of_all = [&](double all, double mean_of_sampled) {
-    return (certain_ns_ + (all - certain_count_) * mean_of_sampled) / all;
+    return (certain_ns_ + (all - count_.certain()) * mean_of_sampled) / all;
   };
   const double mean = mean_of_all(count.value, sampled.value);
-  const auto [of_low, of_high] = std::minmax(mean_of_all(std::max(count.low, 1.0), sampled.value),
-                                             mean_of_all(count.high, sampled.value));
+  const auto [of_low, of_high] = std::minmax({mean_of_all(std::max(count.low, 1.0), sampled.value),
+                                              mean_of_all(count.high, sampled.value)});
   const double below = std::hypot(mean - of_low, mean - mean_of_all(count.value, sampled.low));
   const double above = std::hypot(of_high - mean, mean_of_all(count.value, sampled.high) - mean);
   const double longest = static_cast<double>(std::max(ran_ns, max_ns_));
@@ -69,7 +67,7 @@ Estimate Lifetimes::Mean(uint64_t ran_ns) const {
 }
 
 Estimate Lifetimes::MeanOfSampled(uint64_t ran_ns) const {
-  const double count = count_.value() - certain_count_;
+  const double count = count_.value() - count_.certain();
   const double mean = sum_ns_ / count;
   const double longest = static_cast<double>(std::max(ran_ns, max_ns_));
   const double blocks = count * count / weight_squared_;

@@ -53,7 +53,6 @@ class Lifetimes {
   size_t BucketOf(uint64_t lifetime_ns) const;
 
   Tally count_;
-  double certain_count_ = 0;
   double certain_ns_ = 0;
   double sum_ns_ = 0;          // of w t, as are these, without the certain ones:
   double weight_squared_ = 0;  // of w^2

@@ -235,7 +235,7 @@ HeapProfile HeapReplay::Finish() {
   for (HeapSite& site : profile_.sites) {
     site.metrics.leaked_bytes = site.metrics.live_bytes;
     site.metrics.leaked_blocks = site.metrics.live_blocks;
-    site.metrics.MayMissMore(profile_.widest_interval_bytes);
+    if (process_.facts.full_end) site.metrics.MayMissMore(profile_.widest_interval_bytes);
     site.metrics.MayMissParts();
   }
   profile_.SumSites();

@@ -452,7 +452,10 @@ TEST_F(FullEndTest, ChangesWhatIsLiveEvenWhenNothingFollows) {
   Alloc(0x2000, sampling::LimitCode(kMean));
   EndFull();
   const HeapProfile heap = Replay();
-  EXPECT_TRUE(heap.sites[0].metrics.allocations.Interval().IsExact());
+  const Estimate allocations = heap.sites[0].metrics.allocations.Interval();
+  EXPECT_EQ(allocations.low, 2);
+  EXPECT_EQ(allocations.value, 2);
+  EXPECT_GT(allocations.high, 2) << "others may have followed unseen";
   EXPECT_NEAR(heap.total.leaked_blocks.value(), 1 / Share(kMean), 1e-9);
 }
 

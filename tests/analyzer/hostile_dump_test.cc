@@ -59,7 +59,7 @@ TEST_F(HostileDumpTest, SitesWithOneEventEachCostMemoryInProportion) {
       stream_.Alloc(i, (i * 16 + api) * 32, 1, stack, static_cast<HeapApi>(api));
     }
   }
-  ExpectProportionate(300);
+  ExpectProportionate(340);
 }
 
 TEST_F(HostileDumpTest, LocksWithOneWaitEachCostMemoryInProportion) {

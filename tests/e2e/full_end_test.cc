@@ -83,8 +83,12 @@ TEST_P(FullEnd, NothingIsLostAndWhatCameBeforeIsExact) {
   EXPECT_EQ(report.at("heap").at("unpaired_frees"), 0);
   const ProcessTruth truth = ParseTruth(recording.process.out).front();
   ExpectNearTruth(report, truth);
-  for (const nlohmann::json& site : SitesBelow(report, "Early"))
-    EXPECT_TRUE(ToEstimate(site.at("allocations")).IsExact()) << "all had been made before";
+  // All had been made before; whether others followed unseen, nobody knows.
+  for (const nlohmann::json& site : SitesBelow(report, "Early")) {
+    const Estimate allocations = ToEstimate(site.at("allocations"));
+    EXPECT_EQ(allocations.low, allocations.value);
+    EXPECT_GT(allocations.high, allocations.value);
+  }
   EXPECT_EQ(Sum(SitesBelow(report, "Early"), "allocations").value, c.threads * 200);
   const Estimate acquisitions = ToEstimate(report.at("locks").at("acquisitions"));
   EXPECT_FALSE(acquisitions.IsExact());

@@ -177,12 +177,12 @@ Outcome Evaluate(const Figure& figure, const std::vector<Sampled>& runs) {
   return outcome;
 }
 
-void ExpectHonest(const Figure& figure, const std::vector<Sampled>& runs) {
+void ExpectHonest(const Figure& figure, const std::vector<Sampled>& runs, bool bounds_width) {
   const Outcome outcome = Evaluate(figure, runs);
   SCOPED_TRACE(figure.name + ", truth " + std::to_string(outcome.mean_truth) + ", from " +
                std::to_string(outcome.samples) + " samples");
   EXPECT_GE(outcome.holding, LowestCount(kRuns, 0.92)) << "intervals that hold the truth";
-  if (outcome.samples >= 30) {
+  if (bounds_width && outcome.samples >= 30) {
     EXPECT_LE(outcome.holding, HighestCount(kRuns, 0.98)) << "intervals are too wide";
   }
   EXPECT_LE(std::abs(outcome.mean_error), 4 * outcome.standard_error) << outcome.mean_error;
@@ -194,8 +194,7 @@ struct Case {
   std::string kind;
   int samples;  // expected of the whole heap; 0: the interval is the agent's choice
   std::string name;
-  std::string max_size =
-      {};  // of full mode, whose file is then nearly full half-way; empty: sampled mode
+  std::string max_size = {};  // of full mode, whose file is then nearly full; empty: sampled mode
 };
 void PrintTo(const Case& c, std::ostream* out) { *out << c.name; }
 
@@ -278,7 +277,10 @@ TEST_P(Statistics, IntervalsHoldTheTruthAndErrorsAverageOut) {
       ExpectChanges(run);
     }
   }
-  for (const Figure& figure : Figures()) ExpectHonest(figure, runs);
+  // Where full mode ends, nearly all blocks that live are dropped at once, and intervals allow for the one that would
+  // have weighed most.
+  const bool bounds_width = GetParam().max_size.empty();
+  for (const Figure& figure : Figures()) ExpectHonest(figure, runs, bounds_width);
 }
 
 std::string NameOf(const testing::TestParamInfo<Case>& info) { return info.param.name; }
@@ -297,7 +299,7 @@ INSTANTIATE_TEST_SUITE_P(ChangingInterval, Statistics,
                          testing::Values(Case{"changing", 0, "changing"}), NameOf);
 
 INSTANTIATE_TEST_SUITE_P(FullModeThatEnds, Statistics,
-                         testing::Values(Case{"changing", 0, "changing", "512K"},
+                         testing::Values(Case{"changing", 0, "changing", "256K"},
                                          Case{"chains", 0, "chains", "64K"}),
                          NameOf);
 
