@@ -131,21 +131,17 @@ class Indexer {
     Skip(offset, header, absl::StrCat("segment kind ", header.kind, ", expected 1 or 2"));
   }
 
-  // Decodes one record ahead, because a record's end is known when the next one begins.
   void DecodeEvents(Segment* segment, std::span<const uint8_t> bytes) {
     Decoder decoder(bytes);
     bool has_time = false;
-    std::optional<Record> record = decoder.Next();
-    while (record) {
-      if (const std::optional<uint64_t> time = TimeOf(*record); time && !has_time) {
+    Record record;
+    while (decoder.Next(&record)) {
+      if (const std::optional<uint64_t> time = TimeOf(record); time && !has_time) {
         segment->first_time_ns = *time;  // in ticks, until Run is done
         has_time = true;
       }
-      if (const auto* reading = std::get_if<ClockRecord>(&*record)) readings_.push_back(*reading);
-      const size_t begin = decoder.offset();
-      std::optional<Record> next = decoder.Next();
-      handle_({*segment, *record, decoder.offset() - begin});
-      record = next;
+      if (const auto* reading = std::get_if<ClockRecord>(&record)) readings_.push_back(*reading);
+      handle_({*segment, record, decoder.end() - decoder.offset()});
     }
     segment->bytes = static_cast<uint32_t>(decoder.offset());
     const bool cut = segment->offset + kSegmentBytes > file_.size_bytes();
@@ -242,8 +238,7 @@ std::vector<LockTableEntry> ReadLockTable(const DumpFile& file, const ClockMap& 
 bool StreamCursor::Next(Record* record) {
   while (true) {
     if (decoder_) {
-      if (std::optional<Record> next = decoder_->Next()) {
-        *record = *next;
+      if (decoder_->Next(record)) {
         clock_->Convert(record, &clock_piece_);
         return true;
       }

@@ -15,7 +15,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <optional>
 #include <span>
 #include <string_view>
 #include <variant>
@@ -278,38 +277,41 @@ class Encoder {
 };
 
 // Reads the records of one segment's committed bytes. Hostile input is expected: every read is
-// bounded, every enum is checked. After Next() returns nullopt, error() says whether the bytes were
-// used up (nullptr) or what was wrong at offset(). Views in records point into the bytes given.
+// bounded, every enum is checked. Views in records point into the bytes given.
 class Decoder {
  public:
   explicit Decoder(std::span<const uint8_t> bytes) : bytes_(bytes) {}
 
-  const char* error() const { return error_; }
-  // Bytes consumed by whole records: where the next (or the bad) record begins.
-  size_t offset() const { return record_begin_; }
-
-  std::optional<Record> Next() {
+  // Fills *out in place; what is left of it afterwards is only good when this is true. Once it is
+  // false, error() says whether the bytes were used up (nullptr) or what was wrong at offset().
+  bool Next(Record* out) {
     record_begin_ = at_;
-    if (error_ != nullptr || at_ == bytes_.size()) return std::nullopt;
-    std::optional<Record> record = Decode(static_cast<Tag>(bytes_[at_++]));
-    if (error_ != nullptr) return std::nullopt;
-    return record;
+    if (error_ != nullptr || at_ == bytes_.size()) return false;
+    Decode(static_cast<Tag>(bytes_[at_++]), out);
+    return error_ == nullptr;
   }
 
+  const char* error() const { return error_; }
+  // Where the record of the last Next begins, or the bad one; where the bytes end when there is none.
+  size_t offset() const { return record_begin_; }
+  // Where that record ends.
+  size_t end() const { return at_; }
+
  private:
-  std::optional<Record> Decode(Tag tag) {
+  void Decode(Tag tag, Record* out) {
     switch (tag) {
       case Tag::kThread: {
-        ThreadRecord r{};
+        auto& r = out->emplace<ThreadRecord>();
         r.time = Time();
         r.tid = Varint();
         r.name = Text();
-        return r;
+        return;
       }
       case Tag::kThreadEnd:
-        return ThreadEndRecord{Time()};
+        out->emplace<ThreadEndRecord>().time = Time();
+        return;
       case Tag::kModuleLoad: {
-        ModuleLoadRecord r{};
+        auto& r = out->emplace<ModuleLoadRecord>();
         r.time = Time();
         r.epoch = Varint();
         r.start = Varint();
@@ -317,40 +319,40 @@ class Decoder {
         r.bias = Varint();
         r.build_id = Text();
         r.path = Text();
-        return r;
+        return;
       }
       case Tag::kModuleUnload: {
-        ModuleUnloadRecord r{};
+        auto& r = out->emplace<ModuleUnloadRecord>();
         r.time = Time();
         r.epoch = Varint();
         r.start = Varint();
-        return r;
+        return;
       }
       case Tag::kStack:
-        return Stack();
+        return Stack(&out->emplace<StackRecord>());
       case Tag::kAlloc:
       case Tag::kSampledAlloc: {
-        AllocRecord r{};
+        auto& r = out->emplace<AllocRecord>();
         r.api = Api<HeapApi>();
         r.time = Time();
         r.address = Difference(&state_.last_address);
         r.size = Varint();
         r.stack = Varint();
         if (tag == Tag::kSampledAlloc) r.limit = Limit();
-        return r;
+        return;
       }
       case Tag::kFree: {
-        FreeRecord r{};
+        auto& r = out->emplace<FreeRecord>();
         r.api = Api<HeapApi>();
         r.flags = Varint();
         r.time = Time();
         r.address = Difference(&state_.last_address);
         r.stack = Varint();
-        return r;
+        return;
       }
       case Tag::kRealloc:
       case Tag::kSampledRealloc: {
-        ReallocRecord r{};
+        auto& r = out->emplace<ReallocRecord>();
         r.api = Api<HeapApi>();
         r.flags = Varint();
         r.time = Time();
@@ -360,76 +362,73 @@ class Decoder {
         r.size = Varint();
         r.stack = Varint();
         if (tag == Tag::kSampledRealloc) r.limit = Limit();
-        return r;
+        return;
       }
       case Tag::kLockWait: {
-        LockWaitRecord r{};
+        auto& r = out->emplace<LockWaitRecord>();
         r.api = Api<LockApi>();
         r.result = Varint();
         r.time = Time();
         r.wait = Varint();
         r.lock = Difference(&state_.last_lock);
         r.stack = Varint();
-        return r;
+        return;
       }
       case Tag::kLockAcquire: {
-        LockAcquireRecord r{};
+        auto& r = out->emplace<LockAcquireRecord>();
         r.api = Api<LockApi>();
         r.time = Time();
         r.lock = Difference(&state_.last_lock);
         r.stack = Varint();
-        return r;
+        return;
       }
       case Tag::kInterval: {
-        IntervalRecord r{};
+        auto& r = out->emplace<IntervalRecord>();
         r.time = Time();
         r.interval_bytes = Interval();
-        return r;
+        return;
       }
       case Tag::kThin: {
-        ThinRecord r{};
+        auto& r = out->emplace<ThinRecord>();
         r.time = Time();
         r.interval_bytes = Interval();
-        return r;
+        return;
       }
       case Tag::kMark: {
-        MarkRecord r{};
+        auto& r = out->emplace<MarkRecord>();
         r.time = Time();
         r.text = Text();
-        return r;
+        return;
       }
       case Tag::kUnseen: {
-        UnseenRecord r{};
+        auto& r = out->emplace<UnseenRecord>();
         r.time = Time();
         r.path = Text();
-        return r;
+        return;
       }
       case Tag::kClock: {
-        ClockRecord r{};
+        auto& r = out->emplace<ClockRecord>();
         r.time = Time();
         r.monotonic_ns = Varint();
         r.realtime_ns = Varint();
-        return r;
+        return;
       }
     }
     error_ = "unknown record tag";
-    return std::nullopt;
   }
 
-  std::optional<Record> Stack() {
-    StackRecord r{};
-    r.id = Varint();
-    r.epoch = Varint();
-    r.flags = Varint();
-    r.count = Varint();
-    if (r.count > kMaxFrames) {
+  void Stack(StackRecord* r) {
+    r->id = Varint();
+    r->epoch = Varint();
+    r->flags = Varint();
+    r->count = Varint();
+    if (r->count > kMaxFrames) {
       error_ = "stack with more frames than the format allows";
-      return std::nullopt;
+      return;
     }
     const size_t begin = at_;
-    for (uint64_t i = 0; i < r.count; ++i) Varint();
-    r.packed = bytes_.subspan(begin, at_ - begin);
-    return r;
+    for (uint64_t i = 0; i < r->count; ++i) Varint();
+    r->packed = bytes_.subspan(begin, at_ - begin);
   }
 
   uint64_t Interval() {

@@ -64,8 +64,9 @@ void ReadTable(const SegmentHeader& header, Found* found) {
 void ReadEvents(const SegmentHeader& header, Found* found) {
   EXPECT_TRUE(found->segments.insert({header.stream, header.sequence}).second);
   Decoder decoder({reinterpret_cast<const uint8_t*>(&header + 1), header.committed});
-  while (const std::optional<Record> record = decoder.Next()) {
-    const auto* alloc = std::get_if<AllocRecord>(&*record);
+  Record record;
+  while (decoder.Next(&record)) {
+    const auto* alloc = std::get_if<AllocRecord>(&record);
     if (alloc == nullptr) continue;
     uint64_t& next = found->next_of_thread[alloc->address >> 32];
     EXPECT_EQ(alloc->address & 0xffffffff, next) << "in order, none missing, none twice";

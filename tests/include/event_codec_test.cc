@@ -187,13 +187,13 @@ TEST(EventCodec, AnyRecordsInAnyOrderComeBackAsTheyWere) {
       EXPECT_LE(encoder.size() - before, SizeLimit(sample.record, sample));
     }
     Decoder decoder(std::span<const uint8_t>(bytes.data(), encoder.size()));
+    Record decoded;
     for (const Sample& sample : samples) {
-      const std::optional<Record> decoded = decoder.Next();
-      ASSERT_TRUE(decoded) << decoder.error();
-      ASSERT_EQ(decoded->index(), sample.record.index());
-      ASSERT_EQ(std::visit(FieldsOf(), *decoded), std::visit(FieldsOf(), sample.record));
+      ASSERT_TRUE(decoder.Next(&decoded)) << decoder.error();
+      ASSERT_EQ(decoded.index(), sample.record.index());
+      ASSERT_EQ(std::visit(FieldsOf(), decoded), std::visit(FieldsOf(), sample.record));
     }
-    EXPECT_FALSE(decoder.Next());
+    EXPECT_FALSE(decoder.Next(&decoded));
     EXPECT_EQ(decoder.error(), nullptr);
     EXPECT_EQ(decoder.offset(), encoder.size());
   }
@@ -208,11 +208,12 @@ TEST(EventCodec, RecordsThatAreCutAreErrorsAtTheirBeginning) {
   encoder.Put(ThreadRecord{1, 2, "name"});
   for (size_t size = second + 1; size < encoder.size(); ++size) {
     Decoder decoder(std::span<const uint8_t>(bytes.data(), size));
-    ASSERT_TRUE(decoder.Next());
-    ASSERT_FALSE(decoder.Next());
+    Record record;
+    ASSERT_TRUE(decoder.Next(&record));
+    ASSERT_FALSE(decoder.Next(&record));
     EXPECT_NE(decoder.error(), nullptr);
     EXPECT_EQ(decoder.offset(), second);
-    EXPECT_FALSE(decoder.Next()) << "an error is final";
+    EXPECT_FALSE(decoder.Next(&record)) << "an error is final";
   }
 }
 
@@ -223,7 +224,8 @@ TEST(EventCodec, AnIntervalThatNoAgentWritesIsRefused) {
     Encoder encoder(bytes, &state);
     encoder.Put(IntervalRecord{1, interval});
     Decoder decoder(std::span<const uint8_t>(bytes, encoder.size()));
-    EXPECT_FALSE(decoder.Next()) << interval;
+    Record record;
+    EXPECT_FALSE(decoder.Next(&record)) << interval;
     EXPECT_STREQ(decoder.error(), "sampling interval out of range");
   }
 }
@@ -237,8 +239,9 @@ TEST(EventCodec, RandomBytesNeverReadOutsideTheirBounds) {
       byte = static_cast<uint8_t>(random() % 3 == 0 ? random() : random() % 15);
     }
     Decoder decoder(bytes);
-    while (const std::optional<Record> record = decoder.Next()) {
-      if (const auto* stack = std::get_if<StackRecord>(&*record)) PcsOf(*stack);
+    Record record;
+    while (decoder.Next(&record)) {
+      if (const auto* stack = std::get_if<StackRecord>(&record)) PcsOf(*stack);
     }
     EXPECT_LE(decoder.offset(), bytes.size());
   }
