@@ -160,12 +160,12 @@ class Process {
   absl::flat_hash_map<uint64_t, StackId> stack_of_large_id_;
 };
 
-// Collects a dump's records, then puts a Process together.
-class ProcessBuilder {
+// Collects a dump's definitions, then puts a Process together.
+class ProcessBuilder : public DefinitionSink {
  public:
-  void Add(const IndexedRecord& indexed);
-  // Of the latest event seen, in ticks.
-  uint64_t last_time() const { return last_time_; }
+  void OnDefinition(const Segment& segment, const Record& record) override;
+  // What a later part of the dump defines.
+  void Append(ProcessBuilder&& later);
   Process Build(ProcessFacts facts, const ClockMap& clock);
 
  private:
@@ -207,7 +207,6 @@ class ProcessBuilder {
   std::vector<Mark> marks_;
   std::set<std::string> unseen_objects_;
   std::set<uint64_t> intervals_;
-  uint64_t last_time_ = 0;
 };
 
 }  // namespace perfagent

@@ -73,32 +73,33 @@ AgentCost LoadedDump::Cost() const {
           .free_lookups = index.lookups};
 }
 
-std::optional<LoadedDump> LoadDump(const std::string& path, RecordObserver observe,
-                                   std::string* error) {
+std::optional<LoadedDump> LoadDump(const std::string& path, Workers* workers, std::string* error) {
   std::optional<DumpFile> file = DumpFile::Open(path, error);
   if (!file) return std::nullopt;
   std::vector<Damage> damage;
-  ProcessBuilder builder;
+  std::vector<ProcessBuilder> parts;
   Progress progress("reading " + path, file->size_bytes());
   SegmentIndex index = IndexSegments(
-      *file,
-      [&](const IndexedRecord& indexed) {
-        builder.Add(indexed);
-        observe(indexed);
+      *file, workers,
+      [&](size_t count) {
+        parts.resize(count);
+        std::vector<DefinitionSink*> sinks;
+        for (ProcessBuilder& part : parts) sinks.push_back(&part);
+        return sinks;
       },
       [&](Damage place) { damage.push_back(std::move(place)); },
       [&](uint64_t bytes) { progress.Update(bytes); });
+  ProcessBuilder builder;
+  for (ProcessBuilder& part : parts) builder.Append(std::move(part));
   ProcessFacts facts = FactsOf(file->header(), index.clock);
-  SetEnd(*file, index.clock.NsAt(builder.last_time()), &facts);
+  SetEnd(*file, index.last_time_ns, &facts);
   Process process = builder.Build(std::move(facts), index.clock);
   return LoadedDump{path, *std::move(file), std::move(index), std::move(process),
                     std::move(damage)};
 }
 
-std::optional<Profile> LoadProfile(const std::string& path, std::string* error) {
-  uint64_t records = 0;
-  std::optional<LoadedDump> dump = LoadDump(
-      path, [&records](const IndexedRecord&) { ++records; }, error);
+std::optional<Profile> LoadProfile(const std::string& path, Workers* workers, std::string* error) {
+  std::optional<LoadedDump> dump = LoadDump(path, workers, error);
   if (!dump) return std::nullopt;
 
   HeapReplay heap(dump->process, dump->index.streams.size());
@@ -113,6 +114,8 @@ std::optional<Profile> LoadProfile(const std::string& path, std::string* error) 
     }
   }
   ProfileSink sink(&heap, &locks);
+  uint64_t records = 0;
+  for (const RecordCount& count : dump->index.records) records += count.records;
   Progress progress("replaying " + path, records);
   ReplayInTimeOrder(dump->file, dump->index, &sink,
                     [&](uint64_t steps) { progress.Update(steps); });

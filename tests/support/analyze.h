@@ -29,7 +29,7 @@ class MemoryFile {
 };
 
 // Throws when the dump cannot be used.
-Profile ProfileOf(const std::vector<uint8_t>& dump);
+Profile ProfileOf(const std::vector<uint8_t>& dump, size_t threads = 1);
 Profile ProfileOf(DumpBuilder& dump);
 // Empty when the dump can be used.
 std::string ErrorOf(const std::vector<uint8_t>& dump);
