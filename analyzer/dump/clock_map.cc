@@ -108,16 +108,7 @@ size_t ClockMap::PieceOf(uint64_t ticks) const {
   return static_cast<size_t>(after - pieces_.begin()) - 1;
 }
 
-void ClockMap::Convert(Record* record, size_t* hint) const {
-  // Nearly all records are these two.
-  if (auto* alloc = std::get_if<AllocRecord>(record)) {
-    alloc->time = NsAt(alloc->time, hint);
-    return;
-  }
-  if (auto* free = std::get_if<FreeRecord>(record)) {
-    free->time = NsAt(free->time, hint);
-    return;
-  }
+void ClockMap::ConvertAny(Record* record, size_t* hint) const {
   std::visit(
       [&](auto& r) {
         using R = std::decay_t<decltype(r)>;

@@ -386,20 +386,8 @@ std::vector<LockTableEntry> ReadLockTable(const DumpFile& file, const ClockMap& 
   return slots;
 }
 
-bool StreamCursor::Next(Record* record) {
-  while (true) {
-    if (decoder_) {
-      if (decoder_->Next(record)) {
-        clock_->Convert(record, &clock_piece_);
-        return true;
-      }
-      decoder_.reset();
-    }
-    if (!LoadSegment()) return false;
-  }
-}
-
 bool StreamCursor::LoadSegment() {
+  decoder_.reset();
   if (next_segment_ == stream_->segments.size()) {
     buffer_.reset();
     return false;

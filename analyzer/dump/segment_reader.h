@@ -121,11 +121,18 @@ class StreamCursor {
       : file_(&file), clock_(&clock), stream_(&stream) {}
 
   // False at the end of the stream. `record` is valid until the next call.
-  bool Next(Record* record);
+  bool Next(Record* record) {
+    while (!decoder_ || !decoder_->Next(record)) {
+      if (!LoadSegment()) return false;
+    }
+    clock_->Convert(record, &clock_piece_);
+    return true;
+  }
   // Segments that Next has entered.
   size_t segments_begun() const { return next_segment_; }
 
  private:
+  // The next one. False at the end of the stream.
   bool LoadSegment();
 
   const DumpFile* file_;
@@ -145,9 +152,10 @@ inline bool IsEvent(const Record& record) { return IsEventKind(record.index()); 
 
 // The record's time; nullopt for records that have none.
 inline std::optional<uint64_t> TimeOf(const Record& record) {
-  // Nearly all records are these two.
+  // Nearly all records are of these.
   if (const auto* alloc = std::get_if<AllocRecord>(&record)) return alloc->time;
   if (const auto* free = std::get_if<FreeRecord>(&record)) return free->time;
+  if (const auto* realloc = std::get_if<ReallocRecord>(&record)) return realloc->time;
   return std::visit(
       [](const auto& r) -> std::optional<uint64_t> {
         if constexpr (std::is_same_v<std::decay_t<decltype(r)>, StackRecord>) {

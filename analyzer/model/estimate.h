@@ -72,6 +72,12 @@ class Tally {
     variance_ -= amount * amount * weight.spread;
     seen_ -= amount;
   }
+  // Items that were seen for certain, and what they add up to.
+  void AddCertain(uint64_t items, double total) {
+    items_ += items;
+    value_ += total;
+    seen_ += total;
+  }
   // REQUIRES: the two tallies are of independent items.
   void Merge(const Tally& other) {
     items_ += other.items_;

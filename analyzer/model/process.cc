@@ -157,12 +157,7 @@ std::span<const Frame> Process::Frames(StackId stack) const {
   return std::span(frames_).subspan(found.first_frame, found.frame_count);
 }
 
-std::optional<StackId> Process::FindStack(uint64_t dump_id) const {
-  if (dump_id == 0) return kNoStack;
-  if (dump_id < stack_of_small_id_.size()) {
-    const uint32_t found = stack_of_small_id_[dump_id];
-    return found == 0 ? std::nullopt : std::optional(StackId(found - 1));
-  }
+std::optional<StackId> Process::FindLargeId(uint64_t dump_id) const {
   const auto found = stack_of_large_id_.find(dump_id);
   return found == stack_of_large_id_.end() ? std::nullopt : std::optional(found->second);
 }

@@ -109,7 +109,12 @@ class Process {
   std::span<const Frame> Frames(StackId stack) const;
   bool IsTruncated(StackId stack) const { return stacks_[stack.value()].truncated; }
   // The stack of an id in the dump; nullopt when the dump does not define it.
-  std::optional<StackId> FindStack(uint64_t dump_id) const;
+  std::optional<StackId> FindStack(uint64_t dump_id) const {
+    if (dump_id == 0) return kNoStack;
+    if (dump_id >= stack_of_small_id_.size()) return FindLargeId(dump_id);
+    const uint32_t found = stack_of_small_id_[dump_id];
+    return found == 0 ? std::nullopt : std::optional(StackId(found - 1));
+  }
   // The module at an address in the last epoch that has one there.
   std::optional<ModuleId> ModuleAt(uint64_t address) const;
 
@@ -139,6 +144,7 @@ class Process {
   // Places below an address that a search looks at: more only overlap in a hostile dump.
   static constexpr int kMaxPlaces = 256;
 
+  std::optional<StackId> FindLargeId(uint64_t dump_id) const;
   std::optional<ModuleId> ModuleAt(uint64_t address, uint64_t epoch) const;
   // The last mapping at the place that was loaded by `epoch`, if it contains the address.
   const Mapping* MappingAt(const Place& place, uint64_t address, uint64_t epoch) const;

@@ -103,12 +103,16 @@ std::string JsonReportOf(std::vector<Profile> profiles) {
   return ReportOf(profiles, WriteJsonReport);
 }
 
-std::string InfoOf(DumpBuilder& dump) {
-  const MemoryFile file(dump.Bytes());
+std::string InfoOf(const LoadedDump& dump) {
   StringOutput output;
-  WriteInfo(Load(file.path()), &output);
+  WriteInfo(dump, &output);
   output.Flush();
   return output.text();
+}
+
+std::string InfoOf(DumpBuilder& dump) {
+  const MemoryFile file(dump.Bytes());
+  return InfoOf(Load(file.path()));
 }
 
 std::string EventsOf(DumpBuilder& dump) {

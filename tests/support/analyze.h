@@ -37,6 +37,7 @@ std::string ErrorOf(const std::vector<uint8_t>& dump);
 std::string TextReportOf(Profile* profile);
 std::string JsonReportOf(Profile* profile);
 std::string JsonReportOf(std::vector<Profile> profiles);
+std::string InfoOf(const LoadedDump& dump);
 std::string InfoOf(DumpBuilder& dump);
 std::string EventsOf(DumpBuilder& dump);
 
