@@ -10,6 +10,7 @@
 #include "analyzer/commands/info.h"
 #include "analyzer/commands/inputs.h"
 #include "analyzer/commands/report.h"
+#include "analyzer/parallel/workers.h"
 #include "perfagent/dump_format.h"
 
 namespace perfagent {
@@ -44,6 +45,16 @@ void AddDebugPaths(CLI::App* command, std::vector<std::string>* paths) {
       ->take_all();
 }
 
+void AddThreads(CLI::App* command, size_t* threads) {
+  constexpr size_t kMost = 256;
+  *threads = Workers::DefaultCount();
+  command
+      ->add_option("--threads", *threads,
+                   "Threads that read and replay a dump (as many as processors, at most 8)")
+      ->type_name("N")
+      ->check(CLI::Range(size_t{1}, kMost).description(""));
+}
+
 CLI::App* AddReport(CLI::App* app, ReportOptions* options) {
   CLI::App* command = app->add_subcommand("report", "What churns, what leaks, who waits");
   command->add_flag("--churn", options->churn, "Sites by calls, bytes and temporary allocations");
@@ -60,12 +71,14 @@ CLI::App* AddReport(CLI::App* app, ReportOptions* options) {
       ->check(CLI::Validator(CheckLimit, ""));
   command->add_option("-o,--output", options->output, "File for the result")->type_name("FILE");
   AddDebugPaths(command, &options->debug_paths);
+  AddThreads(command, &options->threads);
   AddInputs(command, &options->inputs);
   return command;
 }
 
 CLI::App* AddInfo(CLI::App* app, InfoOptions* options) {
   CLI::App* command = app->add_subcommand("info", "What is in a dump: header, threads, records");
+  AddThreads(command, &options->threads);
   AddInputs(command, &options->inputs);
   return command;
 }
@@ -74,6 +87,7 @@ CLI::App* AddEvents(CLI::App* app, EventsOptions* options) {
   CLI::App* command = app->add_subcommand("events", "Every record, one line each, in time order");
   command->add_flag("--stacks", options->stacks, "Print the frames of each event's stack");
   AddDebugPaths(command, &options->debug_paths);
+  AddThreads(command, &options->threads);
   AddInputs(command, &options->inputs);
   return command;
 }

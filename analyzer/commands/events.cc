@@ -10,12 +10,10 @@ namespace perfagent {
 ExitCode RunEvents(const EventsOptions& options) {
   FileOutput output(STDOUT_FILENO);
   Symbolizer symbolizer({options.debug_paths});
-  const ExitCode inputs = ForEachDump(
-      options.inputs, [](const IndexedRecord&) {},
-      [&](const LoadedDump& dump) {
-        StackNames names(dump.process, &symbolizer);
-        WriteEvents(dump, options.stacks ? &names : nullptr, &output);
-      });
+  const ExitCode inputs = ForEachDump(options.inputs, options.threads, [&](const LoadedDump& dump) {
+    StackNames names(dump.process, &symbolizer);
+    WriteEvents(dump, options.stacks ? &names : nullptr, &output);
+  });
   return FinishOutput(&output, "stdout", inputs);
 }
 

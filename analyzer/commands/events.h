@@ -1,6 +1,7 @@
 // events.h: `analyzer events`: every record, readable (the lines: report/event_lines.h).
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 namespace perfagent {
 
 struct EventsOptions {
+  size_t threads = 1;
   std::vector<std::string> inputs;
   bool stacks = false;  // the frames of each event's stack below it
   std::vector<std::string> debug_paths = {};

@@ -9,21 +9,12 @@ namespace perfagent {
 
 ExitCode RunInfo(const InfoOptions& options) {
   FileOutput output(STDOUT_FILENO);
-  RecordCounts counts = {};
   bool is_first = true;
-  const ExitCode inputs = ForEachDump(
-      options.inputs,
-      [&](const IndexedRecord& indexed) {
-        RecordCount& count = counts[indexed.record.index()];
-        ++count.records;
-        count.bytes += indexed.bytes;
-      },
-      [&](const LoadedDump& dump) {
-        if (!is_first) output.Write("\n");
-        is_first = false;
-        WriteInfo(dump, counts, &output);
-        counts = {};
-      });
+  const ExitCode inputs = ForEachDump(options.inputs, options.threads, [&](const LoadedDump& dump) {
+    if (!is_first) output.Write("\n");
+    is_first = false;
+    WriteInfo(dump, &output);
+  });
   return FinishOutput(&output, "stdout", inputs);
 }
 

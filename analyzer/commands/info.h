@@ -1,6 +1,7 @@
 // info.h: `analyzer info`: what is in a dump, without replaying it.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 namespace perfagent {
 
 struct InfoOptions {
+  size_t threads = 1;
   std::vector<std::string> inputs;
 };
 

@@ -40,6 +40,12 @@ void ExpandDirectory(const std::string& directory, Inputs* inputs) {
   inputs->dumps.insert(inputs->dumps.end(), dumps.begin(), dumps.end());
 }
 
+// The threads are gone when it returns: what becomes of a dump may need a child process.
+std::optional<LoadedDump> LoadWith(size_t threads, const std::string& path, std::string* error) {
+  Workers workers(threads);
+  return LoadDump(path, &workers, error);
+}
+
 }  // namespace
 
 Inputs ExpandInputs(const std::vector<std::string>& words) {
@@ -55,7 +61,7 @@ Inputs ExpandInputs(const std::vector<std::string>& words) {
   return inputs;
 }
 
-ExitCode ForEachDump(const std::vector<std::string>& words, RecordObserver observe,
+ExitCode ForEachDump(const std::vector<std::string>& words, size_t threads,
                      absl::FunctionRef<void(const LoadedDump&)> handle) {
   const Inputs inputs = ExpandInputs(words);
   for (const UnusableInput& unusable : inputs.unusable) PrintError(unusable.error);
@@ -63,7 +69,7 @@ ExitCode ForEachDump(const std::vector<std::string>& words, RecordObserver obser
   bool is_any_usable = false;
   for (const std::string& path : inputs.dumps) {
     std::string error;
-    const std::optional<LoadedDump> dump = LoadDump(path, observe, &error);
+    const std::optional<LoadedDump> dump = LoadWith(threads, path, &error);
     if (dump) {
       WarnOfDamage(*dump);
       handle(*dump);

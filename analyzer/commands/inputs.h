@@ -1,6 +1,7 @@
 // inputs.h: from the words of a command line to dumps, and from a result to where it goes.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -19,9 +20,9 @@ struct Inputs {
 // there is counted on stderr.
 Inputs ExpandInputs(const std::vector<std::string>& words);
 
-// Reads each dump that `words` stand for once, record by record, and then hands it over. What is
+// Reads each dump that `words` stand for once, with so many threads, and then hands it over. What is
 // unusable or damaged is said on stderr. Returns kFine, kPartial or kUnusable.
-ExitCode ForEachDump(const std::vector<std::string>& words, RecordObserver observe,
+ExitCode ForEachDump(const std::vector<std::string>& words, size_t threads,
                      absl::FunctionRef<void(const LoadedDump&)> handle);
 
 // One line on stderr, escaped.

@@ -33,11 +33,12 @@ bool IsSameFile(const std::string& a, const std::string& b) {
 // The profiles of all dumps that can be used, with their names. Elements stay where they are.
 class Profiles {
  public:
-  explicit Profiles(const std::vector<std::string>& debug_paths) : symbolizer_({debug_paths}) {}
+  Profiles(size_t threads, const std::vector<std::string>& debug_paths)
+      : threads_(threads), symbolizer_({debug_paths}) {}
 
   void Load(const std::string& dump, ReportInput* input) {
     std::string error;
-    std::optional<Profile> profile = LoadProfile(dump, &error);
+    std::optional<Profile> profile = LoadWithThreads(dump, &error);
     if (!profile) {
       input->unusable.push_back({dump, error});
       return;
@@ -56,6 +57,13 @@ class Profiles {
   const Symbolizer& symbolizer() const { return symbolizer_; }
 
  private:
+  // The threads are gone when it returns: symbols are read by a child process.
+  std::optional<Profile> LoadWithThreads(const std::string& dump, std::string* error) const {
+    Workers workers(threads_);
+    return LoadProfile(dump, &workers, error);
+  }
+
+  size_t threads_;
   Symbolizer symbolizer_;
   std::deque<Profile> profiles_;
   std::deque<StackNames> names_;
@@ -98,7 +106,7 @@ ExitCode RunReport(const ReportOptions& options) {
   input.sections = SectionsOf(options);
   input.limit = options.limit;
   input.unusable = inputs.unusable;
-  Profiles profiles(options.debug_paths);
+  Profiles profiles(options.threads, options.debug_paths);
   input.symbolizer = &profiles.symbolizer();
   for (const std::string& dump : inputs.dumps) profiles.Load(dump, &input);
   for (const UnusableInput& unusable : input.unusable) PrintError(unusable.error);

@@ -1,6 +1,7 @@
 // report.h: `analyzer report`: what churns, what leaks, who waits.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -13,6 +14,7 @@ namespace perfagent {
 enum class ReportFormat { kText, kJson, kHtml };
 
 struct ReportOptions {
+  size_t threads = 1;
   std::vector<std::string> inputs;  // dumps and directories of dumps
   bool churn = false;               // none of the three: all of them
   bool leaks = false;

@@ -108,7 +108,7 @@ size_t ClockMap::PieceOf(uint64_t ticks) const {
   return static_cast<size_t>(after - pieces_.begin()) - 1;
 }
 
-void ClockMap::Convert(Record* record, size_t* hint) const {
+void ClockMap::ConvertAny(Record* record, size_t* hint) const {
   std::visit(
       [&](auto& r) {
         using R = std::decay_t<decltype(r)>;

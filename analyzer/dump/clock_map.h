@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <variant>
 #include <vector>
 
 #include "perfagent/dump_format.h"
@@ -36,7 +37,16 @@ class ClockMap {
   uint64_t NsAt(uint64_t ticks) const { return pieces_[PieceOf(ticks)].NsAt(ticks); }
 
   // A record's times and durations, in place.
-  void Convert(Record* record, size_t* hint) const;
+  void Convert(Record* record, size_t* hint) const {
+    // Nearly all records are of these.
+    if (auto* alloc = std::get_if<AllocRecord>(record)) {
+      alloc->time = NsAt(alloc->time, hint);
+    } else if (auto* free = std::get_if<FreeRecord>(record)) {
+      free->time = NsAt(free->time, hint);
+    } else {
+      ConvertAny(record, hint);
+    }
+  }
 
   // What was summed up over the whole run: at the rate of the whole run.
   uint64_t SumNs(uint64_t ticks) const;
@@ -65,6 +75,7 @@ class ClockMap {
     uint64_t ns;
   };
 
+  void ConvertAny(Record* record, size_t* hint) const;
   explicit ClockMap(double ns_per_tick);
   static uint64_t FixedRate(double ns_per_tick);
   void AddPieces(std::span<const Point> points);

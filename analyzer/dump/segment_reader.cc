@@ -5,14 +5,14 @@
 
 #include <algorithm>
 #include <cstring>
-#include <map>
+#include <iterator>
+#include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 
 namespace perfagent {
 namespace {
-
-using SegmentBuffer = std::unique_ptr<uint8_t[]>;
 
 std::string Hex(uint64_t value) { return absl::StrCat(absl::Hex(value, absl::kZeroPad16)); }
 
@@ -52,15 +52,198 @@ std::string SealProblem(std::span<const uint8_t> bytes) {
   return absl::StrCat("segment checksum ", Hex(found), ", expected ", Hex(header.checksum));
 }
 
+// A segment's place in a stream, by its header as it was found first.
+struct Place {
+  uint32_t stream;
+  uint32_t sequence;
+  uint64_t offset;
+  bool begins_afresh = false;
+
+  friend auto operator<=>(const Place&, const Place&) = default;
+};
+
+// What is found wrong, and what had to be left out, so far.
+struct Troubles {
+  std::vector<Damage> damage;
+  std::vector<Place> skipped;
+
+  void Append(Troubles&& later) {
+    std::move(later.damage.begin(), later.damage.end(), std::back_inserter(damage));
+    skipped.insert(skipped.end(), later.skipped.begin(), later.skipped.end());
+  }
+};
+
+// Reads a segment and checks all of it but its records.
+class CheckedSegment {
+ public:
+  CheckedSegment(const DumpFile& file, uint64_t offset, std::span<uint8_t> buffer) {
+    Read(file, offset, buffer);
+    // The writer may have sealed the segment between the reads of its length and of its seal.
+    if (!SealProblem(bytes_).empty()) Read(file, offset, buffer);
+    if (IsPresent()) problem_ = FindProblem();
+  }
+
+  // False when the file ends before the segment's records, or its thread died before it was begun.
+  bool IsPresent() const {
+    return bytes_.size() >= sizeof(SegmentHeader) && (header_.magic != 0 || header_.committed != 0);
+  }
+  const std::string& problem() const { return problem_; }
+  const PlainHeader& header() const { return header_; }
+  // Of a segment that the end of the file cuts, what is there of them.
+  std::span<const uint8_t> records() const {
+    const std::span<const uint8_t> payload = bytes_.subspan(sizeof(SegmentHeader));
+    return payload.first(std::min<size_t>(payload.size(), header_.committed));
+  }
+
+ private:
+  void Read(const DumpFile& file, uint64_t offset, std::span<uint8_t> buffer) {
+    bytes_ = buffer.first(file.ReadAt(offset, buffer));
+    header_ = bytes_.size() < sizeof(SegmentHeader) ? PlainHeader{} : HeaderOf(bytes_);
+  }
+  std::string FindProblem() const {
+    if (header_.magic != kSegmentMagic) {
+      return absl::StrCat("segment magic ", absl::Hex(header_.magic), ", expected ",
+                          absl::Hex(kSegmentMagic));
+    }
+    if (header_.committed > kSegmentPayload) {
+      return absl::StrCat(header_.committed, " bytes committed, a segment holds ", kSegmentPayload);
+    }
+    std::string seal = SealProblem(bytes_);
+    if (!seal.empty()) return seal;
+    const auto kind = static_cast<SegmentKind>(header_.kind);
+    if (kind == SegmentKind::kEvents || kind == SegmentKind::kLockTable) return "";
+    return absl::StrCat("segment kind ", header_.kind, ", expected 1 or 2");
+  }
+
+  std::span<const uint8_t> bytes_;
+  PlainHeader header_;
+  std::string problem_;
+};
+
+Damage SkippedSegment(const DumpFile& file, uint64_t offset, const CheckedSegment& segment) {
+  const uint32_t committed = segment.header().committed;
+  const bool is_plausible = committed > 0 && committed <= kSegmentPayload;
+  return {file.path(), offset, segment.problem(),
+          is_plausible ? committed : uint64_t{kSegmentPayload}};
+}
+
+Segment SegmentOf(const Place& place, const PlainHeader& header) {
+  return {.offset = place.offset,
+          .kind = static_cast<SegmentKind>(header.kind),
+          .stream = place.stream,
+          .sequence = place.sequence,
+          .sealed = header.sealed != 0,
+          .acquisitions = header.acquisitions,
+          .agent_ticks = header.agent_ticks,
+          .lookups = header.lookups};
+}
+
+// Segments of one stream, one after the other. First times are ticks.
+class PartReader {
+ public:
+  PartReader(const DumpFile& file, std::span<const Place> places, DefinitionSink* sink)
+      : file_(file), places_(places), sink_(sink) {}
+
+  void Read() {
+    const auto buffer = std::make_unique<uint8_t[]>(kSegmentBytes);
+    state_ = MakeDecoderState();
+    for (const Place& place : places_) ReadSegment(place, {buffer.get(), kSegmentBytes});
+    state_.reset();
+  }
+
+  std::vector<Segment> segments;
+  Troubles troubles;
+  std::vector<ClockRecord> readings;
+  RecordCounts records = {};
+  uint64_t last_time = 0;
+
+ private:
+  void ReadSegment(const Place& place, std::span<uint8_t> buffer) {
+    const CheckedSegment checked(file_, place.offset, buffer);
+    if (!checked.IsPresent()) return;
+    if (!checked.problem().empty()) {
+      troubles.damage.push_back(SkippedSegment(file_, place.offset, checked));
+      troubles.skipped.push_back(place);
+      return;
+    }
+    if (!Decoder::BeginsAfresh(checked.records()) && !GoesOn(place)) {
+      troubles.damage.push_back(
+          {file_.path(), place.offset,
+           absl::StrCat("stream ", place.stream, " segment ", place.sequence,
+                        " goes on from one that is missing or damaged"),
+           checked.records().size()});
+      troubles.skipped.push_back(place);
+      return;
+    }
+    segments.push_back(SegmentOf(place, checked.header()));
+    next_sequence_ = uint64_t{place.sequence} + 1;
+    Decode(checked.records(), &segments.back());
+  }
+
+  // Is the decoder's state that after the segment before this one?
+  bool GoesOn(const Place& place) const {
+    return !segments.empty() && is_whole_ && place.sequence == next_sequence_;
+  }
+
+  void Decode(std::span<const uint8_t> bytes, Segment* segment) {
+    Decoder decoder(bytes, state_.get());
+    Record record;
+    bool has_time = false;
+    while (decoder.Next(&record)) {
+      RecordCount& count = records[record.index()];
+      ++count.records;
+      count.bytes += decoder.end() - decoder.offset();
+      if (const std::optional<uint64_t> time = TimeOf(record)) {
+        if (!has_time) segment->first_time_ns = *time;
+        has_time = true;
+        last_time = std::max(last_time, *time);
+      }
+      if (!IsEvent(record)) Define(*segment, record);
+    }
+    segment->bytes = static_cast<uint32_t>(decoder.offset());
+    is_whole_ = decoder.error() == nullptr;
+    // Of a cut segment the whole records are used: the cut itself is reported by CheckLength.
+    const bool cut = segment->offset + kSegmentBytes > file_.size_bytes();
+    if (decoder.error() == nullptr || cut) return;
+    troubles.damage.push_back({file_.path(),
+                               segment->offset + sizeof(SegmentHeader) + decoder.offset(),
+                               decoder.error(), bytes.size() - decoder.offset()});
+  }
+
+  void Define(const Segment& segment, const Record& record) {
+    if (const auto* reading = std::get_if<ClockRecord>(&record)) readings.push_back(*reading);
+    sink_->OnDefinition(segment, record);
+  }
+
+  const DumpFile& file_;
+  std::span<const Place> places_;
+  DefinitionSink* sink_;
+  DecoderStatePtr state_;
+  uint64_t next_sequence_ = 0;
+  bool is_whole_ = false;  // the segment before was read to its end
+};
+
 class Indexer {
  public:
-  Indexer(const DumpFile& file, RecordHandler handle, DamageHandler damaged)
-      : file_(file),
-        handle_(handle),
-        damaged_(damaged),
-        buffer_(std::make_unique<uint8_t[]>(kSegmentBytes)) {}
+  Indexer(const DumpFile& file, ProgressHandler progress) : file_(file), progress_(progress) {}
 
-  SegmentIndex Run(ProgressHandler progress) {
+  SegmentIndex Run(Workers* workers, MakeSinks make_sinks, DamageHandler damaged) {
+    FindSegments();
+    ReadParts(workers, make_sinks);
+    index_.empty_segments = index_.claimed_segments - present_segments_;
+    CheckLength();
+    FinishStreams();
+    std::stable_sort(troubles_.damage.begin(), troubles_.damage.end(),
+                     [](const Damage& a, const Damage& b) { return a.offset < b.offset; });
+    for (Damage& damage : troubles_.damage) damaged(std::move(damage));
+    return std::move(index_);
+  }
+
+ private:
+  // A part is about a megabyte: enough to be worth a task, and few enough of them where a dump has gigabytes.
+  static constexpr size_t kPartSegments = 32;
+
+  void FindSegments() {
     index_.claimed_segments = file_.ClaimedSegments();
     for (uint64_t i = 0; i < index_.claimed_segments; ++i) {
       // Holes are stepped over in one call: a sparse file may claim terabytes.
@@ -68,178 +251,149 @@ class Indexer {
       if (data >= file_.size_bytes()) break;
       i = std::max(i, (data - kHeaderBytes) / kSegmentBytes);
       if (i >= index_.claimed_segments) break;
-      IndexSegment(SegmentOffset(i));
-      progress(SegmentOffset(i + 1));
+      FindSegment(SegmentOffset(i));
     }
-    index_.empty_segments = index_.claimed_segments - present_segments_;
-    CheckLength();
-    index_.clock = ClockMap(file_.header(), readings_);
-    CollectStreams();
-    return std::move(index_);
+    std::sort(places_.begin(), places_.end());
   }
 
- private:
-  std::span<const uint8_t> ReadSegment(uint64_t offset) {
-    return {buffer_.get(), file_.ReadAt(offset, {buffer_.get(), kSegmentBytes})};
-  }
-
-  void IndexSegment(uint64_t offset) {
-    std::span<const uint8_t> bytes = ReadSegment(offset);
-    std::string problem = SealProblem(bytes);
-    if (!problem.empty()) {
-      // The writer may have sealed the segment between the reads of its length and of its seal.
-      bytes = ReadSegment(offset);
-      problem = SealProblem(bytes);
-    }
-    if (bytes.size() < sizeof(SegmentHeader)) return;  // CheckLength reports the missing bytes
+  void FindSegment(uint64_t offset) {
+    std::array<uint8_t, sizeof(SegmentHeader) + 1> bytes;
+    if (file_.ReadAt(offset, bytes) < bytes.size())
+      return;  // CheckLength reports the missing bytes
     const PlainHeader header = HeaderOf(bytes);
-    if (header.magic == 0 && header.committed == 0) return;  // died before it was begun
+    if (header.magic == kSegmentMagic &&
+        header.kind == static_cast<uint16_t>(SegmentKind::kEvents)) {
+      const bool begins_afresh = Decoder::BeginsAfresh({&bytes.back(), 1});
+      places_.push_back({header.stream, header.sequence, offset, begins_afresh});
+    } else {
+      AddTable({header.stream, header.sequence, offset});
+    }
+  }
+
+  // A segment that is not of events is a lock table, or nothing that is known.
+  void AddTable(const Place& place) {
+    const auto buffer = std::make_unique<uint8_t[]>(kSegmentBytes);
+    const CheckedSegment checked(file_, place.offset, {buffer.get(), kSegmentBytes});
+    if (!checked.IsPresent()) return;
     ++present_segments_;
-    if (header.magic != kSegmentMagic) {
-      problem = absl::StrCat("segment magic ", absl::Hex(header.magic), ", expected ",
-                             absl::Hex(kSegmentMagic));
-    } else if (header.committed > kSegmentPayload) {
-      problem =
-          absl::StrCat(header.committed, " bytes committed, a segment holds ", kSegmentPayload);
+    if (!checked.problem().empty()) {
+      troubles_.damage.push_back(SkippedSegment(file_, place.offset, checked));
+    } else {
+      index_.lock_tables.push_back(SegmentOf(place, checked.header()));
     }
-    if (!problem.empty()) return Skip(offset, header, problem);
-    AddSegment(offset, header, bytes.subspan(sizeof(SegmentHeader)));
   }
 
-  void AddSegment(uint64_t offset, const PlainHeader& header, std::span<const uint8_t> payload) {
-    Segment segment{.offset = offset,
-                    .kind = static_cast<SegmentKind>(header.kind),
-                    .stream = header.stream,
-                    .sequence = header.sequence,
-                    .sealed = header.sealed != 0,
-                    .acquisitions = header.acquisitions,
-                    .agent_ticks = header.agent_ticks,
-                    .lookups = header.lookups};
-    switch (segment.kind) {
-      case SegmentKind::kLockTable:
-        index_.lock_tables.push_back(segment);
-        return;
-      case SegmentKind::kEvents:
-        // Of a cut segment the whole records are used: the cut itself is reported by CheckLength.
-        DecodeEvents(&segment, payload.first(std::min<size_t>(payload.size(), header.committed)));
-        index_.event_bytes += segment.bytes;
-        index_.agent_ticks += segment.agent_ticks;
-        index_.lookups += segment.lookups;
-        segments_.push_back(segment);
-        return;
-    }
-    Skip(offset, header, absl::StrCat("segment kind ", header.kind, ", expected 1 or 2"));
-  }
-
-  void DecodeEvents(Segment* segment, std::span<const uint8_t> bytes) {
-    Reading& stream = reading_[segment->stream];
-    const bool goes_on = stream.is_whole && stream.next_sequence == segment->sequence;
-    stream.next_sequence = segment->sequence + 1;
-    stream.is_whole = false;
-    if (!goes_on && !Decoder::BeginsAfresh(bytes)) {
-      damaged_({file_.path(), segment->offset,
-                absl::StrCat("stream ", segment->stream, " segment ", segment->sequence,
-                             " goes on from one that is missing or damaged"),
-                bytes.size()});
-      return;
-    }
-    if (stream.state == nullptr) stream.state = MakeDecoderState();
-    Decoder decoder(bytes, stream.state.get());
-    bool has_time = false;
-    Record record;
-    while (decoder.Next(&record)) {
-      if (const std::optional<uint64_t> time = TimeOf(record); time && !has_time) {
-        segment->first_time_ns = *time;  // in ticks, until Run is done
-        has_time = true;
+  // No part has segments of two streams, and the next part needs nothing of it.
+  std::vector<std::span<const Place>> Parts() const {
+    std::vector<std::span<const Place>> parts;
+    for (size_t begin = 0; begin < places_.size();) {
+      size_t end = begin + 1;
+      while (end < places_.size() && places_[end].stream == places_[begin].stream &&
+             (end - begin < kPartSegments || !places_[end].begins_afresh)) {
+        ++end;
       }
-      if (const auto* reading = std::get_if<ClockRecord>(&record)) readings_.push_back(*reading);
-      handle_({*segment, record, decoder.end() - decoder.offset()});
+      parts.push_back(std::span(places_).subspan(begin, end - begin));
+      begin = end;
     }
-    segment->bytes = static_cast<uint32_t>(decoder.offset());
-    stream.is_whole = decoder.error() == nullptr;
-    const bool cut = segment->offset + kSegmentBytes > file_.size_bytes();
-    if (decoder.error() == nullptr || cut) return;
-    damaged_({file_.path(), segment->offset + sizeof(SegmentHeader) + decoder.offset(),
-              decoder.error(), bytes.size() - decoder.offset()});
+    return parts;
   }
 
-  void Skip(uint64_t offset, const PlainHeader& header, const std::string& problem) {
-    damaged_({file_.path(), offset, problem,
-              header.committed > 0 && header.committed <= kSegmentPayload
-                  ? header.committed
-                  : uint64_t{kSegmentPayload}});
-    if (header.magic == kSegmentMagic && header.kind == static_cast<uint16_t>(SegmentKind::kEvents))
-      skipped_[header.stream].push_back(header.sequence);
+  void ReadParts(Workers* workers, MakeSinks make_sinks) {
+    const std::vector<std::span<const Place>> parts = Parts();
+    const std::vector<DefinitionSink*> sinks = make_sinks(parts.size());
+    std::vector<PartReader> readers;
+    readers.reserve(parts.size());
+    for (size_t i = 0; i < parts.size(); ++i) readers.emplace_back(file_, parts[i], sinks[i]);
+    // In rounds, between which the progress is shown.
+    const size_t round = workers->count() * 8;
+    for (size_t begin = 0; begin < parts.size(); begin += round) {
+      workers->Run(std::min(round, parts.size() - begin),
+                   [&](size_t i) { readers[begin + i].Read(); });
+      progress_(begin * kPartSegments * kSegmentBytes);
+    }
+    present_segments_ += places_.size();
+    for (PartReader& reader : readers) AddPart(&reader);
+    index_.clock = ClockMap(file_.header(), readings_);
+  }
+
+  void AddPart(PartReader* part) {
+    troubles_.Append(std::move(part->troubles));
+    readings_.insert(readings_.end(), part->readings.begin(), part->readings.end());
+    last_time_ = std::max(last_time_, part->last_time);
+    for (size_t kind = 0; kind < part->records.size(); ++kind) {
+      index_.records[kind].records += part->records[kind].records;
+      index_.records[kind].bytes += part->records[kind].bytes;
+    }
+    for (const Segment& segment : part->segments) {
+      ++index_.event_segments;
+      index_.event_bytes += segment.bytes;
+      index_.agent_ticks += segment.agent_ticks;
+      index_.lookups += segment.lookups;
+      if (index_.streams.empty() || index_.streams.back().number != segment.stream)
+        index_.streams.push_back({segment.stream, {}});
+      index_.streams.back().segments.push_back(segment);
+    }
   }
 
   void CheckLength() {
     const uint64_t expected = SegmentOffset(index_.claimed_segments);
     const uint64_t found = file_.size_bytes();
     if (found >= expected) return;
-    damaged_({file_.path(), found, absl::StrCat("file ends here, expected ", expected, " bytes"),
-              expected - found});
+    troubles_.damage.push_back({file_.path(), found,
+                                absl::StrCat("file ends here, expected ", expected, " bytes"),
+                                expected - found});
   }
 
-  void CollectStreams() {
-    std::map<uint32_t, std::vector<Segment>> by_stream;
-    for (Segment& segment : segments_) {
-      segment.first_time_ns = index_.clock.NsAt(segment.first_time_ns);
-      by_stream[segment.stream].push_back(segment);
-    }
-    index_.event_segments = segments_.size();
-    for (auto& [number, segments] : by_stream) {
-      std::stable_sort(segments.begin(), segments.end(),
-                       [](const Segment& a, const Segment& b) { return a.sequence < b.sequence; });
-      CheckSequence(number, segments);
-      index_.streams.push_back({number, std::move(segments)});
+  void FinishStreams() {
+    index_.last_time_ns = index_.clock.NsAt(last_time_);
+    for (Stream& stream : index_.streams) {
+      for (Segment& segment : stream.segments)
+        segment.first_time_ns = index_.clock.NsAt(segment.first_time_ns);
+      CheckSequence(stream);
     }
   }
 
   // Each stream's segments are numbered from 0. Those that were skipped have been reported.
-  void CheckSequence(uint32_t stream, const std::vector<Segment>& segments) {
-    std::vector<uint32_t>& skipped = skipped_[stream];
-    std::sort(skipped.begin(), skipped.end());
+  void CheckSequence(const Stream& stream) {
+    const std::vector<Place>& skipped = troubles_.skipped;  // sorted, as the parts are
     uint64_t expected = 0;
-    for (const Segment& segment : segments) {
-      const auto first = std::lower_bound(skipped.begin(), skipped.end(), expected);
-      const auto end = std::lower_bound(skipped.begin(), skipped.end(), segment.sequence);
+    for (const Segment& segment : stream.segments) {
+      const auto sequence = static_cast<uint32_t>(expected);
+      const auto first =
+          std::lower_bound(skipped.begin(), skipped.end(), Place{stream.number, sequence, 0});
+      const auto end = std::lower_bound(skipped.begin(), skipped.end(),
+                                        Place{stream.number, segment.sequence, 0});
       const uint64_t missing_reported = first < end ? static_cast<uint64_t>(end - first) : 0;
       if (segment.sequence < expected) {
-        damaged_({file_.path(), segment.offset,
-                  absl::StrCat("stream ", stream, " has segment ", segment.sequence, " twice"), 0});
+        Report(segment,
+               absl::StrCat("stream ", stream.number, " has segment ", segment.sequence, " twice"));
       } else if (segment.sequence - expected > missing_reported) {
-        damaged_({file_.path(), segment.offset,
-                  absl::StrCat("stream ", stream, " has segment ", segment.sequence,
-                               " here, expected ", expected),
-                  0});
+        Report(segment, absl::StrCat("stream ", stream.number, " has segment ", segment.sequence,
+                                     " here, expected ", expected));
       }
       expected = uint64_t{segment.sequence} + 1;
     }
   }
 
+  void Report(const Segment& segment, std::string what) {
+    troubles_.damage.push_back({file_.path(), segment.offset, std::move(what), 0});
+  }
+
   const DumpFile& file_;
-  RecordHandler handle_;
-  DamageHandler damaged_;
-  SegmentBuffer buffer_;
+  ProgressHandler progress_;
   SegmentIndex index_;
-  std::vector<Segment> segments_;
-  std::map<uint32_t, std::vector<uint32_t>> skipped_;  // sequence numbers by stream
-  // A stream while it is read: what its next segment may go on from.
-  struct Reading {
-    DecoderStatePtr state;
-    uint64_t next_sequence = 0;
-    bool is_whole = false;
-  };
-  std::map<uint32_t, Reading> reading_;
+  std::vector<Place> places_;  // of event segments
+  Troubles troubles_;
   std::vector<ClockRecord> readings_;
+  uint64_t last_time_ = 0;
   uint64_t present_segments_ = 0;
 };
 
 }  // namespace
 
-SegmentIndex IndexSegments(const DumpFile& file, RecordHandler handle, DamageHandler damaged,
-                           ProgressHandler progress) {
-  return Indexer(file, handle, damaged).Run(progress);
+SegmentIndex IndexSegments(const DumpFile& file, Workers* workers, MakeSinks make_sinks,
+                           DamageHandler damaged, ProgressHandler progress) {
+  return Indexer(file, progress).Run(workers, make_sinks, damaged);
 }
 
 std::vector<LockTableEntry> ReadLockTable(const DumpFile& file, const ClockMap& clock,
@@ -255,20 +409,8 @@ std::vector<LockTableEntry> ReadLockTable(const DumpFile& file, const ClockMap& 
   return slots;
 }
 
-bool StreamCursor::Next(Record* record) {
-  while (true) {
-    if (decoder_) {
-      if (decoder_->Next(record)) {
-        clock_->Convert(record, &clock_piece_);
-        return true;
-      }
-      decoder_.reset();
-    }
-    if (!LoadSegment()) return false;
-  }
-}
-
 bool StreamCursor::LoadSegment() {
+  decoder_.reset();
   if (next_segment_ == stream_->segments.size()) {
     buffer_.reset();
     state_.reset();

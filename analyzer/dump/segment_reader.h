@@ -8,6 +8,10 @@
 // What can be trusted: a sealed segment whose checksum holds; of an unsealed one, or of one that
 // the end of the file cuts, the records before the first that cannot be decoded.
 //
+// Indexing looks at the segments' headers first, in file order. Then each stream's segments are read in
+// the order of their sequence, as parts of a few dozen segments that need nothing of one another and are
+// read side by side. What comes of it does not depend on who read which part when.
+//
 // Times are ticks while a dump is indexed, because the readings that say what a tick is worth may stand
 // in its last segment. From then on (SegmentIndex::clock) they are nanoseconds since the start: records
 // that a cursor reads, the first times of segments, and waits in lock tables.
@@ -15,6 +19,7 @@
 // Threads: a cursor belongs to one thread; cursors of one file may run in several.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -30,6 +35,7 @@
 #include "analyzer/dump/damage.h"
 #include "analyzer/dump/dump_file.h"
 #include "analyzer/model/ids.h"
+#include "analyzer/parallel/workers.h"
 #include "perfagent/dump_format.h"
 #include "perfagent/event_codec.h"
 
@@ -54,32 +60,42 @@ struct Stream {
   std::vector<Segment> segments;
 };
 
+struct RecordCount {
+  uint64_t records = 0;
+  uint64_t bytes = 0;
+};
+// By alternative of Record.
+using RecordCounts = std::array<RecordCount, std::variant_size_v<Record>>;
+
 struct SegmentIndex {
   ClockMap clock;
   std::vector<Stream> streams;  // indexed by StreamId
   std::vector<Segment> lock_tables;
+  RecordCounts records = {};
   uint64_t event_segments = 0;
   uint64_t claimed_segments = 0;
   uint64_t empty_segments = 0;  // claimed, never made present
   uint64_t event_bytes = 0;     // of records
   uint64_t agent_ticks = 0;     // in the agent's slow paths
   uint64_t lookups = 0;         // frees looked up in vain
+  uint64_t last_time_ns = 0;    // of the latest record
 };
 
-// A record as it stands in the file (its times are ticks), where it stands, and how many bytes it takes.
-// Views in the record are valid during the call only.
-struct IndexedRecord {
-  const Segment& segment;
-  const Record& record;
-  size_t bytes;
+// Collects what the records of one part define: all but heap and lock events. Their times are ticks, and
+// views in them are valid during the call only.
+class DefinitionSink {
+ public:
+  virtual ~DefinitionSink() = default;
+  virtual void OnDefinition(const Segment& segment, const Record& record) = 0;
 };
-using RecordHandler = absl::FunctionRef<void(const IndexedRecord&)>;
+// The sinks for so many parts: that of a part is called in the order of its records, while others may be called
+// in other threads. Parts are in the order of streams and sequence.
+using MakeSinks = absl::FunctionRef<std::vector<DefinitionSink*>(size_t parts)>;
 using ProgressHandler = absl::FunctionRef<void(uint64_t bytes_done)>;
 
-// Calls `handle` for every record that can be trusted, in file order, and `damaged` for everything
-// that cannot.
-SegmentIndex IndexSegments(const DumpFile& file, RecordHandler handle, DamageHandler damaged,
-                           ProgressHandler progress);
+// Reads every record that can be trusted, and calls `damaged` for everything that cannot, in file order.
+SegmentIndex IndexSegments(const DumpFile& file, Workers* workers, MakeSinks make_sinks,
+                           DamageHandler damaged, ProgressHandler progress);
 
 // A LockTableSlot as it is read.
 struct LockTableEntry {
@@ -115,11 +131,18 @@ class StreamCursor {
       : file_(&file), clock_(&clock), stream_(&stream) {}
 
   // False at the end of the stream. `record` is valid until the next call.
-  bool Next(Record* record);
+  bool Next(Record* record) {
+    while (!decoder_ || !decoder_->Next(record)) {
+      if (!LoadSegment()) return false;
+    }
+    clock_->Convert(record, &clock_piece_);
+    return true;
+  }
   // Segments that Next has entered.
   size_t segments_begun() const { return next_segment_; }
 
  private:
+  // The next one. False at the end of the stream.
   bool LoadSegment();
 
   const DumpFile* file_;
@@ -132,8 +155,18 @@ class StreamCursor {
   std::optional<Decoder> decoder_;
 };
 
+// Heap and lock events; all others define something.
+constexpr bool IsEventKind(size_t kind) {
+  return kind >= Record(AllocRecord{}).index() && kind <= Record(LockAcquireRecord{}).index();
+}
+inline bool IsEvent(const Record& record) { return IsEventKind(record.index()); }
+
 // The record's time; nullopt for records that have none.
 inline std::optional<uint64_t> TimeOf(const Record& record) {
+  // Nearly all records are of these.
+  if (const auto* alloc = std::get_if<AllocRecord>(&record)) return alloc->time;
+  if (const auto* free = std::get_if<FreeRecord>(&record)) return free->time;
+  if (const auto* realloc = std::get_if<ReallocRecord>(&record)) return realloc->time;
   return std::visit(
       [](const auto& r) -> std::optional<uint64_t> {
         using R = std::decay_t<decltype(r)>;

@@ -82,6 +82,12 @@ class Tally {
     variance_ -= amount * amount * weight.spread;
     seen_ -= amount;
   }
+  // What items that were seen for certain add up to.
+  void AddCertain(double total) {
+    certain_ += total;
+    value_ += total;
+    seen_ += total;
+  }
   // REQUIRES: the two tallies are of independent items.
   void Merge(const Tally& other) {
     sampled_items_ += other.sampled_items_;

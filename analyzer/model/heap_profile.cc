@@ -1,7 +1,6 @@
 #include "analyzer/model/heap_profile.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 
 namespace perfagent {
@@ -21,7 +20,7 @@ void Lifetimes::Add(uint64_t lifetime_ns, Weight weight) {
   const double time = static_cast<double>(lifetime_ns);
   count_.Add(1, weight);
   max_ns_ = std::max(max_ns_, lifetime_ns);
-  counts_[BucketOf(lifetime_ns)] += weight.factor;
+  counts_[LifetimeBucket(lifetime_ns)] += weight.factor;
   if (weight.spread == 0) {
     certain_ns_ += time;
     return;
@@ -35,6 +34,13 @@ void Lifetimes::Add(uint64_t lifetime_ns, Weight weight) {
     sum += term;
     term *= time;
   }
+}
+
+void Lifetimes::Add(const ExactLifetimes& exact) {
+  count_.AddCertain(static_cast<double>(exact.blocks));
+  certain_ns_ += static_cast<double>(exact.sum_ns);
+  max_ns_ = std::max(max_ns_, exact.max_ns);
+  for (size_t i = 0; i < counts_.size(); ++i) counts_[i] += static_cast<double>(exact.counts[i]);
 }
 
 void Lifetimes::Merge(const Lifetimes& other) {
@@ -102,11 +108,6 @@ Estimate Lifetimes::Median(uint64_t ran_ns) const {
   return {value, Quantile(0.5 - rank_error).low, Quantile(0.5 + rank_error).high};
 }
 
-size_t Lifetimes::BucketOf(uint64_t lifetime_ns) const {
-  const uint64_t scaled = lifetime_ns >> kFirstPower;
-  return std::min<size_t>(scaled == 0 ? 0 : std::bit_width(scaled) - 1, counts_.size() - 1);
-}
-
 Lifetimes::Range Lifetimes::Quantile(double fraction) const {
   double total = 0;
   for (const double count : counts_) total += count;
@@ -115,8 +116,8 @@ Lifetimes::Range Lifetimes::Quantile(double fraction) const {
   for (size_t i = 0; i < counts_.size(); ++i) {
     const double count = counts_[i];
     if (count == 0) continue;
-    const double low = i == 0 ? 0 : std::ldexp(1.0, static_cast<int>(i) + kFirstPower);
-    const double end = std::ldexp(1.0, static_cast<int>(i) + 1 + kFirstPower);
+    const double low = i == 0 ? 0 : std::ldexp(1.0, static_cast<int>(i) + kFirstLifetimePower);
+    const double end = std::ldexp(1.0, static_cast<int>(i) + 1 + kFirstLifetimePower);
     const double longest = static_cast<double>(max_ns_);
     const double high = i + 1 == counts_.size() ? longest : std::min(end, longest);
     const double part = std::clamp((fraction * total - below) / count, 0.0, 1.0);

@@ -1,7 +1,9 @@
 // heap_profile.h: what the heap's events add up to.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -13,10 +15,39 @@
 
 namespace perfagent {
 
+// Lifetimes are counted by power of two: [i] counts 2^(i + 6) <= t < 2^(i + 7) ns; the first one also
+// what is shorter (two readings of the clock), the last one also what is longer (19 hours).
+inline constexpr int kFirstLifetimePower = 6;
+inline constexpr size_t kLifetimeBuckets = 40;
+constexpr size_t LifetimeBucket(uint64_t lifetime_ns) {
+  const uint64_t scaled = lifetime_ns >> kFirstLifetimePower | 1;
+  return std::min<size_t>(static_cast<size_t>(std::bit_width(scaled)) - 1, kLifetimeBuckets - 1);
+}
+
+// Sums that no count of events overflows, whatever sizes a file names.
+using ByteSum = unsigned __int128;
+using NsSum = unsigned __int128;
+
+// Of blocks that were all seen.
+struct ExactLifetimes {
+  NsSum sum_ns = 0;
+  uint64_t blocks = 0;
+  uint64_t max_ns = 0;
+  std::array<uint64_t, kLifetimeBuckets> counts = {};
+
+  void Add(uint64_t lifetime_ns) {
+    ++blocks;
+    sum_ns += lifetime_ns;
+    max_ns = std::max(max_ns, lifetime_ns);
+    ++counts[LifetimeBucket(lifetime_ns)];
+  }
+};
+
 // How long blocks lived, of those that ended while recorded: weighted counts by power of two.
 class Lifetimes {
  public:
   void Add(uint64_t lifetime_ns, Weight weight);
+  void Add(const ExactLifetimes& exact);
   void Merge(const Lifetimes& other);
 
   bool IsEmpty() const { return count_.IsEmpty(); }
@@ -50,7 +81,6 @@ class Lifetimes {
   double SquaredDeviations(double mean) const;
   double DegreesOfFreedom(double mean, double most) const;
   Range Quantile(double fraction) const;
-  size_t BucketOf(uint64_t lifetime_ns) const;
 
   Tally count_;
   double certain_ns_ = 0;
@@ -60,10 +90,7 @@ class Lifetimes {
   double spread_time_squared_ = 0;
   std::array<double, 5> spread_squared_ = {};  // [k] of ((1 - p) / p^2)^2 t^k
   uint64_t max_ns_ = 0;
-  // [i] counts 2^(i + kFirstPower) <= t < 2^(i + 1 + kFirstPower) ns; the first one also what is
-  // shorter (two readings of the clock), the last one also what is longer (19 hours).
-  static constexpr int kFirstPower = 6;
-  std::array<double, 40> counts_ = {};
+  std::array<double, kLifetimeBuckets> counts_ = {};
 };
 
 // What is counted of a site and of the whole heap. Blocks that realloc ended count neither as freed

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <iterator>
 #include <map>
 #include <tuple>
 
@@ -184,11 +185,23 @@ std::optional<ModuleId> Process::ModuleAt(uint64_t address, uint64_t epoch) cons
   return module;
 }
 
-void ProcessBuilder::Add(const IndexedRecord& indexed) {
-  if (const std::optional<uint64_t> time = TimeOf(indexed.record)) {
-    last_time_ = std::max(last_time_, *time);
-  }
-  std::visit([&](const auto& record) { Add(indexed.segment, record); }, indexed.record);
+void ProcessBuilder::OnDefinition(const Segment& segment, const Record& record) {
+  std::visit([&](const auto& r) { Add(segment, r); }, record);
+}
+
+void ProcessBuilder::Append(ProcessBuilder&& later) {
+  const auto append = [](auto* all, auto&& more) {
+    std::move(more.begin(), more.end(), std::back_inserter(*all));
+  };
+  append(&threads_, later.threads_);
+  append(&loads_, later.loads_);
+  append(&unloads_, later.unloads_);
+  for (StackDefinition& stack : later.stacks_) stack.first_pc += pcs_.size();
+  append(&stacks_, later.stacks_);
+  append(&pcs_, later.pcs_);
+  append(&marks_, later.marks_);
+  unseen_objects_.merge(later.unseen_objects_);
+  intervals_.merge(later.intervals_);
 }
 
 void ProcessBuilder::Add(const Segment& segment, const ThreadRecord& record) {

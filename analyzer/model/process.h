@@ -132,6 +132,7 @@ class Process {
   // Places below an address that a search looks at: more only overlap in a hostile dump.
   static constexpr int kMaxPlaces = 256;
 
+  std::optional<StackId> FindLargeId(uint64_t dump_id) const;
   std::optional<ModuleId> ModuleAt(uint64_t address, uint64_t epoch) const;
   // The last mapping at the place that was loaded by `epoch`, if it contains the address.
   const Mapping* MappingAt(const Place& place, uint64_t address, uint64_t epoch) const;
@@ -149,12 +150,12 @@ class Process {
   std::vector<uint64_t> other_intervals_;
 };
 
-// Collects a dump's records, then puts a Process together.
-class ProcessBuilder {
+// Collects a dump's definitions, then puts a Process together.
+class ProcessBuilder : public DefinitionSink {
  public:
-  void Add(const IndexedRecord& indexed);
-  // Of the latest event seen, in ticks.
-  uint64_t last_time() const { return last_time_; }
+  void OnDefinition(const Segment& segment, const Record& record) override;
+  // What a later part of the dump defines.
+  void Append(ProcessBuilder&& later);
   Process Build(ProcessFacts facts, const ClockMap& clock);
 
  private:
@@ -189,7 +190,6 @@ class ProcessBuilder {
   std::vector<Mark> marks_;
   std::set<std::string> unseen_objects_;
   std::set<uint64_t> intervals_;
-  uint64_t last_time_ = 0;
 };
 
 }  // namespace perfagent

@@ -1,245 +1,186 @@
 #include "analyzer/replay/heap_replay.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "analyzer/replay/event_windows.h"
+#include "analyzer/replay/heap_shard.h"
 
 namespace perfagent {
+namespace {
 
-HeapReplay::HeapReplay(const Process& process, size_t streams)
-    : process_(process), streams_(streams), hints_(process.stack_count()) {
-  const bool is_sampled = process.facts.mode == Mode::kSample && process.facts.heap_enabled;
-  if (is_sampled) profile_.widest_interval_bytes = process.facts.interval_bytes;
-  for (StreamState& state : streams_) {
-    state.thread = threads_++;
-    state.interval_bytes = process.facts.interval_bytes;
-  }
-  if (process.facts.full_end) next_advance_ns_ = process.facts.full_end->time_ns;
-}
-
-void HeapReplay::OnSegment(StreamId stream) {
-  streams_[stream.value()].interval_bytes = process_.facts.interval_bytes;
-}
-
-void HeapReplay::OnInterval(StreamId stream, const IntervalRecord& record) {
-  // Full mode has no interval before its end, whatever a damaged file says.
-  if (!process_.facts.IsSampled()) return;
-  streams_[stream.value()].interval_bytes = record.interval_bytes;
-  profile_.widest_interval_bytes = std::max(profile_.widest_interval_bytes, record.interval_bytes);
-}
-
-void HeapReplay::OnThin(const ThinRecord& record) {
-  if (!process_.facts.IsSampled()) return;
-  Advance(record.time);
-  Thin(record.time, record.interval_bytes);
-}
-
-void HeapReplay::Advance(uint64_t time_ns) {
-  if (time_ns <= next_advance_ns_) [[likely]]
-    return;
-  next_advance_ns_ = kNever;
-  Thin(process_.facts.full_end->time_ns, process_.facts.full_end->interval_bytes);
-}
-
-void HeapReplay::Thin(uint64_t time_ns, uint64_t interval_bytes) {
-  last_thinning_ = {time_ns, sampling::GridFloor(interval_bytes)};
-  profile_.widest_interval_bytes =
-      std::max(profile_.widest_interval_bytes, last_thinning_.interval_bytes);
-  if (least_live_interval_ >= last_thinning_.interval_bytes) return;
-  for (auto& [address, block] : live_) Thin(&block, last_thinning_.interval_bytes);
-  least_live_interval_ = last_thinning_.interval_bytes;
-}
-
-void HeapReplay::Thin(Block* block, uint64_t interval_bytes) {
-  if (block->dropped || block->interval_bytes >= interval_bytes) return;
-  RemoveLive(*block);
-  block->interval_bytes = interval_bytes;
-  block->dropped = !sampling::StaysTracked(block->limit, interval_bytes);
-  if (!block->dropped) AddLive(*block);
-  profile_.sites[block->site.value()].metrics.MayMissEndsOf(static_cast<double>(block->size),
-                                                            block->WeightNow());
-}
-
-void HeapReplay::OnThread(StreamId stream, const ThreadRecord& record) {
-  StreamState& state = streams_[stream.value()];
-  if (state.tid == record.tid) return;
-  state.tid = record.tid;
-  state.thread = threads_++;
-}
-
-void HeapReplay::OnAlloc(StreamId stream, const AllocRecord& record) {
-  Begin(stream, record.api, record.time, record.address, record.size, record.stack, record.limit);
-}
-
-void HeapReplay::OnFree(StreamId stream, const FreeRecord& record) {
-  Advance(record.time);
-  profile_.stacks.Count(process_, process_.FindStack(record.stack));
-  const std::optional<Block> block = End(stream, record.address, record.time);
-  if (!block) {
-    ++profile_.unpaired_frees;
-    return;
-  }
-  if (block->dropped) return;
-  const Weight weight = block->WeightNow();
-  HeapMetrics& metrics = profile_.sites[block->site.value()].metrics;
-  metrics.frees.Add(1, weight);
-  if (IsTemporary(stream, *block, record.flags)) metrics.temporary.Add(1, weight);
-  if (block->thread != streams_[stream.value()].thread) metrics.cross_thread_frees.Add(1, weight);
-}
-
-void HeapReplay::OnRealloc(StreamId stream, const ReallocRecord& record) {
-  if ((record.flags & kReallocEndsOld) == 0 || record.old_address == 0) return;
-  Advance(record.time);
-  const std::optional<Block> block = End(stream, record.old_address, record.time);
-  if (!block) {
-    ++profile_.unpaired_reallocs;
-    return;
-  }
-  if (block->dropped) return;
-  profile_.sites[block->site.value()].metrics.reallocations.Add(1, block->WeightNow());
-}
-
-void HeapReplay::OnReallocReturn(StreamId stream, const ReallocRecord& record) {
-  if ((record.flags & kReallocBeginsNew) == 0 || record.new_address == 0) return;
-  Begin(stream, record.api, record.time + record.duration, record.new_address, record.size,
-        record.stack, record.limit);
-}
-
-void HeapReplay::Begin(StreamId stream, HeapApi api, uint64_t time_ns, uint64_t address,
-                       uint64_t size, uint64_t dump_stack, uint32_t limit) {
-  Advance(time_ns);
-  const SiteId site = SiteOf(dump_stack, api);
-  StreamState& state = streams_[stream.value()];
-  const auto [slot, is_new] = live_.try_emplace(address);
-  Block& block = slot->second;
-  const bool displaces = !is_new && !block.dropped;
-  if (displaces) Displace(address, block);
-  block = {.size = size,
-           .time_ns = time_ns,
-           .number = ++state.allocations,
-           .interval_bytes = state.interval_bytes,
-           .limit = limit,
-           .dropped = false,
-           .displaced_another = displaces,
-           .site = site,
-           .thread = state.thread};
-
-  HeapMetrics& metrics = profile_.sites[site.value()].metrics;
-  metrics.allocations.Add(1, block.WeightNow());
-  metrics.bytes.Add(static_cast<double>(size), block.WeightNow());
-  AddLive(block);
-  least_live_interval_ = std::min<uint64_t>(least_live_interval_, block.interval_bytes);
-  // Recorded by a clock that is ahead of that of the thinning, which found it.
-  if (last_thinning_.interval_bytes != 0 && time_ns <= last_thinning_.time + kClockSkewNs)
-    Thin(&block, last_thinning_.interval_bytes);
-  if (live_bytes_.value() > peak_bytes_) {
-    peak_bytes_ = live_bytes_.value();
-    profile_.peak_time_ns = time_ns;
-    ++peak_stamp_;
-  }
-}
-
-void HeapReplay::Displace(uint64_t address, const Block& block) {
-  ++profile_.overlaps;  // until its end arrives
-  RemoveLive(block);
-  displaced_[address] = block;
-}
-
-std::optional<HeapReplay::Block> HeapReplay::End(StreamId stream, uint64_t address,
-                                                 uint64_t time_ns) {
-  const std::optional<Block> block = TakeEnded(stream, address, time_ns);
-  if (!block) return std::nullopt;
-  // An inversion between threads makes no negative lifetime.
-  const uint64_t lifetime_ns = time_ns - std::min(time_ns, block->time_ns);
-  if (!block->dropped)
-    profile_.sites[block->site.value()].lifetimes.Add(lifetime_ns, block->WeightNow());
-  return block;
-}
-
-std::optional<HeapReplay::Block> HeapReplay::TakeEnded(StreamId stream, uint64_t address,
-                                                       uint64_t time_ns) {
-  const auto found = live_.find(address);
-  if (found == live_.end()) return std::nullopt;
-  Block& live = found->second;
-  if (live.displaced_another) {
-    live.displaced_another = false;
-    const Block older = displaced_.extract(address).mapped();
-    const bool is_late = live.thread != streams_[stream.value()].thread &&
-                         time_ns - std::min(time_ns, live.time_ns) <= kClockSkewNs;
-    if (is_late) {
-      --profile_.overlaps;
-      ++profile_.repaired_inversions;
-      return older;
+// When the whole heap was largest.
+class Peak {
+ public:
+  // Looks at what the shards did in a window. Afterwards at() is the event of the window after which the heap was as large
+  // as never before; none where it was not.
+  void Find(const Window& window, const std::vector<HeapShard>& shards) {
+    at_.reset();
+    double growth = 0;
+    double most = 0;
+    for (const HeapShard& shard : shards) {
+      growth += shard.growth();
+      most += shard.most_growth();
+    }
+    if (live_bytes_ + most > peak_bytes_) {
+      Scan(window, shards);
+    } else {
+      live_bytes_ += growth;
     }
   }
-  const Block block = live;
-  live_.erase(found);
-  if (!block.dropped) RemoveLive(block);
-  return block;
-}
 
-void HeapReplay::AddLive(const Block& block) {
-  const double bytes = static_cast<double>(block.size);
-  Settle(block.site);
-  states_[block.site.value()].live_bytes.Add(bytes, block.WeightNow());
-  live_bytes_.Add(bytes, block.WeightNow());
-}
+  std::optional<uint32_t> at() const { return at_; }
+  uint64_t time_ns() const { return time_ns_; }
 
-void HeapReplay::RemoveLive(const Block& block) {
-  const double bytes = static_cast<double>(block.size);
-  Settle(block.site);
-  states_[block.site.value()].live_bytes.Remove(bytes, block.WeightNow());
-  live_bytes_.Remove(bytes, block.WeightNow());
-}
-
-bool HeapReplay::IsTemporary(StreamId stream, const Block& block, uint64_t free_flags) const {
-  const bool is_sample = process_.facts.mode == Mode::kSample || block.interval_bytes != 0;
-  if (is_sample) return (free_flags & kFreeTemporary) != 0;
-  const StreamState& state = streams_[stream.value()];
-  return block.thread == state.thread && block.number == state.allocations;
-}
-
-void HeapReplay::Settle(SiteId site) {
-  SiteState& state = states_[site.value()];
-  if (state.stamp == peak_stamp_) return;
-  state.stamp = peak_stamp_;
-  profile_.sites[site.value()].metrics.peak_bytes = state.live_bytes;
-}
-
-SiteId HeapReplay::SiteOf(uint64_t dump_stack, HeapApi api) {
-  const std::optional<StackId> defined = process_.FindStack(dump_stack);
-  profile_.stacks.Count(process_, defined);
-  if (!defined) ++profile_.undefined_stacks;
-  const StackId stack = defined.value_or(kNoStack);
-  SiteHint& hint = hints_[stack.value()];
-  if (hint.api == api) return hint.site;
-
-  const uint64_t key = uint64_t{stack.value()} << 8 | static_cast<uint8_t>(api);
-  const auto [found, is_new] = site_of_.try_emplace(key, SiteId(profile_.sites.size()));
-  if (is_new) {
-    profile_.sites.push_back({.stack = stack, .api = api});
-    states_.emplace_back();
+ private:
+  void Scan(const Window& window, const std::vector<HeapShard>& shards) {
+    growth_.assign(window.events, 0);
+    for (const HeapShard& shard : shards) {
+      for (const Change& change : shard.changes()) growth_[change.order] += change.Growth();
+    }
+    for (uint32_t i = 0; i < growth_.size(); ++i) {
+      live_bytes_ += growth_[i];
+      if (live_bytes_ <= peak_bytes_) continue;
+      peak_bytes_ = live_bytes_;
+      at_ = i;
+    }
+    if (at_) time_ns_ = TimeOf(window, *at_);
   }
-  hint = {api, found->second};
-  return found->second;
-}
 
-HeapProfile HeapReplay::Finish() {
-  Advance(kNever);
-  for (size_t i = 0; i < profile_.sites.size(); ++i) Settle(SiteId(i));
-  // Summed anew from what is live: running sums of estimates carry rounding errors.
-  for (const auto& [address, block] : live_) {
-    if (block.dropped) continue;
-    HeapMetrics& metrics = profile_.sites[block.site.value()].metrics;
-    metrics.live_bytes.Add(static_cast<double>(block.size), block.WeightNow());
-    metrics.live_blocks.Add(1, block.WeightNow());
+  static uint64_t TimeOf(const Window& window, uint32_t order) {
+    for (const Batch<HeapEvent>& shard : window.shards) {
+      const std::span<const HeapEvent> events = shard.span();
+      const auto found = std::lower_bound(
+          events.begin(), events.end(), order,
+          [](const HeapEvent& event, uint32_t value) { return event.order < value; });
+      if (found != events.end() && found->order == order) return found->time_ns;
+    }
+    return 0;
   }
-  for (HeapSite& site : profile_.sites) {
-    site.metrics.leaked_bytes = site.metrics.live_bytes;
-    site.metrics.leaked_blocks = site.metrics.live_blocks;
-    if (process_.facts.full_end) site.metrics.MayMissMore(profile_.widest_interval_bytes);
-    site.metrics.MayMissParts();
+
+  double live_bytes_ = 0;
+  double peak_bytes_ = 0;
+  uint64_t time_ns_ = 0;
+  std::optional<uint32_t> at_;
+  std::vector<double> growth_;  // by event
+};
+
+class HeapReplay {
+ public:
+  HeapReplay(const DumpFile& file, const SegmentIndex& index, const Process& process,
+             Workers* workers, LockReplay* locks)
+      : process_(process), workers_(workers), locks_(locks), events_(file, index, process) {
+    const size_t shards = process.facts.IsSampled() ? 1 : workers->count();
+    for (size_t i = 0; i < shards; ++i) shards_.emplace_back(process);
+    window_.shards.resize(shards);
+    next_.shards.resize(shards);
   }
-  profile_.SumSites();
-  return std::move(profile_);
+
+  HeapProfile Run(ProgressHandler progress) {
+    bool has_more = true;
+    while (has_more || window_.events > 0) {
+      has_more = events_.Begin();
+      Round();
+      peak_.Find(window_, shards_);
+      first_event_ += window_.events;
+      std::swap(window_, next_);
+      next_.Clear();
+      progress(first_event_);
+    }
+    workers_->Run(shards_.size(), [this](size_t i) { shards_[i].Finish(peak_.at()); });
+    return Profile();
+  }
+
+ private:
+  void Round() {
+    // The merge is the longest task that cannot be divided, so it is begun first.
+    workers_->Run(1 + shards_.size() + events_.fill_tasks(), [this](size_t i) {
+      if (i == 0) {
+        events_.Merge(&next_, locks_);
+      } else if (i <= shards_.size()) {
+        shards_[i - 1].Replay(window_.shards[i - 1].span(), first_event_, peak_.at());
+      } else {
+        events_.FillTask(i - 1 - shards_.size());
+      }
+    });
+  }
+
+  HeapProfile Profile() {
+    HeapProfile profile;
+    profile.peak_time_ns = peak_.time_ns();
+    profile.stacks = events_.facts().stacks;
+    profile.undefined_stacks = events_.facts().undefined_stacks;
+    profile.widest_interval_bytes = events_.facts().widest_interval_bytes;
+    if (process_.facts.mode == Mode::kSample && process_.facts.heap_enabled) {
+      profile.widest_interval_bytes =
+          std::max(profile.widest_interval_bytes, process_.facts.interval_bytes);
+    }
+    if (const auto& end = process_.facts.full_end) {
+      profile.widest_interval_bytes =
+          std::max(profile.widest_interval_bytes, sampling::GridFloor(end->interval_bytes));
+    }
+    for (HeapShard& shard : shards_) {
+      const BlockReplay::Counts& counts = shard.blocks().counts();
+      profile.unpaired_frees += counts.unpaired_frees;
+      profile.unpaired_reallocs += counts.unpaired_reallocs;
+      profile.overlaps += counts.overlaps;
+      profile.repaired_inversions += counts.repaired_inversions;
+    }
+    AddSites(&profile);
+    for (HeapSite& site : profile.sites) {
+      site.metrics.leaked_bytes = site.metrics.live_bytes;
+      site.metrics.leaked_blocks = site.metrics.live_blocks;
+      if (process_.facts.full_end) site.metrics.MayMissMore(profile.widest_interval_bytes);
+      site.metrics.MayMissParts();
+    }
+    profile.SumSites();
+    return profile;
+  }
+
+  // In the order in which they first allocated, whichever shard that was in.
+  void AddSites(HeapProfile* profile) {
+    struct Part {
+      uint64_t first_event;
+      HeapShard* shard;
+      SiteId site;
+    };
+    std::vector<Part> parts;
+    for (HeapShard& shard : shards_) {
+      const std::vector<SiteTable::Site>& sites = shard.blocks().sites().sites();
+      for (size_t i = 0; i < sites.size(); ++i)
+        parts.push_back({sites[i].first_event, &shard, SiteId(i)});
+    }
+    std::sort(parts.begin(), parts.end(),
+              [](const Part& a, const Part& b) { return a.first_event < b.first_event; });
+    absl::flat_hash_map<std::pair<StackId, HeapApi>, size_t> place;
+    for (const Part& part : parts) {
+      const SiteTable::Site& site = part.shard->blocks().sites().sites()[part.site.value()];
+      const auto [found, is_new] = place.try_emplace({site.stack, site.api}, profile->sites.size());
+      if (is_new) profile->sites.push_back({.stack = site.stack, .api = site.api});
+      HeapSite& sum = profile->sites[found->second];
+      part.shard->sums().AddTo(part.site, &sum.metrics, &sum.lifetimes);
+    }
+  }
+
+  const Process& process_;
+  Workers* workers_;
+  LockReplay* locks_;
+  EventWindows events_;
+  std::vector<HeapShard> shards_;
+  Window window_;
+  Window next_;
+  uint64_t first_event_ = 0;  // of window_, among all
+  Peak peak_;
+};
+
+}  // namespace
+
+HeapProfile ReplayEvents(const DumpFile& file, const SegmentIndex& index, const Process& process,
+                         Workers* workers, LockReplay* locks, ProgressHandler progress) {
+  return HeapReplay(file, index, process, workers, locks).Run(progress);
 }
 
 }  // namespace perfagent

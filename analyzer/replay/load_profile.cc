@@ -6,44 +6,9 @@
 #include "analyzer/dump/liveness.h"
 #include "analyzer/replay/heap_replay.h"
 #include "analyzer/replay/lock_replay.h"
-#include "analyzer/replay/merge.h"
 
 namespace perfagent {
 namespace {
-
-// Gives each record to the replay that it concerns.
-class ProfileSink : public RecordSink {
- public:
-  ProfileSink(HeapReplay* heap, LockReplay* locks) : heap_(heap), locks_(locks) {}
-
-  void OnSegment(StreamId stream) override { heap_->OnSegment(stream); }
-  void OnRecord(StreamId stream, const Record& record) override {
-    if (const auto* alloc = std::get_if<AllocRecord>(&record)) {
-      heap_->OnAlloc(stream, *alloc);
-    } else if (const auto* free = std::get_if<FreeRecord>(&record)) {
-      heap_->OnFree(stream, *free);
-    } else if (const auto* realloc = std::get_if<ReallocRecord>(&record)) {
-      heap_->OnRealloc(stream, *realloc);
-    } else if (const auto* wait = std::get_if<LockWaitRecord>(&record)) {
-      locks_->OnWait(*wait);
-    } else if (const auto* acquire = std::get_if<LockAcquireRecord>(&record)) {
-      locks_->OnAcquire(*acquire);
-    } else if (const auto* thread = std::get_if<ThreadRecord>(&record)) {
-      heap_->OnThread(stream, *thread);
-    } else if (const auto* interval = std::get_if<IntervalRecord>(&record)) {
-      heap_->OnInterval(stream, *interval);
-    } else if (const auto* thin = std::get_if<ThinRecord>(&record)) {
-      heap_->OnThin(*thin);
-    }
-  }
-  void OnReallocReturn(StreamId stream, const ReallocRecord& record) override {
-    heap_->OnReallocReturn(stream, record);
-  }
-
- private:
-  HeapReplay* heap_;
-  LockReplay* locks_;
-};
 
 // How the process ended and for how long it ran, as far as the header alone does not say.
 void SetEnd(const DumpFile& file, uint64_t last_time_ns, ProcessFacts* facts) {
@@ -73,37 +38,37 @@ AgentCost LoadedDump::Cost() const {
           .free_lookups = index.lookups};
 }
 
-std::optional<LoadedDump> LoadDump(const std::string& path, RecordObserver observe,
-                                   std::string* error) {
+std::optional<LoadedDump> LoadDump(const std::string& path, Workers* workers, std::string* error) {
   std::optional<DumpFile> file = DumpFile::Open(path, error);
   if (!file) return std::nullopt;
   std::vector<Damage> damage;
-  ProcessBuilder builder;
+  std::vector<ProcessBuilder> parts;
   Progress progress("reading " + path, file->size_bytes());
   SegmentIndex index = IndexSegments(
-      *file,
-      [&](const IndexedRecord& indexed) {
-        builder.Add(indexed);
-        observe(indexed);
+      *file, workers,
+      [&](size_t count) {
+        parts.resize(count);
+        std::vector<DefinitionSink*> sinks;
+        for (ProcessBuilder& part : parts) sinks.push_back(&part);
+        return sinks;
       },
       [&](Damage place) { damage.push_back(std::move(place)); },
       [&](uint64_t bytes) { progress.Update(bytes); });
   // Only now: had the process begun to sample meanwhile, the events would be more than its header says.
   file->ReadLiveFieldsAgain();
+  ProcessBuilder builder;
+  for (ProcessBuilder& part : parts) builder.Append(std::move(part));
   ProcessFacts facts = FactsOf(file->header(), index.clock);
-  SetEnd(*file, index.clock.NsAt(builder.last_time()), &facts);
+  SetEnd(*file, index.last_time_ns, &facts);
   Process process = builder.Build(std::move(facts), index.clock);
   return LoadedDump{path, *std::move(file), std::move(index), std::move(process),
                     std::move(damage)};
 }
 
-std::optional<Profile> LoadProfile(const std::string& path, std::string* error) {
-  uint64_t records = 0;
-  std::optional<LoadedDump> dump = LoadDump(
-      path, [&records](const IndexedRecord&) { ++records; }, error);
+std::optional<Profile> LoadProfile(const std::string& path, Workers* workers, std::string* error) {
+  std::optional<LoadedDump> dump = LoadDump(path, workers, error);
   if (!dump) return std::nullopt;
 
-  HeapReplay heap(dump->process, dump->index.streams.size());
   LockReplay locks(dump->process);
   for (const Segment& table : dump->index.lock_tables) {
     locks.OnTable(ReadLockTable(dump->file, dump->index.clock, table));
@@ -114,12 +79,16 @@ std::optional<Profile> LoadProfile(const std::string& path, std::string* error) 
       if (full) locks.OnAcquisitions(segment.acquisitions);
     }
   }
-  ProfileSink sink(&heap, &locks);
-  Progress progress("replaying " + path, records);
-  ReplayInTimeOrder(dump->file, dump->index, &sink,
-                    [&](uint64_t steps) { progress.Update(steps); });
+  const RecordCounts& counts = dump->index.records;
+  uint64_t events = 0;
+  for (size_t kind = 0; kind < counts.size(); ++kind) {
+    if (IsEventKind(kind)) events += counts[kind].records;
+  }
+  Progress progress("replaying " + path, events);
+  HeapProfile heap = ReplayEvents(dump->file, dump->index, dump->process, workers, &locks,
+                                  [&](uint64_t done) { progress.Update(done); });
 
-  Profile profile{*std::move(dump), heap.Finish(), locks.Finish()};
+  Profile profile{*std::move(dump), std::move(heap), locks.Finish()};
   const uint64_t undefined = profile.heap.undefined_stacks + profile.locks.undefined_stacks;
   if (undefined > 0) {
     profile.dump.damage.push_back(

@@ -11,6 +11,7 @@
 #include "analyzer/model/heap_profile.h"
 #include "analyzer/model/lock_profile.h"
 #include "analyzer/model/process.h"
+#include "analyzer/parallel/workers.h"
 #include "analyzer/report/progress.h"
 
 namespace perfagent {
@@ -27,12 +28,8 @@ struct LoadedDump {
   AgentCost Cost() const;
 };
 
-// Sees every record while the dump is read the first time.
-using RecordObserver = absl::FunctionRef<void(const IndexedRecord&)>;
-
 // Nullopt when the file cannot be used; *error then says why, in one line.
-std::optional<LoadedDump> LoadDump(const std::string& path, RecordObserver observe,
-                                   std::string* error);
+std::optional<LoadedDump> LoadDump(const std::string& path, Workers* workers, std::string* error);
 
 struct Profile {
   LoadedDump dump;
@@ -41,6 +38,6 @@ struct Profile {
 };
 
 // Reads the dump twice: see segment_reader.h.
-std::optional<Profile> LoadProfile(const std::string& path, std::string* error);
+std::optional<Profile> LoadProfile(const std::string& path, Workers* workers, std::string* error);
 
 }  // namespace perfagent

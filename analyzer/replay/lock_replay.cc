@@ -37,7 +37,7 @@ void LockReplay::OnAcquisitions(uint64_t acquisitions) {
   profile_.acquisitions.Add(static_cast<double>(acquisitions), Weight());
 }
 
-void LockReplay::OnWait(const LockWaitRecord& record) {
+void LockReplay::OnEvent(const LockWaitRecord& record) {
   const LockId id = LockAt(record.lock, record.api);
   const StackId stack = StackOf(record.stack);
   profile_.stacks.Count(process_, stack);
@@ -59,7 +59,7 @@ void LockReplay::OnWait(const LockWaitRecord& record) {
   }
 }
 
-void LockReplay::OnAcquire(const LockAcquireRecord& record) {
+void LockReplay::OnEvent(const LockAcquireRecord& record) {
   const Weight weight = Weight::OfEvery(process_.facts.acquire_interval);
   profile_.locks[LockAt(record.lock, record.api).value()].sampled_acquisitions.Add(1, weight);
   profile_.acquisitions.Add(1, weight);

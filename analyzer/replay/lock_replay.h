@@ -29,8 +29,8 @@ class LockReplay {
   void OnTable(std::span<const LockTableEntry> entries);
   // Exact acquisitions of a segment, full mode.
   void OnAcquisitions(uint64_t acquisitions);
-  void OnWait(const LockWaitRecord& record);
-  void OnAcquire(const LockAcquireRecord& record);
+  void OnEvent(const LockWaitRecord& record);
+  void OnEvent(const LockAcquireRecord& record);
 
   LockProfile Finish();
 

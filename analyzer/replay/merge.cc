@@ -1,75 +1,36 @@
 #include "analyzer/replay/merge.h"
 
 #include <algorithm>
-#include <limits>
-#include <optional>
 #include <vector>
+
+#include "analyzer/replay/stream_steps.h"
 
 namespace perfagent {
 namespace {
 
-constexpr uint64_t kProgressRecords = 16384;
+constexpr uint64_t kRecordsBetweenQuestions = 16384;
 
-// Twice the time, plus one for what begins a block: the order at equal times.
-uint64_t KeyAt(uint64_t time_ns, bool begins_block) {
-  return std::min<uint64_t>(time_ns, std::numeric_limits<int64_t>::max()) * 2 +
-         (begins_block ? 1 : 0);
-}
-
-uint64_t SaturatingAdd(uint64_t a, uint64_t b) {
-  uint64_t sum = 0;
-  return __builtin_add_overflow(a, b, &sum) ? std::numeric_limits<uint64_t>::max() : sum;
-}
-
-// One stream and its next event, which is a record or the return of a realloc.
+// One stream and its next step.
 class Head {
  public:
   Head(StreamId id, const DumpFile& file, const SegmentIndex& index, const Stream& stream)
-      : id_(id),
-        cursor_(file, index.clock, stream),
-        key_(KeyAt(stream.segments.front().first_time_ns, false)) {}
+      : id_(id), steps_(file, index.clock, stream) {}
 
-  uint64_t key() const { return key_; }
+  TimeKey key() const { return steps_.key(); }
   StreamId id() const { return id_; }
 
-  // Delivers the next event. False at the end of the stream.
+  // Delivers the next step. False at the end of the stream.
   bool Step(RecordSink* sink) {
-    if (!started_) {  // segments are read when their time has come, not all at the start
-      started_ = true;
-      return Advance(sink);
-    }
-    if (returning_) {
-      sink->OnReallocReturn(id_, std::get<ReallocRecord>(record_));
-      returning_ = false;
-      return Advance(sink);
-    }
-    sink->OnRecord(id_, record_);
-    if (const auto* realloc = std::get_if<ReallocRecord>(&record_)) {
-      returning_ = true;
-      RaiseKey(KeyAt(SaturatingAdd(realloc->time, realloc->duration), true));
-      return true;
-    }
-    return Advance(sink);
+    // Segments are read when their time has come, not all at the start.
+    if (started_ && !steps_.is_return()) sink->OnRecord(id_, steps_.record());
+    started_ = true;
+    return steps_.Next();
   }
 
  private:
-  bool Advance(RecordSink* sink) {
-    const size_t segments = cursor_.segments_begun();
-    if (!cursor_.Next(&record_)) return false;
-    if (cursor_.segments_begun() != segments) sink->OnSegment(id_);
-    if (const std::optional<uint64_t> time = TimeOf(record_)) {
-      RaiseKey(KeyAt(*time, std::holds_alternative<AllocRecord>(record_)));
-    }
-    return true;
-  }
-  void RaiseKey(uint64_t key) { key_ = std::max(key_, key); }
-
   StreamId id_;
-  StreamCursor cursor_;
-  uint64_t key_;
-  Record record_;
+  StreamSteps steps_;
   bool started_ = false;
-  bool returning_ = false;
 };
 
 struct Later {
@@ -80,8 +41,7 @@ struct Later {
 
 }  // namespace
 
-void ReplayInTimeOrder(const DumpFile& file, const SegmentIndex& index, RecordSink* sink,
-                       ProgressHandler progress) {
+void ReplayInTimeOrder(const DumpFile& file, const SegmentIndex& index, RecordSink* sink) {
   std::vector<Head> heads;
   heads.reserve(index.streams.size());
   std::vector<Head*> heap;
@@ -98,10 +58,7 @@ void ReplayInTimeOrder(const DumpFile& file, const SegmentIndex& index, RecordSi
     // Most often a stream has many events before the next stream's first.
     bool has_more = true;
     do {
-      if (++steps % kProgressRecords == 0) {
-        if (!sink->WantsMore()) return;
-        progress(steps);
-      }
+      if (++steps % kRecordsBetweenQuestions == 0 && !sink->WantsMore()) return;
       has_more = head->Step(sink);
     } while (has_more && (heap.empty() || head->key() <= heap.front()->key()));
     if (has_more) {

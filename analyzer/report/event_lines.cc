@@ -54,7 +54,6 @@ class EventPrinter : public RecordSink {
     stream_ = stream;
     std::visit([this](const auto& r) { Print(r); }, record);
   }
-  void OnReallocReturn(StreamId, const ReallocRecord&) override {}
   bool WantsMore() override { return !output_->closed(); }
 
  private:
@@ -183,7 +182,7 @@ class EventPrinter : public RecordSink {
 
 void WriteEvents(const LoadedDump& dump, StackNames* names, Output* output) {
   EventPrinter printer(dump.process, dump.index.streams.size(), names, output);
-  ReplayInTimeOrder(dump.file, dump.index, &printer, [](uint64_t) {});
+  ReplayInTimeOrder(dump.file, dump.index, &printer);
 }
 
 }  // namespace perfagent

@@ -19,14 +19,10 @@ constexpr const char* kRecordNames[] = {"thread",    "thread_end",   "module_loa
                                         "unseen",    "clock",        "thin",        "reset"};
 static_assert(std::size(kRecordNames) == std::variant_size_v<Record>);
 
-bool IsEvent(size_t kind) {
-  return kind >= 5 && kind <= 9;  // alloc to lock_acquire
-}
-
 class Writer : private LineWriter {
  public:
-  Writer(const LoadedDump& dump, const RecordCounts& counts, Output* output)
-      : LineWriter(output, 18), dump_(dump), facts_(dump.process.facts), counts_(counts) {}
+  Writer(const LoadedDump& dump, Output* output)
+      : LineWriter(output, 18), dump_(dump), facts_(dump.process.facts) {}
   void Write() {
     WriteProcess();
     WriteSettings();
@@ -93,9 +89,10 @@ class Writer : private LineWriter {
   void WriteRecords() {
     Line("records");
     RecordCount events;
-    for (size_t kind = 0; kind < counts_.size(); ++kind) {
-      const RecordCount& count = counts_[kind];
-      if (IsEvent(kind)) events.records += count.records;
+    const RecordCounts& counts = dump_.index.records;
+    for (size_t kind = 0; kind < counts.size(); ++kind) {
+      const RecordCount& count = counts[kind];
+      if (IsEventKind(kind)) events.records += count.records;
       events.bytes += count.bytes;
       if (count.records == 0) continue;
       Fact(kRecordNames[kind], FormatCount(static_cast<double>(count.records)), " (",
@@ -148,13 +145,10 @@ class Writer : private LineWriter {
 
   const LoadedDump& dump_;
   const ProcessFacts& facts_;
-  const RecordCounts& counts_;
 };
 
 }  // namespace
 
-void WriteInfo(const LoadedDump& dump, const RecordCounts& counts, Output* output) {
-  Writer(dump, counts, output).Write();
-}
+void WriteInfo(const LoadedDump& dump, Output* output) { Writer(dump, output).Write(); }
 
 }  // namespace perfagent

@@ -5,6 +5,7 @@
 #include <map>
 #include <random>
 
+#include "analyzer/replay/block_replay.h"
 #include "tests/support/analyze.h"
 #include "tests/support/dump_builder.h"
 

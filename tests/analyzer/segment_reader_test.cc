@@ -143,7 +143,8 @@ TEST(SegmentReader, HugeSparseClaimIsReadInNoTime) {
   MemoryFile file(dump);
   file.Truncate(uint64_t{1} << 47);
   std::string error;
-  const std::optional<Profile> profile = LoadProfile(file.path(), &error);
+  Workers workers(1);
+  const std::optional<Profile> profile = LoadProfile(file.path(), &workers, &error);
   ASSERT_TRUE(profile) << error;
   EXPECT_EQ(profile->heap.total.allocations.value(), 3);
 }

@@ -53,8 +53,8 @@ std::string EventsOf(const LoadedDump& dump) {
 
 LoadedDump Load(const std::string& path) {
   std::string error;
-  std::optional<LoadedDump> dump = LoadDump(
-      path, [](const IndexedRecord&) {}, &error);
+  Workers workers(1);
+  std::optional<LoadedDump> dump = LoadDump(path, &workers, &error);
   if (!dump) throw std::runtime_error(error);
   return *std::move(dump);
 }
@@ -78,10 +78,11 @@ void MemoryFile::Overwrite(uint64_t offset, uint8_t byte) {
   Check(pwrite(fd_, &byte, 1, static_cast<off_t>(offset)) == 1, "pwrite");
 }
 
-Profile ProfileOf(const std::vector<uint8_t>& dump) {
+Profile ProfileOf(const std::vector<uint8_t>& dump, size_t threads) {
   const MemoryFile file(dump);
   std::string error;
-  std::optional<Profile> profile = LoadProfile(file.path(), &error);
+  Workers workers(threads);
+  std::optional<Profile> profile = LoadProfile(file.path(), &workers, &error);
   if (!profile) throw std::runtime_error(error);
   return *std::move(profile);
 }
@@ -91,7 +92,8 @@ Profile ProfileOf(DumpBuilder& dump) { return ProfileOf(dump.Bytes()); }
 std::string ErrorOf(const std::vector<uint8_t>& dump) {
   const MemoryFile file(dump);
   std::string error;
-  LoadProfile(file.path(), &error);
+  Workers workers(1);
+  LoadProfile(file.path(), &workers, &error);
   return error;
 }
 
@@ -101,12 +103,16 @@ std::string JsonReportOf(std::vector<Profile> profiles) {
   return ReportOf(profiles, WriteJsonReport);
 }
 
-std::string InfoOf(DumpBuilder& dump) {
-  const MemoryFile file(dump.Bytes());
+std::string InfoOf(const LoadedDump& dump) {
   StringOutput output;
-  WriteInfo(Load(file.path()), {}, &output);
+  WriteInfo(dump, &output);
   output.Flush();
   return output.text();
+}
+
+std::string InfoOf(DumpBuilder& dump) {
+  const MemoryFile file(dump.Bytes());
+  return InfoOf(Load(file.path()));
 }
 
 std::string EventsOf(DumpBuilder& dump) {
@@ -119,13 +125,14 @@ int RunAllCommands(const std::string& path) {
   constexpr int kPartial = 3;
   constexpr int kUnusable = 4;
   std::string error;
-  std::optional<Profile> profile = LoadProfile(path, &error);
+  Workers workers(1);
+  std::optional<Profile> profile = LoadProfile(path, &workers, &error);
   if (!profile) return error.empty() ? -1 : kUnusable;
   TextReportOf(&*profile);
   JsonReportOf(&*profile);
   EventsOf(profile->dump);
   StringOutput output;
-  WriteInfo(profile->dump, {}, &output);
+  WriteInfo(profile->dump, &output);
   return profile->dump.damage.empty() ? kFine : kPartial;
 }
 

@@ -29,7 +29,7 @@ class MemoryFile {
 };
 
 // Throws when the dump cannot be used.
-Profile ProfileOf(const std::vector<uint8_t>& dump);
+Profile ProfileOf(const std::vector<uint8_t>& dump, size_t threads = 1);
 Profile ProfileOf(DumpBuilder& dump);
 // Empty when the dump can be used.
 std::string ErrorOf(const std::vector<uint8_t>& dump);
@@ -37,6 +37,7 @@ std::string ErrorOf(const std::vector<uint8_t>& dump);
 std::string TextReportOf(Profile* profile);
 std::string JsonReportOf(Profile* profile);
 std::string JsonReportOf(std::vector<Profile> profiles);
+std::string InfoOf(const LoadedDump& dump);
 std::string InfoOf(DumpBuilder& dump);
 std::string EventsOf(DumpBuilder& dump);
 

@@ -1,0 +1,197 @@
+#include "analyzer/replay/block_replay.h"
+
+#include <algorithm>
+
+namespace perfagent {
+namespace {
+
+// Far enough ahead for memory to answer, near enough for the first-level cache to keep it.
+constexpr size_t kEventsAhead = 12;
+
+constexpr uint64_t kNever = std::numeric_limits<uint64_t>::max();
+
+bool IsBySameThread(const Block& block, const HeapEvent& event) {
+  return block.stream == event.stream && block.owner.turn == event.owner.turn;
+}
+
+// An inversion between threads makes no negative lifetime.
+uint64_t NsSince(uint64_t begin_ns, uint64_t end_ns) { return end_ns - std::min(begin_ns, end_ns); }
+
+Change Left(const Block& block, uint32_t order) {
+  return {.size = block.size,
+          .lifetime_ns = 0,
+          .interval_bytes = block.interval_bytes,
+          .kind = Change::kLeave,
+          .grows = false,
+          .shrinks = true,
+          .temporary = false,
+          .cross_thread = false,
+          .site = block.site,
+          .order = order};
+}
+
+}  // namespace
+
+BlockReplay::BlockReplay(const Process& process)
+    : mode_(process.facts.mode),
+      full_end_(process.facts.full_end.value_or(FullEnd{kNever, 0})),
+      sites_(process.stack_count()) {}
+
+void BlockReplay::Finish(Batch<Change>* changes) {
+  changes_ = changes;
+  if (full_end_.time_ns != kNever && !is_full_ended_) EndFullMode(0);
+}
+
+void BlockReplay::Replay(std::span<const HeapEvent> events, uint64_t first_event,
+                         Batch<Change>* changes) {
+  first_event_ = first_event;
+  changes_ = changes;
+  for (size_t i = 0; i < events.size(); ++i) {
+    if (i + kEventsAhead < events.size()) {
+      live_.Prefetch(events[i + kEventsAhead].address);
+      sites_.Prefetch(events[i + kEventsAhead].stack);
+    }
+    const HeapEvent& event = events[i];
+    if (event.time_ns > full_end_.time_ns && !is_full_ended_) [[unlikely]]
+      EndFullMode(event.order);
+    switch (event.kind) {
+      case HeapEvent::kBegin:
+        Begin(event);
+        break;
+      case HeapEvent::kFree:
+      case HeapEvent::kTemporaryFree:
+        Free(event);
+        break;
+      case HeapEvent::kRealloc:
+        Realloc(event);
+        break;
+      default:
+        ThinAll(event.time_ns, event.interval_bytes, event.order);
+    }
+  }
+}
+
+void BlockReplay::Begin(const HeapEvent& event) {
+  Block& block = *live_.Slot(event.address);
+  const bool displaces = block.use == Block::kLive && !block.dropped;
+  if (displaces) [[unlikely]] {
+    ++counts_.overlaps;  // until its end arrives
+    changes_->Add() = Left(block, event.order);
+    displaced_[event.address] = block;
+  }
+  block = {.address = event.address,
+           .size = event.size,
+           .time_ns = event.time_ns,
+           .owner = event.owner,
+           .interval_bytes = event.interval_bytes,
+           .limit = event.limit,
+           .use = Block::kLive,
+           .dropped = false,
+           .displaced_another = displaces,
+           .site = sites_.Of(event.stack, event.api, first_event_ + event.order),
+           .stream = event.stream};
+  changes_->Add() = {.size = block.size,
+                     .lifetime_ns = 0,
+                     .interval_bytes = event.interval_bytes,
+                     .kind = Change::kBegin,
+                     .grows = true,
+                     .shrinks = false,
+                     .temporary = false,
+                     .cross_thread = false,
+                     .site = block.site,
+                     .order = event.order};
+  least_live_interval_ = std::min(least_live_interval_, event.interval_bytes);
+  // Recorded by a clock that is ahead of that of the thinning, which found it.
+  if (thinned_to_bytes_ != 0 && block.time_ns <= thinning_time_ns_ + kClockSkewNs)
+    Thin(&block, event.order);
+}
+
+void BlockReplay::Free(const HeapEvent& event) {
+  const Block* block = End(event);
+  if (block == nullptr) {
+    ++counts_.unpaired_frees;
+  } else if (!block->dropped) {
+    AddEnd(Change::kFree, *block, event);
+  }
+}
+
+void BlockReplay::Realloc(const HeapEvent& event) {
+  const Block* block = End(event);
+  if (block == nullptr) {
+    ++counts_.unpaired_reallocs;
+  } else if (!block->dropped) {
+    AddEnd(Change::kRealloc, *block, event);
+  }
+}
+
+const Block* BlockReplay::End(const HeapEvent& event) {
+  Block* block = live_.Find(event.address);
+  if (block == nullptr) return nullptr;
+  if (block->displaced_another) [[unlikely]] {
+    if (const Block* older = TakeDisplaced(block, event)) return older;
+  }
+  live_.End(block);  // the slot keeps what it says
+  return block;
+}
+
+const Block* BlockReplay::TakeDisplaced(Block* block, const HeapEvent& event) {
+  block->displaced_another = false;
+  late_ = displaced_.extract(event.address).mapped();
+  const bool is_late =
+      !IsBySameThread(*block, event) && NsSince(block->time_ns, event.time_ns) <= kClockSkewNs;
+  if (!is_late) return nullptr;
+  --counts_.overlaps;
+  ++counts_.repaired_inversions;
+  return &late_;
+}
+
+bool BlockReplay::IsTemporary(const Block& block, const HeapEvent& free) const {
+  if (mode_ == Mode::kSample || block.interval_bytes != 0)
+    return free.kind == HeapEvent::kTemporaryFree;
+  return IsBySameThread(block, free) && block.owner.number == free.owner.number;
+}
+
+void BlockReplay::AddEnd(Change::Kind kind, const Block& block, const HeapEvent& event) {
+  changes_->Add() = {.size = block.size,
+                     .lifetime_ns = NsSince(block.time_ns, event.time_ns),
+                     .interval_bytes = block.interval_bytes,
+                     .kind = kind,
+                     .grows = false,
+                     .shrinks = &block != &late_,  // which left when it was displaced
+                     .temporary = IsTemporary(block, event),
+                     .cross_thread = !IsBySameThread(block, event),
+                     .site = block.site,
+                     .order = event.order};
+}
+
+void BlockReplay::EndFullMode(uint32_t order) {
+  is_full_ended_ = true;
+  ThinAll(full_end_.time_ns, sampling::GridFloor(full_end_.interval_bytes), order);
+}
+
+void BlockReplay::ThinAll(uint64_t time_ns, uint64_t interval_bytes, uint32_t order) {
+  thinning_time_ns_ = time_ns;
+  thinned_to_bytes_ = interval_bytes;
+  if (least_live_interval_ >= thinned_to_bytes_) return;
+  live_.ForEach([&](Block* block) { Thin(block, order); });
+  least_live_interval_ = thinned_to_bytes_;
+}
+
+void BlockReplay::Thin(Block* block, uint32_t order) {
+  if (block->dropped || block->interval_bytes >= thinned_to_bytes_) return;
+  changes_->Add() = Left(*block, order);
+  block->interval_bytes = thinned_to_bytes_;
+  block->dropped = !sampling::StaysTracked(static_cast<uint32_t>(block->limit), thinned_to_bytes_);
+  changes_->Add() = {.size = block->size,
+                     .lifetime_ns = 0,
+                     .interval_bytes = block->interval_bytes,
+                     .kind = Change::kThinned,
+                     .grows = !block->dropped,
+                     .shrinks = false,
+                     .temporary = false,
+                     .cross_thread = false,
+                     .site = block->site,
+                     .order = order};
+}
+
+}  // namespace perfagent

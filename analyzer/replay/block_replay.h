@@ -1,0 +1,121 @@
+// block_replay.h: which block does an event concern? Events of some addresses in time order become changes of sites.
+//
+// Time inversions. An end is recorded before the real call and a beginning after it, so at each
+// address they alternate, unless two threads' clocks disagree: then a block begins where the older
+// one is still live, and the older one's end arrives a moment later from another thread. Such an end
+// (within kClockSkewNs of the beginning) goes to the older block, which `displaced_` keeps. An end by
+// the thread that made the new block is the new block's, since a thread's own order is true.
+//
+// Thinning. When the agent samples less densely than before, it drops blocks that it would not have
+// sampled so (kThin). What is kept counts from then on with the greater weight; what is dropped is no
+// longer live, but stays in `live_`, because its end may have been recorded a moment later. So it is, too,
+// where full mode goes on as sampling (FullEnd), but that no record says it: all that is no sample is dropped.
+//
+// Threads: one.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <span>
+
+#include "absl/container/flat_hash_map.h"
+#include "analyzer/model/process.h"
+#include "analyzer/replay/batch.h"
+#include "analyzer/replay/heap_events.h"
+#include "analyzer/replay/live_blocks.h"
+#include "analyzer/replay/site_table.h"
+
+namespace perfagent {
+
+// The clock is one counter, but CPUs read it apart: by tens of ns on sound hardware, by some us
+// where a hypervisor moves virtual CPUs between unsynchronized ones. Ten times that, and still far
+// less than an address takes to come back when the free between was lost.
+inline constexpr uint64_t kClockSkewNs = 100'000;
+
+// What an event does to the sums of a block's site.
+struct Change {
+  enum Kind : uint8_t {
+    kBegin,
+    kFree,
+    kRealloc,  // ends it, and does not count as freed
+    kLeave,    // is no longer live: another block began there, or a thinning gave it another weight
+    kThinned,  // counts with this weight from now on
+  };
+
+  uint64_t size;
+  uint64_t lifetime_ns;          // of ends
+  uint64_t interval_bytes : 48;  // says the block's weight; 0: 1
+  uint64_t kind : 8;
+  uint64_t grows : 1;    // it is among what is live from now on
+  uint64_t shrinks : 1;  // it was until now
+  uint64_t temporary : 1;
+  uint64_t cross_thread : 1;
+  SiteId site;
+  uint32_t order;  // HeapEvent::order
+
+  Weight WeightNow() const {
+    return interval_bytes == 0 ? Weight() : Weight::OfBlock(size, interval_bytes);
+  }
+  // How much more is live afterwards.
+  double Growth() const {
+    const double bytes = static_cast<double>(size) * WeightNow().factor;
+    return grows ? bytes : shrinks ? -bytes : 0;
+  }
+};
+static_assert(sizeof(Change) == 32);
+
+class BlockReplay {
+ public:
+  explicit BlockReplay(const Process& process);
+
+  // The events of a window; `first_event` is the number of events before it. Appends to `changes`.
+  void Replay(std::span<const HeapEvent> events, uint64_t first_event, Batch<Change>* changes);
+
+  // After the last event.
+  void Finish(Batch<Change>* changes);
+
+  const SiteTable& sites() const { return sites_; }
+  LiveBlocks& live() { return live_; }
+
+  struct Counts {
+    uint64_t unpaired_frees = 0;
+    uint64_t unpaired_reallocs = 0;
+    uint64_t overlaps = 0;
+    uint64_t repaired_inversions = 0;
+  };
+  const Counts& counts() const { return counts_; }
+
+ private:
+  void Begin(const HeapEvent& event);
+  void Free(const HeapEvent& event);
+  void Realloc(const HeapEvent& event);
+  // Full mode's end has passed: time has come to event `order`.
+  void EndFullMode(uint32_t order);
+  void ThinAll(uint64_t time_ns, uint64_t interval_bytes, uint32_t order);
+  void Thin(Block* block, uint32_t order);
+  // The block that the event ends; nullptr when none is known there.
+  const Block* End(const HeapEvent& event);
+  // The older block, if the event is the late end of it.
+  const Block* TakeDisplaced(Block* block, const HeapEvent& event);
+  bool IsTemporary(const Block& block, const HeapEvent& free) const;
+  void AddEnd(Change::Kind kind, const Block& block, const HeapEvent& event);
+
+  const Mode mode_;
+  const FullEnd full_end_;      // where there is none, it never comes
+  bool is_full_ended_ = false;
+  SiteTable sites_;
+  LiveBlocks live_;
+  // Blocks that ended because another one began at their address, the last one of each.
+  absl::flat_hash_map<uint64_t, Block> displaced_;
+  Block late_;  // the displaced block that ended last
+  Counts counts_;
+  uint64_t thinning_time_ns_ = 0;  // of the last one
+  uint64_t thinned_to_bytes_ = 0;
+  // No live block has a lesser one: most thinnings of a damaged file need not look at all of them.
+  uint64_t least_live_interval_ = std::numeric_limits<uint64_t>::max();
+  // Of the current call of Replay.
+  uint64_t first_event_ = 0;
+  Batch<Change>* changes_ = nullptr;
+};
+
+}  // namespace perfagent

@@ -1,0 +1,135 @@
+#include "analyzer/replay/event_windows.h"
+
+#include <algorithm>
+#include <limits>
+
+namespace perfagent {
+namespace {
+
+// A window's events and what comes of them stay within the processor's caches.
+constexpr size_t kWindowEvents = 1 << 16;
+// Events decoded ahead: enough for a window if there are few streams; of thousands, together no more memory than their
+// decoders take.
+constexpr size_t kMostAhead = 1 << 12;
+constexpr size_t kLeastAhead = 1 << 10;
+constexpr size_t kAllAhead = 1 << 17;
+
+// Neighbours in memory go to different shards: blocks of one size class, or of one thread, are not all one shard's.
+size_t ShardOf(uint64_t address, size_t shards) {
+  const uint64_t hash = address * 0x9e3779b97f4a7c15 >> 32;
+  return hash * shards >> 32;
+}
+
+}  // namespace
+
+void Window::Clear() {
+  for (Batch<HeapEvent>& shard : shards) shard.Clear();
+  events = 0;
+}
+
+EventWindows::EventWindows(const DumpFile& file, const SegmentIndex& index, const Process& process)
+    : file_(file), index_(index), process_(process) {
+  for (size_t i = 0; i < index.streams.size(); ++i) unopened_.emplace_back(i);
+  std::sort(unopened_.begin(), unopened_.end(),
+            [this](StreamId a, StreamId b) { return FirstPlace(b) < FirstPlace(a); });
+}
+
+EventWindows::Place EventWindows::FirstPlace(StreamId stream) const {
+  return {FirstKey(index_.streams[stream.value()]), stream.value()};
+}
+
+bool EventWindows::Begin() {
+  CloseStreams();
+  known_to_ = {std::numeric_limits<TimeKey>::max(), std::numeric_limits<uint64_t>::max()};
+  for (const auto& stream : open_) {
+    stream->TurnOver();
+    if (!stream->ended) known_to_ = std::min(known_to_, stream->known_to);
+  }
+  OpenStreams();
+  ChooseFills();
+  return !open_.empty();
+}
+
+void EventWindows::CloseStreams() {
+  std::erase_if(open_, [this](const std::unique_ptr<Decoding>& stream) {
+    const bool is_done = stream->ended && !stream->HasNext() && stream->back.events.empty();
+    if (is_done) {
+      facts_.stacks.Merge(stream->events.stacks());
+      facts_.undefined_stacks += stream->events.undefined_stacks();
+      facts_.widest_interval_bytes =
+          std::max(facts_.widest_interval_bytes, stream->events.widest_interval_bytes());
+    }
+    return is_done;
+  });
+}
+
+void EventWindows::OpenStreams() {
+  while (!unopened_.empty() && FirstPlace(unopened_.back()) < known_to_) {
+    known_to_ = FirstPlace(unopened_.back());
+    open_.push_back(std::make_unique<Decoding>(file_, index_, process_, unopened_.back()));
+    unopened_.pop_back();
+  }
+}
+
+void EventWindows::ChooseFills() {
+  fills_.clear();
+  for (const auto& stream : open_) {
+    stream->filling = !stream->ended && stream->back.events.empty();
+    if (stream->filling) fills_.push_back(stream.get());
+  }
+  fill_events_ = std::clamp(kAllAhead / std::max<size_t>(open_.size(), 1), kLeastAhead, kMostAhead);
+}
+
+void EventWindows::FillTask(size_t i) {
+  Decoding& stream = *fills_[i];
+  stream.ended = !stream.events.Fill(fill_events_, &stream.back);
+  if (!stream.back.events.empty()) {
+    stream.known_to = {stream.back.keys.back(), uint64_t{stream.id.value()} + 1};
+  }
+}
+
+void EventWindows::Decoding::TurnOver() {
+  if (HasNext()) return;
+  std::swap(front, back);
+  next = 0;
+  back.Clear();
+}
+
+void EventWindows::Merge(Window* window, LockReplay* locks) {
+  std::vector<Decoding*> heap;
+  for (const auto& stream : open_) {
+    if (stream->HasNext()) heap.push_back(stream.get());
+  }
+  std::make_heap(heap.begin(), heap.end(), Later());
+  while (!heap.empty() && window->events < kWindowEvents) {
+    std::pop_heap(heap.begin(), heap.end(), Later());
+    Decoding* stream = heap.back();
+    heap.pop_back();
+    const Place end = heap.empty() ? known_to_ : std::min(known_to_, heap.front()->Next());
+    if (!(stream->Next() < end)) return;
+    MergeRun(stream, end, window, locks);
+    if (!stream->filling) stream->TurnOver();
+    if (!stream->HasNext()) continue;
+    heap.push_back(stream);
+    std::push_heap(heap.begin(), heap.end(), Later());
+  }
+}
+
+void EventWindows::MergeRun(Decoding* stream, const Place& end, Window* window, LockReplay* locks) {
+  const TimeKey last_key = stream->id.value() < end.stream ? end.key : end.key - 1;
+  const Batch<TimeKey>& keys = stream->front.keys;
+  const size_t most = std::min(keys.size(), stream->next + (kWindowEvents - window->events));
+  for (; stream->next < most && keys[stream->next] <= last_key; ++stream->next) {
+    const HeapEvent& event = stream->front.events[stream->next];
+    if (event.kind == HeapEvent::kLock) [[unlikely]] {
+      std::visit([&](const auto& record) { locks->OnEvent(record); },
+                 stream->front.lock_events[event.size]);
+      continue;
+    }
+    HeapEvent& routed = window->shards[ShardOf(event.address, window->shards.size())].Add();
+    routed = event;
+    routed.order = window->events++;
+  }
+}
+
+}  // namespace perfagent

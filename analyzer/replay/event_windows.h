@@ -1,0 +1,104 @@
+// event_windows.h: the events of all streams, cut into windows of time, each split by address.
+//
+// Streams are decoded ahead of the merge, a block of events each. Up to the earliest last event of these blocks all
+// events are known: so far the merge may go. (Order: by time, then by stream.)
+//
+//   stream 0   [. . .  .   .]                      decoded: two blocks at most
+//   stream 1   [ . .  . . .  . ][. .  . .
+//   stream 2         [  .        .         .
+//   window     |--------->|                        to the end of what is known of stream 0
+//
+// A round is Begin, then each FillTask and Merge once, in any order and in any threads, then the next Begin.
+// A stream's decoder exists from its first event to its last.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "analyzer/replay/heap_events.h"
+#include "analyzer/replay/lock_replay.h"
+
+namespace perfagent {
+
+// Events in time order, and of each shard those of its addresses. HeapEvent::order counts them over all shards.
+struct Window {
+  std::vector<Batch<HeapEvent>> shards;
+  uint32_t events = 0;
+
+  void Clear();
+};
+
+// What was found about all streams on the way.
+struct EventFacts {
+  EventStacks stacks;
+  uint64_t undefined_stacks = 0;
+  uint64_t widest_interval_bytes = 0;
+};
+
+class EventWindows {
+ public:
+  // All three must outlive this.
+  EventWindows(const DumpFile& file, const SegmentIndex& index, const Process& process);
+
+  // False when all events have been merged.
+  bool Begin();
+  size_t fill_tasks() const { return fills_.size(); }
+  void FillTask(size_t i);
+  // Into an empty window with as many shards as it has; lock events to `locks`.
+  void Merge(Window* window, LockReplay* locks);
+
+  // After the last round.
+  const EventFacts& facts() const { return facts_; }
+
+ private:
+  // A place in the order of all events.
+  struct Place {
+    TimeKey key = 0;
+    uint64_t stream = 0;
+    friend auto operator<=>(const Place&, const Place&) = default;
+  };
+  struct Decoding {
+    Decoding(const DumpFile& file, const SegmentIndex& index, const Process& process, StreamId id)
+        : id(id),
+          events(file, index, process, id),
+          known_to({FirstKey(index.streams[id.value()]), id.value()}) {}
+
+    bool HasNext() const { return next < front.events.size(); }
+    Place Next() const { return {front.keys[next], id.value()}; }
+    // Back becomes front when front is used up.
+    void TurnOver();
+
+    StreamId id;
+    HeapEvents events;
+    bool ended = false;    // all events are decoded
+    bool filling = false;  // back is being filled in this round
+    Place known_to;        // events before it are in front or in back, or merged
+    EventBlock front;
+    size_t next = 0;  // in front
+    EventBlock back;
+  };
+  struct Later {
+    bool operator()(const Decoding* a, const Decoding* b) const { return b->Next() < a->Next(); }
+  };
+
+  void CloseStreams();
+  void OpenStreams();
+  void ChooseFills();
+  // The stream's next events, those before `end`.
+  static void MergeRun(Decoding* stream, const Place& end, Window* window, LockReplay* locks);
+  Place FirstPlace(StreamId stream) const;
+
+  const DumpFile& file_;
+  const SegmentIndex& index_;
+  const Process& process_;
+  std::vector<StreamId> unopened_;  // those that begin first last
+  std::vector<std::unique_ptr<Decoding>> open_;
+  std::vector<Decoding*> fills_;
+  size_t fill_events_ = 0;
+  Place known_to_;
+  EventFacts facts_;
+};
+
+}  // namespace perfagent

@@ -1,0 +1,136 @@
+#include "analyzer/replay/heap_events.h"
+
+#include <algorithm>
+
+namespace perfagent {
+
+HeapEvents::HeapEvents(const DumpFile& file, const SegmentIndex& index, const Process& process,
+                       StreamId id)
+    : process_(process),
+      id_(id),
+      is_sampled_(process.facts.IsSampled()),
+      steps_(file, index.clock, index.streams[id.value()]) {}
+
+inline void HeapEvents::AddEvent(const HeapEvent& event, EventBlock* block) {
+  block->keys.Add() = steps_.key();
+  block->events.Add() = event;
+}
+
+inline void HeapEvents::AddEvent(HeapEvent::Kind kind, uint64_t time_ns, uint64_t address,
+                                 EventBlock* block) {
+  AddEvent({.time_ns = time_ns,
+            .address = address,
+            .size = 0,
+            .owner = owner_,
+            .interval_bytes = 0,
+            .stream = id_,
+            .stack = kNoStack,
+            .order = 0,
+            .limit = 0,
+            .api = HeapApi::kFree,
+            .kind = kind},
+           block);
+}
+
+inline void HeapEvents::AddBegin(uint64_t time_ns, uint64_t address, uint64_t size,
+                                 uint64_t dump_stack, HeapApi api, uint32_t limit,
+                                 EventBlock* block) {
+  const std::optional<StackId> stack = process_.FindStack(dump_stack);
+  stacks_.Count(process_, stack);
+  if (!stack) ++undefined_stacks_;
+  ++owner_.number;
+  AddEvent({.time_ns = time_ns,
+            .address = address,
+            .size = size,
+            .owner = owner_,
+            .interval_bytes = interval_bytes_,
+            .stream = id_,
+            .stack = stack.value_or(kNoStack),
+            .order = 0,
+            .limit = static_cast<uint16_t>(limit),
+            .api = api,
+            .kind = HeapEvent::kBegin},
+           block);
+}
+
+inline void HeapEvents::AddFree(const FreeRecord& record, EventBlock* block) {
+  stacks_.Count(process_, process_.FindStack(record.stack));
+  const bool says_temporary = (record.flags & kFreeTemporary) != 0;
+  AddEvent(says_temporary ? HeapEvent::kTemporaryFree : HeapEvent::kFree, record.time,
+           record.address, block);
+}
+
+void HeapEvents::AddReallocEnd(const ReallocRecord& record, EventBlock* block) {
+  if ((record.flags & kReallocEndsOld) != 0 && record.old_address != 0)
+    AddEvent(HeapEvent::kRealloc, record.time, record.old_address, block);
+}
+
+void HeapEvents::AddReallocReturn(const ReallocRecord& record, EventBlock* block) {
+  if ((record.flags & kReallocBeginsNew) != 0 && record.new_address != 0)
+    AddBegin(record.time + record.duration, record.new_address, record.size, record.stack,
+             record.api, record.limit, block);
+}
+
+void HeapEvents::AddThin(const ThinRecord& record, EventBlock* block) {
+  if (!is_sampled_) return;
+  const uint64_t interval_bytes = sampling::GridFloor(record.interval_bytes);
+  widest_interval_bytes_ = std::max(widest_interval_bytes_, interval_bytes);
+  AddEvent(HeapEvent::kThin, record.time, 0, block);
+  block->events.back().interval_bytes = interval_bytes;
+}
+
+void HeapEvents::AddLock(const LockEvent& event, EventBlock* block) {
+  AddEvent(HeapEvent::kLock, 0, 0, block);
+  block->events.back().size = block->lock_events.size();
+  block->lock_events.push_back(event);
+}
+
+bool HeapEvents::Fill(size_t most, EventBlock* block) {
+  while (block->events.size() < most) {
+    if (!steps_.Next()) return false;
+    // What interval a block was sampled with is said anew in each segment. Full mode has none
+    // before its end, whatever a damaged file says.
+    if (steps_.begins_segment() && is_sampled_) interval_bytes_ = process_.facts.interval_bytes;
+    if (steps_.is_return()) {
+      AddReallocReturn(std::get<ReallocRecord>(steps_.record()), block);
+    } else {
+      Add(steps_.record(), block);
+    }
+  }
+  return true;
+}
+
+void HeapEvents::Add(const Record& record, EventBlock* block) {
+  if (const auto* alloc = std::get_if<AllocRecord>(&record)) {
+    AddBegin(alloc->time, alloc->address, alloc->size, alloc->stack, alloc->api, alloc->limit,
+             block);
+  } else if (const auto* free = std::get_if<FreeRecord>(&record)) {
+    AddFree(*free, block);
+  } else if (const auto* realloc = std::get_if<ReallocRecord>(&record)) {
+    AddReallocEnd(*realloc, block);
+  } else if (const auto* wait = std::get_if<LockWaitRecord>(&record)) {
+    AddLock(*wait, block);
+  } else if (const auto* acquire = std::get_if<LockAcquireRecord>(&record)) {
+    AddLock(*acquire, block);
+  } else if (const auto* thread = std::get_if<ThreadRecord>(&record)) {
+    OnThread(*thread);
+  } else if (const auto* interval = std::get_if<IntervalRecord>(&record)) {
+    OnInterval(*interval);
+  } else if (const auto* thin = std::get_if<ThinRecord>(&record)) {
+    AddThin(*thin, block);
+  }
+}
+
+void HeapEvents::OnThread(const ThreadRecord& record) {
+  if (tid_ == record.tid) return;
+  tid_ = record.tid;
+  ++owner_.turn;
+}
+
+void HeapEvents::OnInterval(const IntervalRecord& record) {
+  if (!is_sampled_) return;
+  interval_bytes_ = record.interval_bytes;
+  widest_interval_bytes_ = std::max(widest_interval_bytes_, record.interval_bytes);
+}
+
+}  // namespace perfagent

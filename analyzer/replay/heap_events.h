@@ -1,0 +1,108 @@
+// heap_events.h: one stream's events as the replay wants them, worked out as far as the stream alone allows.
+//
+// Threads: one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "analyzer/model/event_stacks.h"
+#include "analyzer/model/ids.h"
+#include "analyzer/model/process.h"
+#include "analyzer/replay/batch.h"
+#include "analyzer/replay/stream_steps.h"
+#include "perfagent/dump_format.h"
+#include "perfagent/sampling.h"
+
+namespace perfagent {
+
+// Who makes or ends a block, in its stream: the how manieth thread that took the stream over, and how many
+// blocks had begun by then. (Tids may come again.)
+struct Owner {
+  uint64_t turn : 24;
+  uint64_t number : 40;
+};
+
+struct HeapEvent {
+  enum Kind : uint8_t {
+    kBegin,          // of a block
+    kFree,           // ends one
+    kTemporaryFree,  // ends a sampled one, of which the agent says that it was temporary
+    kRealloc,        // ends the old one; the new one's beginning is another event
+    kThin,           // to interval_bytes
+    kLock,           // EventBlock::lock_events[size]
+  };
+
+  uint64_t time_ns;  // as recorded; the order is that of EventBlock::keys
+  uint64_t address;
+  uint64_t size;
+  Owner owner;
+  uint64_t interval_bytes;  // of the sampling; 0: every block
+  StreamId stream;
+  StackId stack;
+  uint32_t order;  // in its window (event_windows.h)
+  uint16_t limit;  // see sampling.h
+  HeapApi api;
+  Kind kind;
+};
+static_assert(sizeof(HeapEvent) == 56);  // a replay copies each twice
+static_assert(sampling::kLimitBits <= 16);
+
+using LockEvent = std::variant<LockWaitRecord, LockAcquireRecord>;
+
+// Some events of a stream in their order.
+struct EventBlock {
+  Batch<TimeKey> keys;  // of each event
+  Batch<HeapEvent> events;
+  std::vector<LockEvent> lock_events;
+
+  void Clear() {
+    keys.Clear();
+    events.Clear();
+    lock_events.clear();
+  }
+};
+
+class HeapEvents {
+ public:
+  // Of stream `id` in the index. All three must outlive this.
+  HeapEvents(const DumpFile& file, const SegmentIndex& index, const Process& process, StreamId id);
+
+  // Fills an empty block with the next events, so many at most. False when these are the last ones.
+  bool Fill(size_t most, EventBlock* block);
+
+  // Of the events so far.
+  const EventStacks& stacks() const { return stacks_; }
+  uint64_t undefined_stacks() const { return undefined_stacks_; }
+  uint64_t widest_interval_bytes() const { return widest_interval_bytes_; }
+
+ private:
+  void Add(const Record& record, EventBlock* block);
+  void OnThread(const ThreadRecord& record);
+  void OnInterval(const IntervalRecord& record);
+  void AddEvent(const HeapEvent& event, EventBlock* block);
+  // One that has no more to it.
+  void AddEvent(HeapEvent::Kind kind, uint64_t time_ns, uint64_t address, EventBlock* block);
+  void AddBegin(uint64_t time_ns, uint64_t address, uint64_t size, uint64_t dump_stack, HeapApi api,
+                uint32_t limit, EventBlock* block);
+  void AddFree(const FreeRecord& record, EventBlock* block);
+  void AddReallocEnd(const ReallocRecord& record, EventBlock* block);
+  void AddReallocReturn(const ReallocRecord& record, EventBlock* block);
+  void AddThin(const ThinRecord& record, EventBlock* block);
+  void AddLock(const LockEvent& event, EventBlock* block);
+
+  const Process& process_;
+  const StreamId id_;
+  const bool is_sampled_;
+  StreamSteps steps_;
+  Owner owner_ = {};
+  uint64_t tid_ = 0;
+  uint64_t interval_bytes_ = 0;
+  EventStacks stacks_;
+  uint64_t undefined_stacks_ = 0;
+  uint64_t widest_interval_bytes_ = 0;
+};
+
+}  // namespace perfagent

@@ -1,0 +1,46 @@
+#include "analyzer/replay/heap_shard.h"
+
+#include <algorithm>
+
+namespace perfagent {
+
+void HeapShard::Replay(std::span<const HeapEvent> events, uint64_t first_event,
+                       std::optional<uint32_t> last_peak) {
+  SumUp(last_peak);
+  blocks_.Replay(events, first_event, &changes_);
+  FindGrowth();
+}
+
+void HeapShard::Finish(std::optional<uint32_t> last_peak) {
+  SumUp(last_peak);
+  blocks_.Finish(&changes_);
+  SumUp(std::nullopt);
+  blocks_.live().ForEach([this](const Block* block) { sums_.AddLeft(*block); });
+}
+
+void HeapShard::SumUp(std::optional<uint32_t> peak) {
+  const std::span<const Change> changes = changes_.span();
+  const size_t sites = blocks_.sites().sites().size();
+  size_t before = 0;
+  if (peak) {
+    const auto after =
+        std::upper_bound(changes.begin(), changes.end(), *peak,
+                         [](uint32_t order, const Change& change) { return order < change.order; });
+    before = static_cast<size_t>(after - changes.begin());
+    sums_.Apply(changes.first(before), sites);
+    sums_.AtPeak();
+  }
+  sums_.Apply(changes.subspan(before), sites);
+  changes_.Clear();
+}
+
+void HeapShard::FindGrowth() {
+  growth_ = 0;
+  most_growth_ = 0;
+  for (const Change& change : changes_.span()) {
+    growth_ += change.Growth();
+    most_growth_ = std::max(most_growth_, growth_);
+  }
+}
+
+}  // namespace perfagent

@@ -1,0 +1,48 @@
+// heap_shard.h: the replay of some addresses' events.
+//
+// Threads: one at a time.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "analyzer/replay/batch.h"
+#include "analyzer/replay/block_replay.h"
+#include "analyzer/replay/site_sums.h"
+
+namespace perfagent {
+
+class HeapShard {
+ public:
+  explicit HeapShard(const Process& process) : blocks_(process) {}
+
+  // The shard's events of the next window; `first_event` is the number of events before the window, and `last_peak` says
+  // after which event of the last window the heap was as large as never before.
+  void Replay(std::span<const HeapEvent> events, uint64_t first_event,
+              std::optional<uint32_t> last_peak);
+  // After the last window.
+  void Finish(std::optional<uint32_t> last_peak);
+
+  // Of the window.
+  std::span<const Change> changes() const { return changes_.span(); }
+  // How much more is live at its end than at its beginning, and at most on the way.
+  double growth() const { return growth_; }
+  double most_growth() const { return most_growth_; }
+
+  BlockReplay& blocks() { return blocks_; }
+  SiteSums& sums() { return sums_; }
+
+ private:
+  void SumUp(std::optional<uint32_t> peak);
+  void FindGrowth();
+
+  BlockReplay blocks_;
+  SiteSums sums_;
+  Batch<Change> changes_;
+  double growth_ = 0;
+  double most_growth_ = 0;
+};
+
+}  // namespace perfagent
