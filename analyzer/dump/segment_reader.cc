@@ -138,6 +138,17 @@ Segment SegmentOf(const Place& place, const PlainHeader& header) {
           .lookups = header.lookups};
 }
 
+// Of records, in ticks.
+struct Times {
+  std::optional<uint64_t> first;
+  uint64_t last = 0;
+
+  void Add(uint64_t time) {
+    if (!first) first = time;
+    last = std::max(last, time);
+  }
+};
+
 // Segments of one stream, one after the other. First times are ticks.
 class PartReader {
  public:
@@ -188,18 +199,23 @@ class PartReader {
   void Decode(std::span<const uint8_t> bytes, Segment* segment) {
     Decoder decoder(bytes, state_.get());
     Record record;
-    bool has_time = false;
+    Times times;
     while (decoder.Next(&record)) {
       RecordCount& count = records[record.index()];
       ++count.records;
       count.bytes += decoder.end() - decoder.offset();
-      if (const std::optional<uint64_t> time = TimeOf(record)) {
-        if (!has_time) segment->first_time_ns = *time;
-        has_time = true;
-        last_time = std::max(last_time, *time);
+      // Nearly all records are of these two.
+      if (const auto* alloc = std::get_if<AllocRecord>(&record)) {
+        times.Add(alloc->time);
+      } else if (const auto* free = std::get_if<FreeRecord>(&record)) {
+        times.Add(free->time);
+      } else if (const std::optional<uint64_t> time = TimeOf(record)) {
+        times.Add(*time);
       }
       if (!IsEvent(record)) Define(*segment, record);
     }
+    segment->first_time_ns = times.first.value_or(0);
+    last_time = std::max(last_time, times.last);
     segment->bytes = static_cast<uint32_t>(decoder.offset());
     is_whole_ = decoder.error() == nullptr;
     // Of a cut segment the whole records are used: the cut itself is reported by CheckLength.

@@ -1,6 +1,7 @@
 #include "analyzer/parallel/workers.h"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 namespace perfagent {
@@ -13,7 +14,11 @@ size_t Workers::DefaultCount() {
 }
 
 Workers::Workers(size_t threads) {
-  for (size_t i = 1; i < threads; ++i) threads_.emplace_back([this] { Serve(); });
+  try {
+    for (size_t i = 1; i < threads; ++i) threads_.emplace_back([this] { Serve(); });
+  } catch (const std::system_error&) {
+    // A limit of threads or of memory: fewer do the same work.
+  }
 }
 
 Workers::~Workers() {
@@ -34,6 +39,7 @@ void Workers::Run(size_t tasks, Task task) {
   if (tasks > 1) round_begun_.notify_all();
   Work(&lock);
   round_ended_.wait(lock, [this] { return running_ == 0; });
+  task_ = nullptr;
   tasks_ = 0;
   if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
 }

@@ -21,7 +21,7 @@ class Workers {
  public:
   using Task = absl::FunctionRef<void(size_t)>;
 
-  // The caller is one of them: Workers(1) starts no thread.
+  // The caller is one of them: Workers(1) starts no thread. There may be fewer, where the system has no more to give.
   explicit Workers(size_t threads);
   ~Workers();
   Workers(const Workers&) = delete;

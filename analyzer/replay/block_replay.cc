@@ -17,20 +17,31 @@ bool IsBySameThread(const Block& block, const HeapEvent& event) {
 // An inversion between threads makes no negative lifetime.
 uint64_t NsSince(uint64_t begin_ns, uint64_t end_ns) { return end_ns - std::min(begin_ns, end_ns); }
 
-Change Left(const Block& block, uint32_t order) {
-  return {.size = block.size,
-          .lifetime_ns = 0,
-          .interval_bytes = block.interval_bytes,
-          .kind = Change::kLeave,
-          .grows = false,
-          .shrinks = true,
-          .temporary = false,
-          .cross_thread = false,
-          .site = block.site,
-          .order = order};
+}  // namespace
+
+// Field by field, where it stands: see HeapEvents::AddEvent.
+inline Change& BlockReplay::Add(Change::Kind kind, const Block& block, uint32_t order) {
+  Change& change = changes_->Add();
+  change.size = block.size;
+  change.lifetime_ns = 0;
+  change.interval_bytes = block.interval_bytes;
+  change.site = block.site;
+  change.order = order;
+  change.kind = kind;
+  change.grows = false;
+  change.shrinks = false;
+  change.temporary = false;
+  change.cross_thread = false;
+  return change;
 }
 
-}  // namespace
+inline void BlockReplay::AddEnd(Change::Kind kind, const Block& block, const HeapEvent& event) {
+  Change& change = Add(kind, block, event.order);
+  change.lifetime_ns = NsSince(block.time_ns, event.time_ns);
+  change.shrinks = &block != &late_;  // which left when it was displaced
+  change.temporary = IsTemporary(block, event);
+  change.cross_thread = !IsBySameThread(block, event);
+}
 
 BlockReplay::BlockReplay(const Process& process)
     : mode_(process.facts.mode),
@@ -76,30 +87,21 @@ void BlockReplay::Begin(const HeapEvent& event) {
   const bool displaces = block.use == Block::kLive && !block.dropped;
   if (displaces) [[unlikely]] {
     ++counts_.overlaps;  // until its end arrives
-    changes_->Add() = Left(block, event.order);
+    Add(Change::kLeave, block, event.order).shrinks = true;
     displaced_[event.address] = block;
   }
-  block = {.address = event.address,
-           .size = event.size,
-           .time_ns = event.time_ns,
-           .owner = event.owner,
-           .interval_bytes = event.interval_bytes,
-           .limit = event.limit,
-           .use = Block::kLive,
-           .dropped = false,
-           .displaced_another = displaces,
-           .site = sites_.Of(event.stack, event.api, first_event_ + event.order),
-           .stream = event.stream};
-  changes_->Add() = {.size = block.size,
-                     .lifetime_ns = 0,
-                     .interval_bytes = event.interval_bytes,
-                     .kind = Change::kBegin,
-                     .grows = true,
-                     .shrinks = false,
-                     .temporary = false,
-                     .cross_thread = false,
-                     .site = block.site,
-                     .order = event.order};
+  block.address = event.address;
+  block.size = event.size;
+  block.time_ns = event.time_ns;
+  block.owner = event.owner;
+  block.interval_bytes = event.interval_bytes;
+  block.stream = event.stream;
+  block.site = sites_.Of(event.stack, event.api, first_event_ + event.order);
+  block.limit = event.limit;
+  block.use = Block::kLive;
+  block.dropped = false;
+  block.displaced_another = displaces;
+  Add(Change::kBegin, block, event.order).grows = true;
   least_live_interval_ = std::min(least_live_interval_, event.interval_bytes);
   // Recorded by a clock that is ahead of that of the thinning, which found it.
   if (thinned_to_bytes_ != 0 && block.time_ns <= thinning_time_ns_ + kClockSkewNs)
@@ -151,19 +153,6 @@ bool BlockReplay::IsTemporary(const Block& block, const HeapEvent& free) const {
   return IsBySameThread(block, free) && block.owner.number == free.owner.number;
 }
 
-void BlockReplay::AddEnd(Change::Kind kind, const Block& block, const HeapEvent& event) {
-  changes_->Add() = {.size = block.size,
-                     .lifetime_ns = NsSince(block.time_ns, event.time_ns),
-                     .interval_bytes = block.interval_bytes,
-                     .kind = kind,
-                     .grows = false,
-                     .shrinks = &block != &late_,  // which left when it was displaced
-                     .temporary = IsTemporary(block, event),
-                     .cross_thread = !IsBySameThread(block, event),
-                     .site = block.site,
-                     .order = event.order};
-}
-
 void BlockReplay::EndFullMode(uint32_t order) {
   is_full_ended_ = true;
   ThinAll(full_end_.time_ns, sampling::GridFloor(full_end_.interval_bytes), order);
@@ -179,19 +168,10 @@ void BlockReplay::ThinAll(uint64_t time_ns, uint64_t interval_bytes, uint32_t or
 
 void BlockReplay::Thin(Block* block, uint32_t order) {
   if (block->dropped || block->interval_bytes >= thinned_to_bytes_) return;
-  changes_->Add() = Left(*block, order);
+  Add(Change::kLeave, *block, order).shrinks = true;
   block->interval_bytes = thinned_to_bytes_;
-  block->dropped = !sampling::StaysTracked(static_cast<uint32_t>(block->limit), thinned_to_bytes_);
-  changes_->Add() = {.size = block->size,
-                     .lifetime_ns = 0,
-                     .interval_bytes = block->interval_bytes,
-                     .kind = Change::kThinned,
-                     .grows = !block->dropped,
-                     .shrinks = false,
-                     .temporary = false,
-                     .cross_thread = false,
-                     .site = block->site,
-                     .order = order};
+  block->dropped = !sampling::StaysTracked(block->limit, thinned_to_bytes_);
+  Add(Change::kThinned, *block, order).grows = !block->dropped;
 }
 
 }  // namespace perfagent

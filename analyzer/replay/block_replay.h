@@ -43,15 +43,15 @@ struct Change {
   };
 
   uint64_t size;
-  uint64_t lifetime_ns;          // of ends
-  uint64_t interval_bytes : 48;  // says the block's weight; 0: 1
-  uint64_t kind : 8;
-  uint64_t grows : 1;    // it is among what is live from now on
-  uint64_t shrinks : 1;  // it was until now
-  uint64_t temporary : 1;
-  uint64_t cross_thread : 1;
+  uint64_t lifetime_ns;     // of ends
+  uint64_t interval_bytes;  // says the block's weight; 0: 1
   SiteId site;
   uint32_t order;  // HeapEvent::order
+  Kind kind;
+  bool grows;    // it is among what is live from now on
+  bool shrinks;  // it was until now
+  bool temporary;
+  bool cross_thread;
 
   Weight WeightNow() const {
     return interval_bytes == 0 ? Weight() : Weight::OfBlock(size, interval_bytes);
@@ -62,7 +62,7 @@ struct Change {
     return grows ? bytes : shrinks ? -bytes : 0;
   }
 };
-static_assert(sizeof(Change) == 32);
+static_assert(sizeof(Change) == 40);
 
 class BlockReplay {
  public:
@@ -98,6 +98,7 @@ class BlockReplay {
   // The older block, if the event is the late end of it.
   const Block* TakeDisplaced(Block* block, const HeapEvent& event);
   bool IsTemporary(const Block& block, const HeapEvent& free) const;
+  Change& Add(Change::Kind kind, const Block& block, uint32_t order);
   void AddEnd(Change::Kind kind, const Block& block, const HeapEvent& event);
 
   const Mode mode_;
@@ -107,7 +108,7 @@ class BlockReplay {
   LiveBlocks live_;
   // Blocks that ended because another one began at their address, the last one of each.
   absl::flat_hash_map<uint64_t, Block> displaced_;
-  Block late_;  // the displaced block that ended last
+  Block late_ = {};  // the displaced block that ended last
   Counts counts_;
   uint64_t thinning_time_ns_ = 0;  // of the last one
   uint64_t thinned_to_bytes_ = 0;

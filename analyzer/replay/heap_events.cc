@@ -11,25 +11,21 @@ HeapEvents::HeapEvents(const DumpFile& file, const SegmentIndex& index, const Pr
       is_sampled_(process.facts.IsSampled()),
       steps_(file, index.clock, index.streams[id.value()]) {}
 
-inline void HeapEvents::AddEvent(const HeapEvent& event, EventBlock* block) {
+// Field by field, where it stands: a whole event that is copied at once stalls until the last of its fields is stored.
+inline HeapEvent& HeapEvents::AddEvent(HeapEvent::Kind kind, uint64_t time_ns, uint64_t address,
+                                       EventBlock* block) {
   block->keys.Add() = steps_.key();
-  block->events.Add() = event;
-}
-
-inline void HeapEvents::AddEvent(HeapEvent::Kind kind, uint64_t time_ns, uint64_t address,
-                                 EventBlock* block) {
-  AddEvent({.time_ns = time_ns,
-            .address = address,
-            .size = 0,
-            .owner = owner_,
-            .interval_bytes = 0,
-            .stream = id_,
-            .stack = kNoStack,
-            .order = 0,
-            .limit = 0,
-            .api = HeapApi::kFree,
-            .kind = kind},
-           block);
+  HeapEvent& event = block->events.Add();
+  event.time_ns = time_ns;
+  event.address = address;
+  event.size = 0;
+  event.owner = owner_;
+  event.interval_bytes = 0;
+  event.stream = id_;
+  event.stack = kNoStack;
+  event.limit = 0;
+  event.kind = kind;
+  return event;
 }
 
 inline void HeapEvents::AddBegin(uint64_t time_ns, uint64_t address, uint64_t size,
@@ -39,18 +35,12 @@ inline void HeapEvents::AddBegin(uint64_t time_ns, uint64_t address, uint64_t si
   stacks_.Count(process_, stack);
   if (!stack) ++undefined_stacks_;
   ++owner_.number;
-  AddEvent({.time_ns = time_ns,
-            .address = address,
-            .size = size,
-            .owner = owner_,
-            .interval_bytes = interval_bytes_,
-            .stream = id_,
-            .stack = stack.value_or(kNoStack),
-            .order = 0,
-            .limit = static_cast<uint16_t>(limit),
-            .api = api,
-            .kind = HeapEvent::kBegin},
-           block);
+  HeapEvent& event = AddEvent(HeapEvent::kBegin, time_ns, address, block);
+  event.size = size;
+  event.interval_bytes = interval_bytes_;
+  event.stack = stack.value_or(kNoStack);
+  event.limit = static_cast<uint16_t>(limit);
+  event.api = api;
 }
 
 inline void HeapEvents::AddFree(const FreeRecord& record, EventBlock* block) {
@@ -75,13 +65,11 @@ void HeapEvents::AddThin(const ThinRecord& record, EventBlock* block) {
   if (!is_sampled_) return;
   const uint64_t interval_bytes = sampling::GridFloor(record.interval_bytes);
   widest_interval_bytes_ = std::max(widest_interval_bytes_, interval_bytes);
-  AddEvent(HeapEvent::kThin, record.time, 0, block);
-  block->events.back().interval_bytes = interval_bytes;
+  AddEvent(HeapEvent::kThin, record.time, 0, block).interval_bytes = interval_bytes;
 }
 
 void HeapEvents::AddLock(const LockEvent& event, EventBlock* block) {
-  AddEvent(HeapEvent::kLock, 0, 0, block);
-  block->events.back().size = block->lock_events.size();
+  AddEvent(HeapEvent::kLock, 0, 0, block).size = block->lock_events.size();
   block->lock_events.push_back(event);
 }
 

@@ -82,9 +82,7 @@ class HeapEvents {
   void Add(const Record& record, EventBlock* block);
   void OnThread(const ThreadRecord& record);
   void OnInterval(const IntervalRecord& record);
-  void AddEvent(const HeapEvent& event, EventBlock* block);
-  // One that has no more to it.
-  void AddEvent(HeapEvent::Kind kind, uint64_t time_ns, uint64_t address, EventBlock* block);
+  HeapEvent& AddEvent(HeapEvent::Kind kind, uint64_t time_ns, uint64_t address, EventBlock* block);
   void AddBegin(uint64_t time_ns, uint64_t address, uint64_t size, uint64_t dump_stack, HeapApi api,
                 uint32_t limit, EventBlock* block);
   void AddFree(const FreeRecord& record, EventBlock* block);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -67,6 +68,17 @@ class Peak {
   std::optional<uint32_t> at_;
   std::vector<double> growth_;  // by event
 };
+
+// What one shard has of a site.
+struct Part {
+  uint64_t first_event;
+  HeapShard* shard;
+  SiteId site;
+};
+std::pair<StackId, HeapApi> Key(const Part& part) {
+  const SiteTable::Site& site = part.shard->blocks().sites().sites()[part.site.value()];
+  return {site.stack, site.api};
+}
 
 class HeapReplay {
  public:
@@ -142,11 +154,6 @@ class HeapReplay {
 
   // In the order in which they first allocated, whichever shard that was in.
   void AddSites(HeapProfile* profile) {
-    struct Part {
-      uint64_t first_event;
-      HeapShard* shard;
-      SiteId site;
-    };
     std::vector<Part> parts;
     for (HeapShard& shard : shards_) {
       const std::vector<SiteTable::Site>& sites = shard.blocks().sites().sites();
@@ -155,13 +162,14 @@ class HeapReplay {
     }
     std::sort(parts.begin(), parts.end(),
               [](const Part& a, const Part& b) { return a.first_event < b.first_event; });
-    absl::flat_hash_map<std::pair<StackId, HeapApi>, size_t> place;
+    // Numbered first: a million sites that move as their number grows would take twice the memory.
+    absl::flat_hash_map<std::pair<StackId, HeapApi>, size_t> number_of;
+    for (const Part& part : parts) number_of.try_emplace(Key(part), number_of.size());
+    profile->sites.resize(number_of.size());
     for (const Part& part : parts) {
-      const SiteTable::Site& site = part.shard->blocks().sites().sites()[part.site.value()];
-      const auto [found, is_new] = place.try_emplace({site.stack, site.api}, profile->sites.size());
-      if (is_new) profile->sites.push_back({.stack = site.stack, .api = site.api});
-      HeapSite& sum = profile->sites[found->second];
-      part.shard->sums().AddTo(part.site, &sum.metrics, &sum.lifetimes);
+      HeapSite& site = profile->sites[number_of[Key(part)]];
+      std::tie(site.stack, site.api) = Key(part);
+      part.shard->sums().AddTo(part.site, &site.metrics, &site.lifetimes);
     }
   }
 

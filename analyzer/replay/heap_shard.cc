@@ -20,17 +20,16 @@ void HeapShard::Finish(std::optional<uint32_t> last_peak) {
 
 void HeapShard::SumUp(std::optional<uint32_t> peak) {
   const std::span<const Change> changes = changes_.span();
-  const size_t sites = blocks_.sites().sites().size();
   size_t before = 0;
   if (peak) {
     const auto after =
         std::upper_bound(changes.begin(), changes.end(), *peak,
                          [](uint32_t order, const Change& change) { return order < change.order; });
     before = static_cast<size_t>(after - changes.begin());
-    sums_.Apply(changes.first(before), sites);
+    sums_.Apply(changes.first(before));
     sums_.AtPeak();
   }
-  sums_.Apply(changes.subspan(before), sites);
+  sums_.Apply(changes.subspan(before));
   changes_.Clear();
 }
 

@@ -28,17 +28,16 @@ struct Block {
   uint64_t address;
   uint64_t size;
   uint64_t time_ns;
-  Owner owner;                   // who made it
-  uint64_t interval_bytes : 48;  // of the sampling, the greatest of its life
-  uint64_t limit : sampling::kLimitBits;
-  uint64_t use : 2;
-  uint64_t dropped : 1;            // by thinning
-  uint64_t displaced_another : 1;  // see BlockReplay
-  SiteId site;
+  Owner owner;              // who made it
+  uint64_t interval_bytes;  // of the sampling, the greatest of its life
   StreamId stream;
+  SiteId site;
+  uint16_t limit;
+  Use use;
+  bool dropped;            // by thinning
+  bool displaced_another;  // see BlockReplay
 };
-static_assert(sizeof(Block) == 48);  // millions may be live
-static_assert(kGreatestInterval < uint64_t{1} << 48);
+static_assert(sizeof(Block) == 56);  // millions may be live
 
 class LiveBlocks {
  public:

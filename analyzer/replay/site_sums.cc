@@ -10,23 +10,25 @@ constexpr size_t kChangesAhead = 12;
 
 }  // namespace
 
-void SiteSums::Apply(std::span<const Change> changes, size_t sites) {
-  exact_.resize(sites);
-  estimated_.resize(sites);
+void SiteSums::Apply(std::span<const Change> changes) {
   for (size_t i = 0; i < changes.size(); ++i) {
-    if (i + kChangesAhead < changes.size()) {
-      const Exact* later = &exact_[changes[i + kChangesAhead].site.value()];
-      __builtin_prefetch(later);
-      __builtin_prefetch(&later->frees);
-    }
+    if (i + kChangesAhead < changes.size()) Prefetch(changes[i + kChangesAhead].site);
     const Change& change = changes[i];
-    Settle(change.site);
+    Exact& site = exact_[change.site.value()];
+    Settle(change.site, &site);
     if (change.interval_bytes == 0) [[likely]] {
-      ApplyExact(change, &exact_[change.site.value()]);
+      ApplyExact(change, &site);
     } else {
       ApplyEstimated(change, &EstimatedOf(change.site));
     }
   }
+}
+
+void SiteSums::Prefetch(SiteId site) const {
+  const Exact* exact = exact_.Find(site.value());
+  if (exact == nullptr) return;
+  __builtin_prefetch(exact);
+  __builtin_prefetch(exact + 1);
 }
 
 void SiteSums::ApplyExact(const Change& change, Exact* site) {
@@ -49,7 +51,7 @@ void SiteSums::ApplyExact(const Change& change, Exact* site) {
       break;
   }
   if (change.kind != Change::kLeave) {
-    site->lifetimes.Add(change.lifetime_ns);
+    lifetimes_[change.site.value()].Add(change.lifetime_ns);
     if (!change.shrinks) return;
   }
   site->live.bytes -= change.size;
@@ -85,13 +87,13 @@ void SiteSums::ApplyEstimated(const Change& change, Estimated* site) {
   if (change.shrinks) site->live_bytes.Remove(bytes, weight);
 }
 
-void SiteSums::Settle(SiteId id) {
-  Exact& site = exact_[id.value()];
-  if (site.settled == peaks_) return;
-  site.settled = peaks_;
-  site.peak = site.live;
-  if (const auto& estimated = estimated_[id.value()])
-    estimated->metrics.peak_bytes = estimated->live_bytes;
+void SiteSums::Settle(SiteId id, Exact* site) {
+  if (site->settled == peaks_) return;
+  site->settled = peaks_;
+  site->peak = site->live;
+  const auto* estimated = estimated_.Find(id.value());
+  if (estimated != nullptr && *estimated != nullptr)
+    (*estimated)->metrics.peak_bytes = (*estimated)->live_bytes;
 }
 
 SiteSums::Estimated& SiteSums::EstimatedOf(SiteId site) {
@@ -110,12 +112,13 @@ void SiteSums::AddLeft(const Block& block) {
 }
 
 void SiteSums::AddTo(SiteId id, HeapMetrics* metrics, Lifetimes* lifetimes) {
-  Settle(id);
-  if (const auto& estimated = estimated_[id.value()]) {
-    metrics->Merge(estimated->metrics);
-    lifetimes->Merge(estimated->lifetimes);
+  Exact& site = exact_[id.value()];
+  Settle(id, &site);
+  const auto* estimated = estimated_.Find(id.value());
+  if (estimated != nullptr && *estimated != nullptr) {
+    metrics->Merge((*estimated)->metrics);
+    lifetimes->Merge((*estimated)->lifetimes);
   }
-  const Exact& site = exact_[id.value()];
   const auto add_count = [](uint64_t count, Tally* tally) {
     tally->AddCertain(static_cast<double>(count));
   };
@@ -128,7 +131,7 @@ void SiteSums::AddTo(SiteId id, HeapMetrics* metrics, Lifetimes* lifetimes) {
   add_count(site.temporary, &metrics->temporary);
   add_count(site.cross_thread, &metrics->cross_thread_frees);
   add_count(site.reallocations, &metrics->reallocations);
-  lifetimes->Add(site.lifetimes);
+  if (const ExactLifetimes* exact = lifetimes_.Find(id.value())) lifetimes->Add(*exact);
 }
 
 }  // namespace perfagent

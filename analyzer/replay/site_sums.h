@@ -12,22 +12,20 @@
 // Threads: one.
 #pragma once
 
-#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <vector>
 
 #include "analyzer/model/heap_profile.h"
 #include "analyzer/model/ids.h"
 #include "analyzer/replay/block_replay.h"
+#include "analyzer/replay/chunks.h"
 
 namespace perfagent {
 
 class SiteSums {
  public:
-  // REQUIRES: all sites of the changes are below `sites`.
-  void Apply(std::span<const Change> changes, size_t sites);
+  void Apply(std::span<const Change> changes);
   // The heap is now as large as never before.
   void AtPeak() { ++peaks_; }
 
@@ -51,7 +49,6 @@ class SiteSums {
     uint64_t temporary = 0;
     uint64_t cross_thread = 0;
     uint64_t reallocations = 0;
-    ExactLifetimes lifetimes;
   };
   // Of sampled blocks.
   struct Estimated {
@@ -60,13 +57,16 @@ class SiteSums {
     Tally live_bytes;
   };
 
-  static void ApplyExact(const Change& change, Exact* site);
+  void ApplyExact(const Change& change, Exact* site);
   static void ApplyEstimated(const Change& change, Estimated* site);
-  void Settle(SiteId site);
+  void Prefetch(SiteId site) const;
+  void Settle(SiteId id, Exact* site);
   Estimated& EstimatedOf(SiteId site);
 
-  std::vector<Exact> exact_;                           // by SiteId
-  std::vector<std::unique_ptr<Estimated>> estimated_;  // by SiteId; null where nothing was sampled
+  // By SiteId.
+  Chunks<Exact> exact_;
+  Chunks<ExactLifetimes> lifetimes_;
+  Chunks<std::unique_ptr<Estimated>> estimated_;  // null where nothing was sampled
   uint32_t peaks_ = 0;
 };
 

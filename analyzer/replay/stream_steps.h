@@ -13,6 +13,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <optional>
+#include <variant>
 
 #include "analyzer/dump/dump_file.h"
 #include "analyzer/dump/segment_reader.h"
@@ -46,8 +48,13 @@ class StreamSteps {
     const size_t segments = cursor_.segments_begun();
     if (!cursor_.Next(&record_)) return false;
     begins_segment_ = cursor_.segments_begun() != segments;
-    if (const std::optional<uint64_t> time = TimeOf(record_)) {
-      RaiseKey(KeyAt(*time, std::holds_alternative<AllocRecord>(record_)));
+    // Nearly all records are of these two.
+    if (const auto* alloc = std::get_if<AllocRecord>(&record_)) {
+      RaiseKey(KeyAt(alloc->time, true));
+    } else if (const auto* free = std::get_if<FreeRecord>(&record_)) {
+      RaiseKey(KeyAt(free->time, false));
+    } else if (const std::optional<uint64_t> time = TimeOf(record_)) {
+      RaiseKey(KeyAt(*time, false));
     }
     return true;
   }

@@ -8,18 +8,18 @@ SecondsOf() {
 }
 
 # Prints of `workload`: seconds on the wall to run it, CPU seconds, seconds on the wall to run it and then read the report,
-# bytes on disk of an event, millions of events read in a second. What is an event is said by the agent's dump, whose turn
-# comes before other tools': they watch the same allocations.
+# bytes on disk of an event, millions of events read in a second with one thread (heaptrack_print has no more) and with two.
+# What is an event is said by the agent's dump, whose turn comes before other tools': they watch the same allocations.
 MeasureRecording() {
-  local read bytes wall cpu reading events
+  local read bytes wall cpu one two events
   read -r wall cpu < <(SecondsOf "${under[@]}" "${workload[@]}" < input)
   case $tool in
     bare)
-      echo "$wall $cpu $wall 0 0"
+      echo "$wall $cpu $wall 0 0 0"
       return
       ;;
     full)
-      read=("$build/analyzer" report "$recorded"/*.dump)
+      read=("$build/analyzer" report --threads 1 "$recorded"/*.dump)
       bytes=$(du --block-size=1 "$recorded"/*.dump | cut -f 1)
       "$build/analyzer" info "$recorded"/*.dump | awk '$1 == "events" { gsub(",", "", $2); print $2 }' > events
       ;;
@@ -28,10 +28,11 @@ MeasureRecording() {
       bytes=$(zstdcat "$recorded"/heaptrack* | wc -c)
       ;;
   esac
-  read -r reading _ < <(SecondsOf "${read[@]}")
+  read -r one _ < <(SecondsOf "${read[@]}")
+  read -r two _ < <(SecondsOf "${read[@]/#1/2}")
   events=$(< events)
-  awk -v wall="$wall" -v cpu="$cpu" -v reading="$reading" -v bytes="$bytes" -v events="$events" \
-    'BEGIN { print wall, cpu, wall + reading, bytes / events, events / reading / 1e6 }'
+  awk -v wall="$wall" -v cpu="$cpu" -v one="$one" -v two="$two" -v bytes="$bytes" -v events="$events" \
+    'BEGIN { print wall, cpu, wall + two, bytes / events, events / one / 1e6, events / two / 1e6 }'
 }
 
 # RowsOfRecording NAME COMMAND...: reads the file `input`.
@@ -39,7 +40,8 @@ RowsOfRecording() {
   local name=$1 workload=("${@:2}")
   Rows "$program_rounds" MeasureRecording "bare full heaptrack" "$name: wall time, every event|s" \
     "$name: CPU time, every event|s" "$name: wall time with the report|s" "$name: bytes of an event|B" \
-    "$name: events read in a second|M/s"
+    "$name: events read in a second|M/s" \
+    "$name: the same, with two threads|M/s"
 }
 
 RecordSqlite() {
