@@ -199,8 +199,8 @@ class WalksOfRealPrograms : public testing::Test {
 };
 
 TEST_F(WalksOfRealPrograms, Sqlite3) { Expect(Sqlite3(20000), 100); }
-TEST_F(WalksOfRealPrograms, Cc1plus) { Expect(Cc1plus(dir_.path()), 100); }
-TEST_F(WalksOfRealPrograms, Python3) { Expect(Python3(), 100); }
+TEST_F(WalksOfRealPrograms, Cc1plus) { Expect(Cc1plus(dir_.path(), "-O1"), 100); }
+TEST_F(WalksOfRealPrograms, Python3) { Expect(Python3(dir_.path()), 100); }
 TEST_F(WalksOfRealPrograms, GitLog) { Expect(GitLog(dir_.path()), 10); }
 
 }  // namespace
