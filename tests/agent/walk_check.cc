@@ -53,6 +53,8 @@ Libunwind libunwind;
 uint64_t every = 1000;
 std::atomic<uint64_t> unloads_seen;
 WalkCounts* counts;  // null: nothing is checked
+// A forked child is not checked unless it execs: it may have inherited the loader's lock from a thread that it lacks.
+pid_t process;
 
 [[noreturn]] void Fail(const char* what) {
   fprintf(stderr, "walk_check: %s\n", what);
@@ -91,6 +93,7 @@ WalkCounts* MapCounts(const char* path) {
   if (every == 0) Fail("PERFAGENT_CHECK_WALKS must not be 0");
   LoadLibunwind();
   counts = MapCounts(path);
+  process = getpid();
 }
 
 void Add(std::atomic<uint64_t>* counter, uint64_t n) {
@@ -226,7 +229,7 @@ void Compare(const Walk& walk, const OracleWalk& guest) {
 }  // namespace
 
 void ObserveWalk(const uint64_t* pcs, size_t count, bool truncated) {
-  if (counts == nullptr || count == 0 || !IsDrawn()) return;
+  if (counts == nullptr || count == 0 || getpid() != process || !IsDrawn()) return;
   const Undisturbed undisturbed;
   unw_context_t context;
   libunwind.getcontext(&context);

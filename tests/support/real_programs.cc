@@ -27,7 +27,7 @@ int Run(const Tree<9>& tree, int n) {
 
 constexpr char kScript[] = R"(
 table = {}
-for i in range(3000):
+for i in range(1000):
     table.setdefault(i % 97, []).append(str(i) * 3)
 text = ','.join(sorted(word for words in table.values() for word in words))
 class Node:
@@ -35,7 +35,7 @@ class Node:
         self.children = [Node(depth - 1) for _ in range(2)] if depth else []
     def count(self):
         return 1 + sum(child.count() for child in self.children)
-print(len(text), Node(8).count())
+print(len(text), Node(6).count())
 )";
 
 // As git fast-import reads it.
@@ -54,6 +54,14 @@ std::string History(int commits) {
               std::to_string(content.size()) + "\n" + content + "\n";
   }
   return stream;
+}
+
+// Programs believe PWD where it is right, and ask where it is not.
+ProcessOptions In(const std::filesystem::path& dir) {
+  ProcessOptions options;
+  options.cwd = dir;
+  options.env["PWD"] = dir;
+  return options;
 }
 
 void RunOrThrow(const std::vector<std::string>& argv, const ProcessOptions& options) {
@@ -79,26 +87,26 @@ SELECT group_concat(b) FROM t WHERE a < 300;
   return {"sqlite3", "sqlite3", {"sqlite3", ":memory:"}, options};
 }
 
-RealProgram Cc1plus(const std::filesystem::path& dir) {
+RealProgram Cc1plus(const std::filesystem::path& dir, const std::string& optimization) {
   WriteFile(dir / "tree.cc", kSource);
   std::string compiler = RunProcess({"gcc", "-print-prog-name=cc1plus"}).out;
   while (!compiler.empty() && compiler.back() == '\n') compiler.pop_back();
-  ProcessOptions options;
-  options.cwd = dir;
-  return {"cc1plus", "g++", {compiler, "-quiet", "-O1", "tree.cc", "-o", "tree.s"}, options};
+  return {
+      "cc1plus", "g++", {compiler, "-quiet", optimization, "tree.cc", "-o", "/dev/null"}, In(dir)};
 }
 
-RealProgram Python3() {
-  ProcessOptions options;
+RealProgram Python3(const std::filesystem::path& dir) {
+  WriteFile(dir / "script.py", kScript);
+  ProcessOptions options = In(dir);
   options.env["PYTHONMALLOC"] = "malloc";
   options.env["PYTHONHASHSEED"] = "0";
-  return {"python3", "python3", {"/usr/bin/python3", "-S", "-c", kScript}, options};
+  return {"python3", "python3", {"/usr/bin/python3", "-S", "script.py"}, options};
 }
 
 RealProgram GitLog(const std::filesystem::path& dir) {
-  ProcessOptions options;
-  options.cwd = dir;
-  options.env = {{"HOME", "/nonexistent"}, {"GIT_CONFIG_NOSYSTEM", "1"}};
+  ProcessOptions options = In(dir);
+  options.env["HOME"] = "/nonexistent";
+  options.env["GIT_CONFIG_NOSYSTEM"] = "1";
   RealProgram program = {"git", "git", {"git", "log", "--stat"}, options};
   if (program.path().empty()) return program;
   RunOrThrow({"git", "init", "-q", "-b", "main"}, options);

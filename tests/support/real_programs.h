@@ -20,10 +20,10 @@ struct RealProgram {
 };
 
 RealProgram Sqlite3(size_t rows);
-// The compiler proper, on a file that it includes nothing into.
-RealProgram Cc1plus(const std::filesystem::path& dir);
+// The compiler proper, on a file that includes nothing.
+RealProgram Cc1plus(const std::filesystem::path& dir, const std::string& optimization);
 // All of its objects come from malloc.
-RealProgram Python3();
+RealProgram Python3(const std::filesystem::path& dir);
 // The log of a repository that is made in `dir`.
 RealProgram GitLog(const std::filesystem::path& dir);
 

@@ -386,16 +386,51 @@ NAMED void Recurse(size_t depth, size_t every) {
 // The same frames at the same addresses, reached in two ways.
 NAMED void OneWay(size_t depth) {
   Recurse(depth, 1);
-  EndOfFrame();
+  asm volatile("# one way");
 }
 NAMED void OtherWay(size_t depth) {
   Recurse(depth, 1);
-  EndOfFrame();
+  asm volatile("# other way");
 }
 NAMED void BothWays() {
   for (size_t i = 0; i < 4; ++i) {
     OneWay(2);
     OtherWay(2);
+  }
+}
+
+// Frames whose callers' frames slide: what one caller sets aside more of, the frame sets aside less of. So its callees find
+// the same registers and the same return addresses where they were, some of them left there by the other caller, and only
+// rbp or where it is saved tells the callers apart.
+NAMED void AllocateAndFree() {
+  std::free(std::malloc(24));
+  heap_calls += 2;
+}
+NAMED void BetweenThem() {
+  AllocateAndFree();
+  EndOfFrame();
+}
+NAMED void Slide(size_t bytes) {
+  Escape(alloca(bytes));
+  BetweenThem();
+  EndOfFrame();
+}
+constexpr size_t kSlide = 512;
+NAMED void SlideFromHere(size_t bytes) {
+  Escape(alloca(bytes));
+  Slide(kSlide - bytes);
+  asm volatile("# here");  // or a compiler takes it and its twin for one
+}
+NAMED void SlideFromThere(size_t bytes) {
+  Escape(alloca(bytes));
+  Slide(kSlide - bytes);
+  asm volatile("# there");
+}
+NAMED void Slides() {
+  for (size_t step = 1; step < 15; ++step) {
+    void (*slide)(size_t) = step % 2 == 0 ? SlideFromHere : SlideFromThere;
+    Escape(&slide);
+    slide(step * 32);
   }
 }
 
@@ -477,6 +512,7 @@ int main(int argc, char** argv) {
   for (const pthread_t thread : threads) pthread_join(thread, nullptr);
   for (const size_t depth : {1, 30, 300, 2000}) Recurse(depth, 1 + depth / 20);
   BothWays();
+  Slides();
   FromRandomInstructions(50);
   std::printf("truth heap_calls=%zu\n", heap_calls.load());
 }
