@@ -10,7 +10,7 @@ namespace {
 constexpr size_t kWindowEvents = 1 << 16;
 // Events decoded ahead: enough for a window if there are few streams; of thousands, together no more memory than their
 // decoders take.
-constexpr size_t kMostAhead = 1 << 12;
+constexpr size_t kMostAhead = 1 << 14;
 constexpr size_t kLeastAhead = 1 << 10;
 constexpr size_t kAllAhead = 1 << 17;
 

@@ -108,14 +108,16 @@ class HeapReplay {
 
  private:
   void Round() {
-    // The merge is the longest task that cannot be divided, so it is begun first.
-    workers_->Run(1 + shards_.size() + events_.fill_tasks(), [this](size_t i) {
-      if (i == 0) {
+    // Decoding a stream is the longest task, so it is begun first.
+    const size_t fills = events_.fill_tasks();
+    workers_->Run(fills + 1 + shards_.size(), [this, fills](size_t i) {
+      if (i < fills) {
+        events_.FillTask(i);
+      } else if (i == fills) {
         events_.Merge(&next_, locks_);
-      } else if (i <= shards_.size()) {
-        shards_[i - 1].Replay(window_.shards[i - 1].span(), first_event_, peak_.at());
       } else {
-        events_.FillTask(i - 1 - shards_.size());
+        const size_t shard = i - fills - 1;
+        shards_[shard].Replay(window_.shards[shard].span(), first_event_, peak_.at());
       }
     });
   }
