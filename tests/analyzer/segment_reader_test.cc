@@ -60,6 +60,45 @@ TEST(SegmentReader, DamagedSealedSegmentIsSkippedAndTheOthersAreRead) {
   EXPECT_EQ(AllocationsOf(dump), 2);
 }
 
+// Four segments of two allocations each; the second and third go on from the one before.
+std::vector<uint8_t> SegmentsThatGoOn() {
+  DumpBuilder builder;
+  StreamBuilder& stream = builder.AddStream();
+  const auto put_two = [&](uint64_t number) {
+    stream.Alloc(1000 * number, 0x1000 * number, 10, 0);
+    stream.Alloc(1000 * number + 500, 0x1000 * number + 0x20, 10, 0);
+  };
+  stream.NextSegment().UseTables();
+  put_two(1);
+  stream.GoOn();
+  put_two(2);
+  stream.GoOn();
+  put_two(3);
+  stream.NextSegment();
+  put_two(4);
+  return builder.Bytes();
+}
+
+TEST(SegmentReader, SegmentsThatGoOnFromEachOtherAreRead) {
+  const std::vector<uint8_t> dump = SegmentsThatGoOn();
+  EXPECT_EQ(DamageOf(dump), Lines());
+  EXPECT_EQ(AllocationsOf(dump), 8);
+}
+
+TEST(SegmentReader, WhatGoesOnFromADamagedSegmentIsSkippedUpToAFreshOne) {
+  std::vector<uint8_t> dump = SegmentsThatGoOn();
+  dump[kSecond + sizeof(SegmentHeader) + 1] ^= 0x40;
+  const Lines damage = DamageOf(dump);
+  ASSERT_EQ(damage.size(), 2u);
+  EXPECT_NE(damage[0].find("segment checksum"), std::string::npos) << damage[0];
+  EXPECT_EQ(damage[1].rfind("offset 73728: stream 0 segment 2 goes on from one that is missing or "
+                            "damaged; skipped ",
+                            0),
+            0u)
+      << damage[1];
+  EXPECT_EQ(AllocationsOf(dump), 4);
+}
+
 TEST(SegmentReader, UnsealedSegmentIsReadUpToTheDamage) {
   DumpBuilder builder;
   StreamBuilder& stream = builder.AddStream();

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <memory>
 #include <string>
 
 #include "agent/clock.h"
@@ -31,14 +32,6 @@ const char* real::BypassPath() { return nullptr; }
 namespace {
 
 using benchmark::DoNotOptimize;
-
-// A stack of 30 frames.
-constexpr size_t kFrames = 30;
-std::array<uint64_t, kFrames> Stack() {
-  std::array<uint64_t, kFrames> pcs;
-  for (size_t i = 0; i < kFrames; ++i) pcs[i] = 0x555555554000 + i * 0x1234;
-  return pcs;
-}
 
 // Event i of a thread that allocates and frees now here, now there.
 AllocRecord Alloc(uint64_t i) {

@@ -19,6 +19,15 @@ SegmentBuilder::SegmentBuilder(SegmentKind kind, uint32_t stream, uint32_t seque
   if (kind == SegmentKind::kEvents) Put(ResetRecord{});
 }
 
+SegmentBuilder::SegmentBuilder(const SegmentBuilder* before)
+    : bytes_(kSegmentBytes), state_(before->state_), tables_(before->tables_) {
+  const auto& other = *reinterpret_cast<const SegmentHeader*>(before->bytes_.data());
+  header().magic = kSegmentMagic;
+  header().kind = other.kind;
+  header().stream = other.stream;
+  header().sequence = other.sequence + 1;
+}
+
 void SegmentBuilder::Append(const uint8_t* bytes, size_t size) {
   if (size > kSegmentPayload - committed_) throw std::length_error("segment is full");
   memcpy(bytes_.data() + sizeof(SegmentHeader) + committed_, bytes, size);
@@ -62,6 +71,13 @@ SegmentBuilder& StreamBuilder::NextSegment() {
   return *current_;
 }
 
+SegmentBuilder& StreamBuilder::GoOn() {
+  current_->Seal();
+  ++sequence_;
+  current_ = &dump_->AddSegmentAfter(current_);
+  return *current_;
+}
+
 SegmentBuilder& StreamBuilder::current() { return Room(0); }
 
 SegmentBuilder& StreamBuilder::Room(size_t bytes) {
@@ -102,6 +118,11 @@ StreamBuilder& DumpBuilder::AddStream() {
 
 SegmentBuilder& DumpBuilder::AddSegment(SegmentKind kind, uint32_t stream, uint32_t sequence) {
   segments_.push_back(std::make_unique<SegmentBuilder>(kind, stream, sequence));
+  return *segments_.back();
+}
+
+SegmentBuilder& DumpBuilder::AddSegmentAfter(const SegmentBuilder* before) {
+  segments_.push_back(std::make_unique<SegmentBuilder>(before));
   return *segments_.back();
 }
 

@@ -25,14 +25,18 @@ namespace perfagent::test {
 class SegmentBuilder {
  public:
   SegmentBuilder(SegmentKind kind, uint32_t stream, uint32_t sequence);
+  // The next of a stream that goes on from this one, as those of full mode do.
+  explicit SegmentBuilder(const SegmentBuilder* before);
 
   template <typename R>
   void Put(const R& record) {
     uint8_t buffer[kSegmentPayload];
-    Encoder encoder(buffer, &state_);
+    Encoder encoder(buffer, &state_, tables_.get());
     encoder.Put(record);
     Append(buffer, encoder.size());
   }
+  // From here on events are compact.
+  void UseTables() { tables_ = std::make_shared<prediction::EncoderTables>(); }
   // Bytes that no encoder wrote.
   void Append(const uint8_t* bytes, size_t size);
   void PutSlot(uint64_t lock, uint64_t caller, uint64_t contended, uint64_t wait_ticks,
@@ -53,6 +57,7 @@ class SegmentBuilder {
   size_t committed_ = 0;
   size_t slots_ = 0;
   CodecState state_;
+  std::shared_ptr<prediction::EncoderTables> tables_;
 };
 
 class DumpBuilder;
@@ -90,6 +95,8 @@ class StreamBuilder {
   }
   // Seals the current segment, if there is one, and begins the next.
   SegmentBuilder& NextSegment();
+  // The same, and it goes on from the one before. REQUIRES: there is one.
+  SegmentBuilder& GoOn();
   SegmentBuilder& current();
 
  private:
@@ -110,6 +117,7 @@ class DumpBuilder {
   HeaderPage& header() { return *header_; }
   StreamBuilder& AddStream();
   SegmentBuilder& AddSegment(SegmentKind kind, uint32_t stream, uint32_t sequence);
+  SegmentBuilder& AddSegmentAfter(const SegmentBuilder* before);
   SegmentBuilder& AddLockTable() { return AddSegment(SegmentKind::kLockTable, 0, 0); }
   // Defines a stack in the first stream (leaf first) and returns its id.
   uint64_t Stack(std::initializer_list<uint64_t> pcs, uint64_t epoch = 0, uint64_t flags = 0);
