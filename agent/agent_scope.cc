@@ -5,14 +5,15 @@
 
 namespace perfagent {
 
-bool AgentScope::TakeOver(uintptr_t guard) const {
-  if (!WasAbandoned(guard)) return false;
+bool AgentScope::TakeOver(uintptr_t guard, const void* top) const {
+  if (!WasAbandoned(guard, top)) return false;
   if (Stream* stream = thread_state.stream) stream->WasLeft();
   return true;
 }
 
-bool AgentScope::WasAbandoned(uintptr_t guard) const {
+bool AgentScope::WasAbandoned(uintptr_t guard, const void* top) const {
   const uintptr_t self = Self();
+  if (guard >= self && guard < reinterpret_cast<uintptr_t>(top)) return true;
   if (guard == self) return true;
   if (const Stream* stream = thread_state.stream; stream != nullptr && guard < self) {
     // The stack grows down: what lies below a running function on its stack no longer runs.

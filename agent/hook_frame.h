@@ -16,6 +16,8 @@ class HookFrame {
   [[gnu::always_inline]] static HookFrame Here() {
     return HookFrame(static_cast<const uint64_t*>(__builtin_frame_address(0)));
   }
+  // Above it is the guest.
+  const void* top() const { return words_; }
   // psABI, 3.2.2: the caller's rbp, the return address, and then the caller's frame.
   FrameState Caller() const {
     return {words_[1], reinterpret_cast<uint64_t>(words_ + 2), words_[0]};

@@ -122,7 +122,7 @@ bool FreedAtOnce(const void* block, const Stream* stream) {
 }  // namespace
 
 void RecordAlloc(HeapApi api, const void* block, size_t size, HookFrame hook) {
-  SlowPath path;
+  SlowPath path(hook.top());
   if (!path) return path.Refuse();
   Sample sample = Charge(size, path.records_all());
   if (!sample.taken) return;
@@ -135,7 +135,7 @@ void RecordAlloc(HeapApi api, const void* block, size_t size, HookFrame hook) {
 
 void RecordFree(HeapApi api, const void* block, HookFrame hook) {
   if (IsNeighbour(block)) return;
-  SlowPath path;
+  SlowPath path(hook.top());
   if (path.IsNested()) {
     // The block's address may be another's in a moment: it must leave the set even when nothing can be written.
     if (UntrackOnly(block).was_there || live_filter::WantsEvery()) path.Refuse();
@@ -171,7 +171,7 @@ void RestoreAfterRealloc(const ReallocClaim& claim, const void* old_block) {
 
 void RecordRealloc(HeapApi api, const ReallocClaim& claim, const void* old_block,
                    const void* new_block, size_t size, HookFrame hook) {
-  SlowPath path;
+  SlowPath path(hook.top());
   if (!path) return path.Refuse();
   Sample sample = new_block != nullptr ? Charge(size, path.records_all()) : kNotTaken;
   if (!sample.taken && !claim.tracked) return;

@@ -14,8 +14,9 @@ namespace perfagent {
 
 class SlowPath {
  public:
-  SlowPath()
-      : entered_(scope_ && lifecycle::Enter()),
+  explicit SlowPath(const void* top = __builtin_frame_address(0))
+      : scope_(AgentScope::kLost, top),
+        entered_(scope_ && lifecycle::Enter()),
         begin_(entered_ ? clock::Now() : 0),
         records_all_(entered_ && budget::RecordsAll()) {}
   ~SlowPath() {

@@ -26,7 +26,8 @@ uint64_t Extend(uint64_t hash, uint64_t pc) {
 }  // namespace
 
 bool Spine::Walk(const FrameState& from, uint64_t epoch, size_t depth, Workspace* workspace) {
-  workspace->bounds.Enter(from.sp);
+  // From here, not from the guest's frame: what lies between is the agent's, and AgentScope asks whether it is on this stack.
+  workspace->bounds.Enter(reinterpret_cast<uintptr_t>(__builtin_frame_address(0)));
   const bool may_reuse = is_reusable_ && epoch_ == epoch;
   epoch_ = epoch;
   Outcome outcome = WalkOn(from, may_reuse ? count_ : 0, depth, workspace);

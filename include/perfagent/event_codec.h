@@ -544,7 +544,7 @@ class Decoder {
   }
 
   void Free(token::Kind kind, uint64_t time, HeapApi api, prediction::Site site, FreeRecord* r) {
-    if (IsAllocation(api)) return Fail("a free by a function that allocates");
+    // Any function may free: realloc to 0 bytes does.
     uint32_t& usual_distance = state_->tables.sites.detail(slot_);
     uint8_t size_class = 0;
     if (kind == token::kFreeAddress) {

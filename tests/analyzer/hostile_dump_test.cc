@@ -49,7 +49,7 @@ TEST_F(HostileDumpTest, StacksOfOneByteFramesCostMemoryInProportion) {
     for (uint64_t i = 0; i < pcs.size(); ++i) pcs[i] = (stack << 40) + i * 3;
     dump_.Stack(pcs);
   }
-  ExpectProportionate(40);
+  ExpectProportionate(64);  // each frame is a stack of its own
 }
 
 TEST_F(HostileDumpTest, SitesWithOneEventEachCostMemoryInProportion) {

@@ -295,7 +295,7 @@ TEST(ChildOfAFullDisk, IsRecordedWhenThereIsRoomAgain) {
   REQUIRE_MOUNTS();
   const Outcome run = RunScript(
       "mount -t tmpfs -o size=600k none \"$DIR\" || exit 77\n"
-      "head -c 409600 /dev/zero >\"$DIR/fill\"\n"
+      "head -c 583680 /dev/zero >\"$DIR/fill\"\n"
       "run \"${1%confined}room_again\" \"$DIR/fill\"",
       {}, {{"MODE", "full"}}, true);
   REQUIRE_POSSIBLE(run);

@@ -184,8 +184,8 @@ class RandomThread {
       case 5:
       case 6:
       case 7:
-        sample->record =
-            FreeRecord{Pick({HeapApi::kFree, HeapApi::kDelete}), 0, time_, Old(), Stack()};
+        sample->record = FreeRecord{Pick({HeapApi::kFree, HeapApi::kDelete, HeapApi::kRealloc}), 0,
+                                    time_, Old(), Stack()};
         return;
       default:
         sample->record = AllocRecord{Pick({HeapApi::kMalloc, HeapApi::kNew, HeapApi::kCalloc}),
@@ -279,13 +279,11 @@ TEST(EventCodec, WithTablesEventsComeBackAndTimesAreRoundedDown) {
 
 TEST(EventCodec, AnEventOfTheWrongKindOfFunctionIsRefused) {
   // token, api, stack, ...: in full, as an encoder would for a site that is new.
-  const uint8_t free_by_malloc[] = {token::kFreeAddress << 5 | prediction::kNew << 3, 0, 0, 0};
   const uint8_t allocation_by_free[] = {token::kAllocNeither << 5 | prediction::kNew << 3,
                                         static_cast<uint8_t>(HeapApi::kFree), 0, 0, 0};
   const uint8_t no_function[] = {token::kAllocNeither << 5 | prediction::kNew << 3, 200, 0, 0, 0};
   for (const std::span<const uint8_t> bytes :
-       {std::span<const uint8_t>(free_by_malloc), std::span<const uint8_t>(allocation_by_free),
-        std::span<const uint8_t>(no_function)}) {
+       {std::span<const uint8_t>(allocation_by_free), std::span<const uint8_t>(no_function)}) {
     const auto state = std::make_unique<DecoderState>();
     Decoder decoder(bytes, state.get());
     Record record;

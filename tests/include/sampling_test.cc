@@ -39,7 +39,7 @@ TEST(Sampling, NoBoundIsWithoutCode) {
   EXPECT_LT(LimitCode(1e300), kNoLimit);
   EXPECT_LT(LimitCode(HUGE_VAL), kNoLimit);
   EXPECT_TRUE(StaysTracked(LimitCode(HUGE_VAL), kGreatestInterval));
-  EXPECT_TRUE(StaysTracked(kNoLimit, kGreatestInterval));
+  EXPECT_FALSE(StaysTracked(kNoLimit, 1)) << "is no sample";
   EXPECT_TRUE(StaysTracked(0, 0)) << "every block is a sample";
   EXPECT_FALSE(StaysTracked(0, 1));
 }
