@@ -178,11 +178,10 @@ class PartReader {
       return;
     }
     if (!Decoder::BeginsAfresh(checked.records()) && !GoesOn(place)) {
-      troubles.damage.push_back(
-          {file_.path(), place.offset,
-           absl::StrCat("stream ", place.stream, " segment ", place.sequence,
-                        " goes on from one that is missing or damaged"),
-           checked.records().size()});
+      troubles.damage.push_back({file_.path(), place.offset,
+                                 absl::StrCat("stream ", place.stream, " segment ", place.sequence,
+                                              " goes on from one that is missing or damaged"),
+                                 checked.records().size()});
       troubles.skipped.push_back(place);
       return;
     }

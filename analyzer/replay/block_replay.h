@@ -102,7 +102,7 @@ class BlockReplay {
   void AddEnd(Change::Kind kind, const Block& block, const HeapEvent& event);
 
   const Mode mode_;
-  const FullEnd full_end_;      // where there is none, it never comes
+  const FullEnd full_end_;  // where there is none, it never comes
   bool is_full_ended_ = false;
   SiteTable sites_;
   LiveBlocks live_;

@@ -232,7 +232,7 @@ class Encoder {
     }
   }
   void Put(const AllocRecord& r) {
-    if (r.limit == sampling::kNoLimit && tables_ != nullptr) return PutCompact(r);
+    if (r.limit == sampling::kNoLimit && CanBeCompact(r.time)) return PutCompact(r);
     const bool sampled = r.limit != sampling::kNoLimit;
     Begin(sampled ? Tag::kSampledAlloc : Tag::kAlloc, static_cast<uint8_t>(r.api), r.time);
     Difference(r.address, &state_->last_address);
@@ -241,7 +241,7 @@ class Encoder {
     if (sampled) Varint(r.limit);
   }
   void Put(const FreeRecord& r) {
-    if (r.flags == 0 && tables_ != nullptr) return PutCompact(r);
+    if (r.flags == 0 && CanBeCompact(r.time)) return PutCompact(r);
     Begin(Tag::kFree, static_cast<uint8_t>(r.api), r.flags, r.time);
     Difference(r.address, &state_->last_address);
     Varint(r.stack);
@@ -249,7 +249,7 @@ class Encoder {
   void Put(const ReallocRecord& r) {
     const bool sampled = r.limit != sampling::kNoLimit;
     constexpr uint64_t kUsual = kReallocEndsOld | kReallocBeginsNew;
-    if (!sampled && r.flags == kUsual && tables_ != nullptr) return PutCompact(r);
+    if (!sampled && r.flags == kUsual && CanBeCompact(r.time)) return PutCompact(r);
     Begin(sampled ? Tag::kSampledRealloc : Tag::kRealloc, static_cast<uint8_t>(r.api), r.flags,
           r.time);
     Varint(r.duration);
@@ -343,7 +343,7 @@ class Encoder {
                               (old.distance != 0 ? realloc_bits::kOldIsOwn : 0)));
     SiteBytes(code, site, slot);
     Varint(Units(r.time));
-    Varint(r.duration >> kTimeShift);
+    Varint(UnitsAfter(r.time + r.duration));
     if (old.distance != 0) {
       Varint(old.distance);
     } else {
@@ -378,13 +378,21 @@ class Encoder {
     }
     tables_->sites.Saw(site, slot);
   }
-  // Units of time since the last record; a clock that went back stands still.
+  // Compact times do not go back. Others do, at least once in a segment: it says whose it is when its first event has begun.
+  bool CanBeCompact(uint64_t time) const {
+    return tables_ != nullptr && time >> kTimeShift >= state_->last_time >> kTimeShift;
+  }
+  // Units of time since the last record.
   uint64_t Units(uint64_t time) {
     const uint64_t last = state_->last_time >> kTimeShift;
     const uint64_t now = time >> kTimeShift;
-    if (now <= last) return 0;
+    if (now == last) return 0;
     state_->last_time = now << kTimeShift;
     return now - last;
+  }
+  // Of a time that comes after that of the record: rounded down like all times, or addresses would seem to be used twice.
+  uint64_t UnitsAfter(uint64_t time) const {
+    return (time >> kTimeShift) - (state_->last_time >> kTimeShift);
   }
   // An address of 57 bits at most, most often of 16 bytes' alignment.
   void Place(uint64_t address, const uint64_t* near) {
@@ -567,7 +575,9 @@ class Decoder {
     const uint8_t bits = Byte();
     const prediction::Site site = Site(static_cast<prediction::SiteCode>(bits & 3));
     r->time = Advance(Varint());
-    r->duration = Varint() << kTimeShift;
+    const uint64_t return_units = Varint();
+    r->duration =
+        return_units == 0 ? 0 : (((r->time >> kTimeShift) + return_units) << kTimeShift) - r->time;
     uint8_t old_class = 0;
     if ((bits & realloc_bits::kOldIsOwn) != 0) {
       const uint64_t distance = Varint();

@@ -79,7 +79,7 @@ struct EncoderSide {
   }
 };
 
-// The documented rounding of times: down to units, and never back.
+// The documented rounding of times: down to units, where they do not go back.
 class RoundedTime {
  public:
   // Puts the true times in place of the rounded ones. False: these are not what they should be.
@@ -108,7 +108,8 @@ class RoundedTime {
   template <typename R>
   bool Check(const R& truth, R* decoded) {
     const uint64_t unit = truth.time / kTimeUnit;
-    if (!IsCompact(truth)) {
+    const bool is_compact = IsCompact(truth) && unit >= last_ / kTimeUnit;
+    if (!is_compact) {
       last_ = truth.time;
     } else if (unit > last_ / kTimeUnit) {
       last_ = unit * kTimeUnit;
@@ -116,8 +117,9 @@ class RoundedTime {
     if (decoded->time != last_) return false;
     decoded->time = truth.time;
     if constexpr (std::is_same_v<R, ReallocRecord>) {
-      if (!IsCompact(truth)) return true;
-      if (decoded->duration != truth.duration / kTimeUnit * kTimeUnit) return false;
+      if (!is_compact) return true;
+      const uint64_t returned = (truth.time + truth.duration) / kTimeUnit * kTimeUnit;
+      if (decoded->duration != (returned > last_ ? returned - last_ : 0)) return false;
       decoded->duration = truth.duration;
     }
     return true;
