@@ -316,7 +316,7 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include/perfagent
 	install -m 755 $(BUILD)/analyzer scripts/perfagent $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(BUILD)/libperfagent.so $(DESTDIR)$(PREFIX)/lib
-	install -m 644 include/perfagent/dump_format.h include/perfagent/event_codec.h include/perfagent/perfagent.h \
+	install -m 644 $(wildcard include/perfagent/*.h) \
 	  $(DESTDIR)$(PREFIX)/include/perfagent
 
 -include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)

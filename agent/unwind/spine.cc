@@ -11,7 +11,7 @@ namespace perfagent {
 namespace {
 
 // Words of functions that have returned are read, too: to the address sanitizer that is an error.
-#define PERFAGENT_READS_OLD_FRAMES [[gnu::no_sanitize("address")]]
+#define PERFAGENT_READS_OLD_FRAMES __attribute__((no_sanitize("address")))
 
 PERFAGENT_READS_OLD_FRAMES uint64_t Word(uint64_t address) {
   return *reinterpret_cast<const uint64_t*>(address);
