@@ -49,6 +49,7 @@ std::optional<LoadedDump> LoadDump(const std::string& path, Workers* workers, st
       [&](size_t count) {
         parts.resize(count);
         std::vector<DefinitionSink*> sinks;
+        sinks.reserve(count);
         for (ProcessBuilder& part : parts) sinks.push_back(&part);
         return sinks;
       },
