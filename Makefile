@@ -7,7 +7,7 @@
 #   make test-walks      every call stack in the tests, compared with libunwind's
 #   make test-programs   real programs without the agent and with it, one table (PROGRAMS="redis git" for some)
 #   make bench           the table of costs (WHAT="pairs locks" for parts of it, QUICK=1 to see that it works)
-#   make lint | format   clang-format, clang-tidy, cppcheck, shellcheck | rewrite in place
+#   make lint | format   clang-format, clang-tidy (DEPTH=deep: longer paths), cppcheck, shellcheck | rewrite in place
 #   make install PREFIX=/usr/local DESTDIR=
 #
 # One makefile, no recursion, everything below $(BUILD). CXX=clang++ works too.
@@ -103,26 +103,30 @@ $(BUILD)/samples/rust_leak: samples/rust_leak.rs
 	$(Q)MAKEFLAGS= $(RUSTC) -g -O $< -o $@
 
 # ---- tests ----------------------------------------------------------------------------------------------------------
-# One binary per room; the rooms that can be sanitized are built a second time with ASan and UBSan, the agent's lock-free
-# parts a third time with TSan. Hooks cannot be linked into a test: they would interpose the test itself.
+# One binary per room; the rooms that can be sanitized are built a second time with ASan and UBSan, for their tests and for
+# the fuzzers (hence clang), the agent's lock-free parts a third time with TSan. Hooks cannot be linked into a test: they
+# would interpose the test itself.
 TEST_CXXFLAGS := $(STD) -O1 -g $(WARN) $(INC) -I.
 GTEST := -lgtest -lgtest_main -pthread
+ASAN_CXX := clang++
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 TSAN := -fsanitize=thread
 AGENT_PART_SRC := agent/clock.cc agent/config.cc agent/live_filter.cc agent/live_set.cc agent/sandbox.cc agent/say.cc agent/stack_table.cc \
   agent/wait_table.cc $(wildcard agent/unwind/*.cc)
 AGENT_STREAM_SRC := $(addprefix agent/,agent_scope.cc counters.cc dump_writer.cc process.cc stream.cc)
 
-# $(call object_rule,directory,flags): sources of any room to $(BUILD)/directory.
+# $(call object_rule,directory,compiler,flags[,below]): sources of any room, or of those below one, to $(BUILD)/directory.
 define object_rule
-$(BUILD)/$(1)/%.o: %.cc
+$(BUILD)/$(1)/%.o: $(4)%.cc
 	@mkdir -p $$(@D)
-	$$(Q)$$(CXX) $$(TEST_CXXFLAGS) $(2) $$(DEP) -c $$< -o $$@
+	$$(Q)$(2) $$(TEST_CXXFLAGS) $(3) $$(DEP) -c $$< -o $$@
 endef
-# End-to-end tests wait for other programs: what counts is how fast they compile.
-$(eval $(call object_rule,plain,-O0))
-$(eval $(call object_rule,asan,$(ASAN)))
-$(eval $(call object_rule,tsan,$(TSAN)))
+# Of a test's own file counts how fast it compiles; what reads long reports for it is optimized.
+$(eval $(call object_rule,plain/tests/e2e,$(CXX),-O0,tests/e2e/))
+$(eval $(call object_rule,plain,$(CXX),-O2))
+$(eval $(call object_rule,asan/tests/analyzer,$(ASAN_CXX),-O0 -fsanitize=fuzzer-no-link $(ASAN),tests/analyzer/))
+$(eval $(call object_rule,asan,$(ASAN_CXX),-fsanitize=fuzzer-no-link $(ASAN)))
+$(eval $(call object_rule,tsan,$(CXX),$(TSAN)))
 
 # $(call objects,directory,sources)
 objects = $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(2))
@@ -132,43 +136,40 @@ AGENT_RACE_ONLY_SRC := tests/agent/stream_test.cc
 AGENT_TEST_SRC := $(filter-out $(AGENT_RACE_ONLY_SRC),$(wildcard tests/agent/*_test.cc)) $(AGENT_PART_SRC)
 AGENT_RACE_TEST_SRC := tests/agent/sampler_test.cc tests/agent/live_set_test.cc tests/agent/stack_table_test.cc \
   tests/agent/wait_table_test.cc $(AGENT_RACE_ONLY_SRC) $(AGENT_PART_SRC) $(AGENT_STREAM_SRC)
-ANALYZER_TEST_SRC := $(wildcard tests/analyzer/*_test.cc) \
-  $(addprefix tests/support/,dump_builder.cc analyze.cc process.cc report.cc)
-E2E_TEST_SRC := $(wildcard tests/e2e/*_test.cc) $(addprefix tests/support/,process.cc report.cc behaviour.cc heaptrack.cc real_programs.cc disassembly.cc)
+# Tests last: of what several objects instantiate, the first one's code is linked, and theirs is not optimized.
+ANALYZER_TEST_SRC := $(ANALYZER_LIB_SRC) $(addprefix tests/support/,dump_builder.cc analyze.cc process.cc report.cc) \
+  $(wildcard tests/analyzer/*_test.cc)
+E2E_TEST_SRC := $(addprefix tests/support/,process.cc report.cc behaviour.cc heaptrack.cc real_programs.cc disassembly.cc) \
+  $(wildcard tests/e2e/*_test.cc)
 
 $(BUILD)/tests/include_test: $(call objects,asan,$(INCLUDE_TEST_SRC))
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $(ASAN) $^ $(GTEST) -o $@
+	$(Q)$(ASAN_CXX) $(ASAN) $^ $(GTEST) -o $@
 $(BUILD)/tests/agent_test: $(call objects,asan,$(AGENT_TEST_SRC))
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $(ASAN) $^ $(GTEST) -lunwind -o $@
+	$(Q)$(ASAN_CXX) $(ASAN) $^ $(GTEST) -lunwind -o $@
 $(BUILD)/tests/agent_race_test: $(call objects,tsan,$(AGENT_RACE_TEST_SRC))
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(TSAN) $^ $(GTEST) -o $@
-$(BUILD)/tests/analyzer_test: $(call objects,asan,$(ANALYZER_TEST_SRC) $(ANALYZER_LIB_SRC)) | $(BUILD)/analyzer
+$(BUILD)/tests/analyzer_test: $(call objects,asan,$(ANALYZER_TEST_SRC)) | $(BUILD)/analyzer
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $(ASAN) $^ $(GTEST) $(ANALYZER_LIBS) -o $@
+	$(Q)$(ASAN_CXX) $(ASAN) $^ $(GTEST) $(ANALYZER_LIBS) -o $@
 $(BUILD)/tests/e2e_test: $(call objects,plain,$(E2E_TEST_SRC))
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $^ $(GTEST) -o $@
 
-# The fuzzers of the reader, of the symbolizer and of the codec: libFuzzer where clang has it.
-FUZZ_CXX ?= clang++
-FUZZ_FLAGS := -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
-$(BUILD)/fuzz/%.o: %.cc
-	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CXX) $(TEST_CXXFLAGS) -DPERFAGENT_LIBFUZZER $(FUZZ_FLAGS) $(DEP) -c $< -o $@
-$(BUILD)/tests/reader_fuzz: $(call objects,fuzz,tests/fuzz/reader_fuzz.cc tests/support/dump_builder.cc tests/support/analyze.cc \
+# The fuzzers of the reader, of the symbolizer and of the codec.
+FUZZER = $(Q)$(ASAN_CXX) -fsanitize=fuzzer $(ASAN) $^ $(ANALYZER_LIBS) -o $@
+$(BUILD)/tests/reader_fuzz: $(call objects,asan,tests/fuzz/reader_fuzz.cc tests/support/dump_builder.cc tests/support/analyze.cc \
   $(ANALYZER_LIB_SRC))
 	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CXX) $(FUZZ_FLAGS) $^ $(ANALYZER_LIBS) -o $@
-$(BUILD)/tests/elf_fuzz: $(call objects,fuzz,tests/fuzz/elf_fuzz.cc $(wildcard analyzer/symbols/*.cc) analyzer/dump/regular_file.cc)
+	$(FUZZER)
+$(BUILD)/tests/elf_fuzz: $(call objects,asan,tests/fuzz/elf_fuzz.cc $(wildcard analyzer/symbols/*.cc) analyzer/dump/regular_file.cc)
 	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CXX) $(FUZZ_FLAGS) $^ $(ANALYZER_LIBS) -o $@
-
-$(BUILD)/tests/codec_fuzz: $(call objects,fuzz,tests/fuzz/codec_fuzz.cc)
+	$(FUZZER)
+$(BUILD)/tests/codec_fuzz: $(call objects,asan,tests/fuzz/codec_fuzz.cc)
 	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CXX) $(FUZZ_FLAGS) $^ -o $@
+	$(FUZZER)
 
 # The agent with an observer of its walks: everything but the observed file is the library's own code.
 CHECKED := $(BUILD)/tests/libperfagent_checked.so
@@ -244,13 +245,13 @@ $(BUILD)/bench/pair: tests/bench/pair.cc
 $(BUILD)/bench/libfloor.so: tests/bench/floor.cc
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(STD) -O2 -g -shared -fPIC -fno-plt -fvisibility=hidden -fno-builtin-malloc $(WARN) $(DEP) $< -o $@
-$(eval $(call object_rule,fast,-O2))
+$(eval $(call object_rule,fast,$(CXX),-O2))
 $(BUILD)/bench/units: $(call objects,fast,tests/bench/units.cc) $(patsubst %.cc,$(BUILD)/%.o,$(AGENT_PART_SRC) $(AGENT_STREAM_SRC))
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $^ -lbenchmark -pthread -o $@
 BENCH := $(addprefix $(BUILD)/bench/,pair libfloor.so units)
 
-TESTS := $(addprefix $(BUILD)/tests/,include_test agent_test agent_race_test analyzer_test e2e_test)
+TESTS := $(addprefix $(BUILD)/tests/,e2e_test analyzer_test include_test agent_test agent_race_test)
 FUZZERS := $(addprefix $(BUILD)/tests/,reader_fuzz elf_fuzz codec_fuzz)
 FUZZ_SECONDS ?= 20
 
@@ -274,23 +275,21 @@ HEADERS := $(wildcard include/perfagent/*.h agent/*.h agent/*/*.h analyzer/*.h a
   tests/e2e/programs/*.h samples/*.h)
 SCRIPTS := scripts/perfagent scripts/demo scripts/deps tests/run.sh tests/golden/record.sh .ci/run \
   $(wildcard tests/bench/*.sh tests/scripts/*.sh tests/programs/*.sh tests/programs/*/*.sh)
-CLANG_OBJ := $(patsubst %.cc,$(BUILD)/clang/%.o,$(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc))
 TIDY_OK := $(patsubst %.cc,$(BUILD)/tidy/%.ok,$(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc))
+# How far clang's analyzer follows calls: "deep" takes twice as long.
+DEPTH ?= shallow
 
-CLANG_DEP = $(DEP) -MT $@ -MF $(@:.o=.d)
-# Both compilers must find nothing: the agent's flags are a superset of the analyzer's.
-$(BUILD)/clang/agent/%.o: agent/%.cc
-	@mkdir -p $(@D)
-	$(Q)clang++ -fsyntax-only $(AGENT_CXXFLAGS) $(CLANG_DEP) $< && touch $@
-$(BUILD)/clang/analyzer/%.o: analyzer/%.cc
-	@mkdir -p $(@D)
-	$(Q)clang++ -fsyntax-only $(ANALYZER_CXXFLAGS) $(CLANG_DEP) $< && touch $@
-$(BUILD)/tidy/%.ok: %.cc
-	@mkdir -p $(@D)
-	$(Q)clang-tidy --quiet $< -- $(STD) $(INC) -I. 2>/dev/null
-	@touch $@
+# With the compiler's own flags: what clang warns of is an error, too. Again whenever the object was made again.
+define tidy_rule
+$(BUILD)/tidy/$(1)/%.ok: $(1)/%.cc $(BUILD)/$(2)/%.o .clang-tidy
+	@mkdir -p $$(@D)
+	$$(Q)clang-tidy --quiet $$< -- $(3) -Xclang -analyzer-config -Xclang mode=$$(DEPTH) 2>/dev/null
+	@touch $$@
+endef
+$(eval $(call tidy_rule,agent,agent,$(AGENT_CXXFLAGS)))
+$(eval $(call tidy_rule,analyzer,analyzer.d,$(ANALYZER_CXXFLAGS)))
 
-lint: $(CLANG_OBJ) $(TIDY_OK)
+lint: $(TIDY_OK)
 	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
 	cppcheck --quiet --std=c++20 --language=c++ --enable=warning,performance,portability --error-exitcode=1 \
 	  --inline-suppr --suppressions-list=.cppcheck-suppressions $(INC) -I. agent analyzer samples

@@ -44,9 +44,9 @@ SHAPE(AfterARestoredState,
       "test %rdi, %rdi\n jne 1f\n"
       ".cfi_remember_state\n pop %rbp\n .cfi_def_cfa_offset 8\n .cfi_restore %rbp\n ret\n"
       "1: .cfi_restore_state\n"
-      "push %rdi\n .cfi_adjust_cfa_offset 8\n push %rdi\n .cfi_adjust_cfa_offset 8\n"
+      "push %rdi\n .cfi_def_cfa_offset 24\n push %rdi\n .cfi_def_cfa_offset 32\n"
       ".cfi_escape 0x2e, 16\n call *%rdi\n"
-      "add $16, %rsp\n .cfi_adjust_cfa_offset -16\n"
+      "add $16, %rsp\n .cfi_def_cfa_offset 16\n"
       "pop %rbp\n .cfi_def_cfa_offset 8\n ret\n");
 // rbp lies far from where frames usually keep it.
 SHAPE(RbpSavedFarAway,

@@ -120,7 +120,7 @@ TEST(LiveSet, ThinningWhileThreadsInsertLosesNoneThatStays) {
   std::vector<std::thread> threads;
   std::atomic<int> wrong{0};
   for (int t = 0; t < 2; ++t) {
-    threads.emplace_back([t, stays, &wrong] {
+    threads.emplace_back([t, &wrong] {
       for (int i = 0; i < 5000; ++i) {
         const auto block = static_cast<uintptr_t>((i % 100 + 1) * 64 + t * 16);
         live_set::Insert(block + 8, stays - 1);  // may go at any time

@@ -54,7 +54,7 @@ TestParts() {
     Equal "bare, the floor and both modes: $row" "$(NumbersOf "$row" "(bare|floor|sample|full)")" 4
   done
   Equal "redis in both modes has a resident size" "$(NumbersOf "redis: resident, without the dump" "(bare|sample|full)")" 3
-  Equal "twelve units" "$(NumbersOf ".*" agent)" 12
+  Equal "eleven units" "$(NumbersOf ".*" agent)" 11
   Run "$bench" pears
   Expect "an unknown part is refused" 2 "*unknown part 'pears'*"
 }
