@@ -290,13 +290,13 @@ $(eval $(call tidy_rule,agent,agent,$(AGENT_CXXFLAGS)))
 $(eval $(call tidy_rule,analyzer,analyzer.d,$(ANALYZER_CXXFLAGS)))
 
 lint: $(TIDY_OK)
-	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
+	@clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
 	cppcheck --quiet --std=c++20 --language=c++ --enable=warning,performance,portability --error-exitcode=1 \
 	  --inline-suppr --suppressions-list=.cppcheck-suppressions $(INC) -I. agent analyzer samples
 	shellcheck $(SCRIPTS)
 
 format:
-	clang-format -i $(SOURCES) $(HEADERS)
+	@clang-format -i $(SOURCES) $(HEADERS)
 
 # ---- the rest -------------------------------------------------------------------------------------------------------
 SET ?= build

@@ -58,18 +58,35 @@ void Lifetimes::Merge(const Lifetimes& other) {
 
 Estimate Lifetimes::Mean(uint64_t ran_ns) const {
   if (IsEmpty()) return {};
-  if (count_.variance() <= 0) return Estimate::Exact((certain_ns_ + sum_ns_) / count_.value());
-  const Estimate sampled = MeanOfSampled(ran_ns), count = count_.Interval();
-  const auto mean_of_all = [&](double all, double mean_of_sampled) {
-    return (certain_ns_ + (all - count_.certain()) * mean_of_sampled) / all;
+  const Estimate count = count_.Interval();
+  const double mean = (certain_ns_ + sum_ns_) / count_.value();
+  if (count.IsExact()) return Estimate::Exact(mean);
+  const double sampled = count.value - count_.certain();
+  const Estimate of_sampled = sampled > 0 ? MeanOfSampled(ran_ns) : Estimate::Exact(mean);
+  const auto with_more = [&](double blocks, double mean_ns) {
+    return (certain_ns_ + sum_ns_ + blocks * mean_ns) / (count.value + blocks);
   };
-  const double mean = mean_of_all(count.value, sampled.value);
-  const auto [of_low, of_high] = std::minmax({mean_of_all(std::max(count.low, 1.0), sampled.value),
-                                              mean_of_all(count.high, sampled.value)});
-  const double below = std::hypot(mean - of_low, mean - mean_of_all(count.value, sampled.low));
-  const double above = std::hypot(of_high - mean, mean_of_all(count.value, sampled.high) - mean);
+  const double share = sampled / count.value;
+  const double fewer = with_more(std::max(count.low, 1.0) - count.value, of_sampled.value);
+  const double more = with_more(count.high - count.value, of_sampled.value);
+  const double long_ones = with_more(count_.missed(), MeanOfThoseAliveAtOneTime());
+  const double below =
+      std::hypot(mean - std::min({fewer, more, mean}), share * (of_sampled.value - of_sampled.low));
+  const double above = std::hypot(std::max({fewer, more, long_ones}) - mean,
+                                  share * (of_sampled.high - of_sampled.value));
   const double longest = static_cast<double>(std::max(ran_ns, max_ns_));
   return {mean, std::max(mean - below, 0.0), std::min(mean + above, longest)};
+}
+
+// Of those that live at a given moment the long ones are more than their share: E[t^2] / E[t].
+double Lifetimes::MeanOfThoseAliveAtOneTime() const {
+  double times = 0, squares = 0;
+  for (size_t i = 0; i < counts_.size(); ++i) {
+    const double time = 1.5 * std::ldexp(1.0, static_cast<int>(i) + kFirstLifetimePower);
+    times += counts_[i] * time;
+    squares += counts_[i] * time * time;
+  }
+  return squares / times;
 }
 
 Estimate Lifetimes::MeanOfSampled(uint64_t ran_ns) const {

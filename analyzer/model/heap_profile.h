@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -48,6 +49,8 @@ class Lifetimes {
  public:
   void Add(uint64_t lifetime_ns, Weight weight);
   void Add(const ExactLifetimes& exact);
+  // Of a block that from now on is tracked with another weight: its end may be missed.
+  void MayMissEndOf(Weight weight) { count_.MayMiss(std::sqrt(weight.spread)); }
   void Merge(const Lifetimes& other);
 
   bool IsEmpty() const { return count_.IsEmpty(); }
@@ -67,6 +70,8 @@ class Lifetimes {
   // log-normal ones (sigma 1) 95 % and 80 %.
   // Lifetimes that were seen for certain (before a recording began to sample) are one part, the others another: how much
   // these weigh together is an estimate, too, and independent of their mean, so that the errors add in squares.
+  // Where a block's end may have been missed (MayMissEndOf), the upper end allows for one more block. It lived at a given
+  // moment, and so for longer than most: for E[t^2] / E[t] on average.
   Estimate Mean(uint64_t ran_ns) const;
   // Median in ns, interpolated in its power of two; the interval covers that power of two and the
   // sampling error of the rank (0.5 +- 1.96 sqrt(variance of the count / 4) / count). Where that
@@ -78,6 +83,7 @@ class Lifetimes {
     double low, value, high;
   };
   Estimate MeanOfSampled(uint64_t ran_ns) const;
+  double MeanOfThoseAliveAtOneTime() const;
   double SquaredDeviations(double mean) const;
   double DegreesOfFreedom(double mean, double most) const;
   Range Quantile(double fraction) const;

@@ -71,6 +71,7 @@ void SiteSums::ApplyEstimated(const Change& change, Estimated* site) {
     case Change::kThinned:
       if (change.grows) site->live_bytes.Add(bytes, weight);
       metrics.MayMissEndsOf(bytes, weight);
+      site->lifetimes.MayMissEndOf(weight);
       return;
     case Change::kLeave:
       site->live_bytes.Remove(bytes, weight);

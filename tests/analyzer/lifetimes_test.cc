@@ -49,6 +49,16 @@ TEST(Lifetimes, ThatAreAllTheSameHaveNoErrorAndNoInfinity) {
   EXPECT_TRUE(std::isfinite(none.Mean(kRanNs).high));
 }
 
+TEST(Lifetimes, WhoseEndsMayBeMissedMayBeLonger) {
+  Lifetimes lifetimes;
+  for (int i = 0; i < 1000; ++i) lifetimes.Add(10'000, Weight());
+  lifetimes.Add(100'000, Weight());
+  lifetimes.MayMissEndOf(Weight::OfProbability(0.01));
+  const Estimate mean = lifetimes.Mean(kRanNs);
+  EXPECT_NEAR(mean.low, mean.value, 1);
+  EXPECT_GT(mean.high, mean.value + 100) << "by 100 blocks that are longer than most";
+}
+
 // Blocks, each of which is seen with its own probability.
 struct Population {
   std::vector<uint64_t> sizes;

@@ -1,6 +1,6 @@
 // population: allocates a population that is known to the last block, on a clock of its own.
 //
-//   population small|huge|mixed|bursty|threads|chains|changing|busy
+//   population small|huge|mixed|bursty|threads|chains|many_chains|changing|busy
 //
 // Sizes and lifetimes come from a fixed sequence of pseudo-random numbers: every run is the same. The
 // last line is a truth line (samples/truth.h); `lifetime_ns` is the mean of the blocks that ended.
@@ -241,9 +241,9 @@ static void Threads() {
 }
 
 // Chains of doubling blocks, eight growing by turns; of these every fourth is never freed.
-static void Chains(Worker* worker) {
+static void Chains(Worker* worker, int rounds) {
   constexpr int kAtOnce = 8;
-  for (int round = 0; round < 50; ++round) {
+  for (int round = 0; round < rounds; ++round) {
     Block* chains[kAtOnce];
     size_t links[kAtOnce];
     for (int i = 0; i < kAtOnce; ++i) {
@@ -348,7 +348,8 @@ int main(int argc, char** argv) {
   if (is("mixed")) Steps(&workers[0], 4000, MixedSize, 300);
   if (is("bursty")) Bursts(&workers[0]);
   if (is("threads")) Threads();
-  if (is("chains")) Chains(&workers[0]);
+  if (is("chains")) Chains(&workers[0], 50);
+  if (is("many_chains")) Chains(&workers[0], 300);
   if (is("changing")) Changing(&workers[0]);
   if (is("busy")) Busy(&workers[0]);
   PrintTruth();
