@@ -15,6 +15,7 @@ void WalkStack(Stream* stream, const FrameState& from) {
   const whole_walk::Walk walk =
       whole_walk::Run(whole_walk::Capture(), &stream->unwind, stream->pcs, config.depth);
   stream->spine.Set(stream->pcs, walk, epoch);
+  stream->CountWholeWalk(walk.count);
 }
 
 uint64_t KeyAt(const Spine& spine, size_t frame) { return stack_table::KeyOf(spine.hash(frame)); }

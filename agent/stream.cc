@@ -215,6 +215,10 @@ void Stream::Bill(uint64_t ticks) {
   lookups = 0;
 }
 
+void Stream::CountWholeWalk(size_t frames) {
+  if (segment != nullptr) AddTo(&segment->whole_walk_frames, frames);
+}
+
 LockTableSlot* Stream::SlotFor(LockApi api, uint64_t lock, uint64_t caller) {
   // Three quarters full, a fresh table: the reader adds up what several tables say of one lock.
   constexpr uint32_t kMostUsed = kLockTableSlots / 4 * 3;

@@ -70,6 +70,8 @@ struct Stream {
   void DescribeThread();
   // Adds to what the agent cost this thread; takes along the look-ups counted since.
   void Bill(uint64_t ticks);
+  // A stack of so many frames was walked whole, and not by rules.
+  void CountWholeWalk(size_t frames);
   // Writes with which mean the blocks that follow were sampled, when that has changed.
   void DescribeInterval(uint64_t interval_bytes);
 

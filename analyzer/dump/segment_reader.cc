@@ -29,8 +29,10 @@ struct PlainHeader {
   uint64_t acquisitions;
   uint64_t agent_ticks;
   uint64_t lookups;
+  uint64_t whole_walk_frames;
 };
-static_assert(offsetof(PlainHeader, lookups) == offsetof(SegmentHeader, lookups));
+static_assert(offsetof(PlainHeader, whole_walk_frames) ==
+              offsetof(SegmentHeader, whole_walk_frames));
 static_assert(offsetof(PlainHeader, committed) == offsetof(SegmentHeader, committed));
 static_assert(offsetof(PlainHeader, checksum) == offsetof(SegmentHeader, checksum));
 static_assert(offsetof(PlainHeader, acquisitions) == offsetof(SegmentHeader, acquisitions));
@@ -135,7 +137,8 @@ Segment SegmentOf(const Place& place, const PlainHeader& header) {
           .sealed = header.sealed != 0,
           .acquisitions = header.acquisitions,
           .agent_ticks = header.agent_ticks,
-          .lookups = header.lookups};
+          .lookups = header.lookups,
+          .whole_walk_frames = header.whole_walk_frames};
 }
 
 // Of records, in ticks.
@@ -344,6 +347,7 @@ class Indexer {
       index_.event_bytes += segment.bytes;
       index_.agent_ticks += segment.agent_ticks;
       index_.lookups += segment.lookups;
+      index_.whole_walk_frames += segment.whole_walk_frames;
       if (index_.streams.empty() || index_.streams.back().number != segment.stream)
         index_.streams.push_back({segment.stream, {}});
       index_.streams.back().segments.push_back(segment);

@@ -51,6 +51,7 @@ struct Segment {
   uint64_t acquisitions = 0;
   uint64_t agent_ticks = 0;
   uint64_t lookups = 0;
+  uint64_t whole_walk_frames = 0;
   uint64_t first_time_ns = 0;  // of the first record that has a time
 };
 
@@ -78,7 +79,8 @@ struct SegmentIndex {
   uint64_t event_bytes = 0;     // of records
   uint64_t agent_ticks = 0;     // in the agent's slow paths
   uint64_t lookups = 0;         // frees looked up in vain
-  uint64_t last_time_ns = 0;    // of the latest record
+  uint64_t whole_walk_frames = 0;
+  uint64_t last_time_ns = 0;  // of the latest record
 };
 
 // Collects what the records of one part define: all but heap and lock events. Their times are ticks, and

@@ -108,6 +108,7 @@ class Process {
   bool IsTruncated(StackId stack) const { return stacks_.IsTruncated(stack); }
   // The stack of an id in the dump; nullopt when the dump does not define it.
   std::optional<StackId> FindStack(uint64_t dump_id) const { return stacks_.Find(dump_id); }
+  const KnownStack& LookUpStack(uint64_t dump_id) const { return stacks_.Look(dump_id); }
   // The module at an address in the last epoch that has one there.
   std::optional<ModuleId> ModuleAt(uint64_t address) const;
 

@@ -13,10 +13,11 @@ uint64_t SmallIdLimit(size_t pcs) { return uint64_t{pcs} * 2 + 1024; }
 StackTrie::StackTrie(std::vector<StackDefinition> definitions, std::span<const uint64_t> pcs,
                      uint64_t max_frames,
                      absl::FunctionRef<Frame(uint64_t pc, uint64_t epoch)> frame_at)
-    : max_frames_(max_frames), node_of_small_id_(SmallIdLimit(pcs.size()), kUndefined) {
+    : max_frames_(max_frames), by_small_id_(SmallIdLimit(pcs.size())) {
   nodes_.reserve(pcs.size() + 2);
   nodes_.push_back({kWholeRoot, 0, false, {}});
   nodes_.push_back({kTruncatedRoot, 0, true, {}});
+  by_small_id_[0] = Known(kWholeRoot);
   // A parent's id is less than its children's, whichever stream defines them.
   std::stable_sort(
       definitions.begin(), definitions.end(),
@@ -35,7 +36,7 @@ StackTrie::StackTrie(std::vector<StackDefinition> definitions, std::span<const u
 uint32_t StackTrie::RootOf(const StackDefinition& definition) const {
   if (definition.parent == 0) return definition.is_truncated ? kTruncatedRoot : kWholeRoot;
   const uint32_t parent = FindNode(definition.parent);
-  return parent != kUndefined ? parent : kTruncatedRoot;
+  return parent != KnownStack::kUndefined ? parent : kTruncatedRoot;
 }
 
 uint32_t StackTrie::Intern(uint32_t parent, const Frame& frame, Children* children) {
@@ -48,13 +49,19 @@ uint32_t StackTrie::Intern(uint32_t parent, const Frame& frame, Children* childr
   return node;
 }
 
+KnownStack StackTrie::Known(uint32_t node) const {
+  const Node& of = nodes_[node];
+  const bool is_cut = of.depth > max_frames_;
+  return {node, is_cut ? static_cast<uint32_t>(max_frames_) : uint32_t{of.depth},
+          of.is_truncated || is_cut};
+}
+
 // The first definition of an id stands.
 void StackTrie::Define(uint64_t dump_id, uint32_t node) {
-  if (dump_id == 0) return;
-  if (dump_id >= node_of_small_id_.size()) {
-    node_of_large_id_.try_emplace(dump_id, node);
-  } else if (node_of_small_id_[dump_id] == kUndefined) {
-    node_of_small_id_[dump_id] = node;
+  if (dump_id >= by_small_id_.size()) {
+    by_large_id_.try_emplace(dump_id, Known(node));
+  } else if (!by_small_id_[dump_id].IsDefined()) {
+    by_small_id_[dump_id] = Known(node);
   }
 }
 
@@ -62,10 +69,11 @@ void StackTrie::Define(uint64_t dump_id, uint32_t node) {
 void StackTrie::JoinDeepStacks(const std::vector<StackDefinition>& definitions) {
   // Two hashes of the frames stand for them: 128 bits, where the frames would fill gigabytes.
   absl::flat_hash_map<std::pair<uint64_t, uint64_t>, uint32_t> known;
+  absl::flat_hash_map<uint32_t, uint32_t> joined;
   for (const StackDefinition& definition : definitions) {
     if (definition.count == 0) continue;
     const uint32_t leaf = FindNode(definition.first_id + definition.count - 1);
-    if (leaf == kUndefined || nodes_[leaf].depth <= max_frames_) continue;
+    if (leaf == KnownStack::kUndefined || nodes_[leaf].depth <= max_frames_) continue;
     std::pair<uint64_t, uint64_t> key;
     uint32_t at = leaf;
     for (uint64_t i = 0; i < max_frames_; ++i, at = nodes_[at].parent) {
@@ -76,24 +84,20 @@ void StackTrie::JoinDeepStacks(const std::vector<StackDefinition>& definitions) 
       key.second ^= key.second >> 29;
     }
     const auto found = known.try_emplace(key, leaf).first;
-    if (found->second != leaf) joined_.emplace(leaf, found->second);
+    if (found->second != leaf) joined.emplace(leaf, found->second);
   }
+  const auto join = [&](KnownStack* stack) {
+    if (const auto found = joined.find(stack->id); found != joined.end()) stack->id = found->second;
+  };
+  if (joined.empty()) return;
+  for (KnownStack& stack : by_small_id_) join(&stack);
+  for (auto& [id, stack] : by_large_id_) join(&stack);
 }
 
-uint32_t StackTrie::FindNode(uint64_t dump_id) const {
-  if (dump_id < node_of_small_id_.size()) return node_of_small_id_[dump_id];
-  const auto found = node_of_large_id_.find(dump_id);
-  return found == node_of_large_id_.end() ? kUndefined : found->second;
-}
-
-std::optional<StackId> StackTrie::Find(uint64_t dump_id) const {
-  if (dump_id == 0) return kNoStack;
-  const uint32_t node = FindNode(dump_id);
-  if (node == kUndefined) return std::nullopt;
-  if (nodes_[node].depth <= max_frames_) [[likely]]
-    return StackId(node);
-  const auto joined = joined_.find(node);
-  return StackId(joined == joined_.end() ? node : joined->second);
+const KnownStack& StackTrie::LookLarge(uint64_t dump_id) const {
+  static constexpr KnownStack kNone = {};
+  const auto found = by_large_id_.find(dump_id);
+  return found == by_large_id_.end() ? kNone : found->second;
 }
 
 std::vector<Frame> StackTrie::Frames(StackId stack) const {

@@ -41,6 +41,18 @@ struct StackDefinition {
   bool is_truncated;
 };
 
+// What an id in the dump stands for.
+struct KnownStack {
+  static constexpr uint32_t kUndefined = UINT32_MAX;
+
+  uint32_t id = kUndefined;
+  uint32_t frames : 31 = 0;
+  uint32_t is_truncated : 1 = 0;
+
+  bool IsDefined() const { return id != kUndefined; }
+  StackId stack() const { return IsDefined() ? StackId(id) : kNoStack; }
+};
+
 class StackTrie {
  public:
   StackTrie() = default;
@@ -52,7 +64,13 @@ class StackTrie {
   // One more than the greatest StackId.
   size_t size() const { return nodes_.size(); }
   // The stack of an id in the dump; nullopt when the dump does not define it.
-  std::optional<StackId> Find(uint64_t dump_id) const;
+  const KnownStack& Look(uint64_t dump_id) const {
+    return dump_id < by_small_id_.size() ? by_small_id_[dump_id] : LookLarge(dump_id);
+  }
+  std::optional<StackId> Find(uint64_t dump_id) const {
+    const KnownStack& known = Look(dump_id);
+    return known.IsDefined() ? std::optional(known.stack()) : std::nullopt;
+  }
   // Leaf first. Empty for kNoStack.
   std::vector<Frame> Frames(StackId stack) const;
   bool IsTruncated(StackId stack) const {
@@ -98,17 +116,16 @@ class StackTrie {
   uint32_t RootOf(const StackDefinition& definition) const;
   void Define(uint64_t dump_id, uint32_t node);
   void JoinDeepStacks(const std::vector<StackDefinition>& definitions);
-  uint32_t FindNode(uint64_t dump_id) const;
-
-  static constexpr uint32_t kUndefined = UINT32_MAX;
+  uint32_t FindNode(uint64_t dump_id) const { return Look(dump_id).id; }
+  const KnownStack& LookLarge(uint64_t dump_id) const;
+  KnownStack Known(uint32_t node) const;
 
   uint64_t max_frames_ = 0;
   std::vector<Node> nodes_;
-  // Of stacks deeper than max_frames_: the first one with the same innermost frames.
-  absl::flat_hash_map<uint32_t, uint32_t> joined_;
-  // Dump ids are handed out from 1 on, so most are indices here; hostile ones are in the map.
-  std::vector<uint32_t> node_of_small_id_;
-  absl::flat_hash_map<uint64_t, uint32_t> node_of_large_id_;
+  // Dump ids are handed out from 1 on, so most are indices here; hostile ones are in the map. Ids are nodes until deep stacks
+  // are joined: then those of the first one with the same innermost frames.
+  std::vector<KnownStack> by_small_id_;
+  absl::flat_hash_map<uint64_t, KnownStack> by_large_id_;
 };
 
 }  // namespace perfagent

@@ -31,20 +31,20 @@ inline HeapEvent& HeapEvents::AddEvent(HeapEvent::Kind kind, uint64_t time_ns, u
 inline void HeapEvents::AddBegin(uint64_t time_ns, uint64_t address, uint64_t size,
                                  uint64_t dump_stack, HeapApi api, uint32_t limit,
                                  EventBlock* block) {
-  const std::optional<StackId> stack = process_.FindStack(dump_stack);
-  stacks_.Count(process_, stack);
-  if (!stack) ++undefined_stacks_;
+  const KnownStack& stack = process_.LookUpStack(dump_stack);
+  stacks_.Count(stack);
+  undefined_stacks_ += !stack.IsDefined();
   ++owner_.number;
   HeapEvent& event = AddEvent(HeapEvent::kBegin, time_ns, address, block);
   event.size = size;
   event.interval_bytes = interval_bytes_;
-  event.stack = stack.value_or(kNoStack);
+  event.stack = stack.stack();
   event.limit = static_cast<uint16_t>(limit);
   event.api = api;
 }
 
 inline void HeapEvents::AddFree(const FreeRecord& record, EventBlock* block) {
-  stacks_.Count(process_, process_.FindStack(record.stack));
+  stacks_.Count(process_.LookUpStack(record.stack));
   const bool says_temporary = (record.flags & kFreeTemporary) != 0;
   AddEvent(says_temporary ? HeapEvent::kTemporaryFree : HeapEvent::kFree, record.time,
            record.address, block);

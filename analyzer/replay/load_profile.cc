@@ -35,7 +35,8 @@ AgentCost LoadedDump::Cost() const {
           .cpu_ns = process.facts.cpu_ns,
           .bytes_written = kHeaderBytes + segments * sizeof(SegmentHeader) + index.event_bytes +
                            index.lock_tables.size() * kSegmentPayload,
-          .free_lookups = index.lookups};
+          .free_lookups = index.lookups,
+          .whole_walk_frames = index.whole_walk_frames};
 }
 
 std::optional<LoadedDump> LoadDump(const std::string& path, Workers* workers, std::string* error) {

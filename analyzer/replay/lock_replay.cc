@@ -40,7 +40,6 @@ void LockReplay::OnAcquisitions(uint64_t acquisitions) {
 void LockReplay::OnEvent(const LockWaitRecord& record) {
   const LockId id = LockAt(record.lock, record.api);
   const StackId stack = StackOf(record.stack);
-  profile_.stacks.Count(process_, stack);
   Lock& lock = profile_.locks[id.value()];
   const auto [found, is_new] = waits_at_.try_emplace({id, stack}, lock.waits.size());
   if (is_new) lock.waits.push_back({.stack = stack});
@@ -105,9 +104,10 @@ LockId LockReplay::LockAt(uint64_t address, LockApi api) {
 }
 
 StackId LockReplay::StackOf(uint64_t dump_stack) {
-  const std::optional<StackId> stack = process_.FindStack(dump_stack);
-  if (!stack) ++profile_.undefined_stacks;
-  return stack.value_or(kNoStack);
+  const KnownStack& stack = process_.LookUpStack(dump_stack);
+  profile_.stacks.Count(stack);
+  profile_.undefined_stacks += !stack.IsDefined();
+  return stack.stack();
 }
 
 }  // namespace perfagent

@@ -84,6 +84,7 @@ class Writer : private LineWriter {
     Fact("of lock tables", index.lock_tables.size());
     Fact("never used", index.empty_segments);
     Fact("file", FormatBytes(static_cast<double>(dump_.file.size_bytes())));
+    Fact("whole walks", FormatCount(static_cast<double>(index.whole_walk_frames)), " frames");
   }
 
   void WriteRecords() {

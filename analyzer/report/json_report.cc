@@ -78,6 +78,7 @@ void WriteAgentCost(JsonWriter* json, const AgentCost& cost) {
   json->Key("share").Number(cost.Share());
   json->Key("bytes_written").Integer(cost.bytes_written);
   json->Key("free_lookups").Integer(cost.free_lookups);
+  json->Key("whole_walk_frames").Integer(cost.whole_walk_frames);
   json->EndObject();
 }
 
@@ -145,6 +146,7 @@ void WriteUnseen(JsonWriter* json, const std::vector<NamedProfile>& profiles) {
   WriteTexts(json, "heap_bypassed_by", unseen.bypassed_by);
   WriteTexts(json, "objects", unseen.objects);
   json->Key("events").Integer(unseen.stacks.events);
+  json->Key("frames").Integer(unseen.stacks.frames);
   json->Key("truncated_stacks").Integer(unseen.stacks.truncated);
   json->Key("missing_stacks").Integer(unseen.stacks.missing);
   json->Key("unpaired_frees").Integer(unseen.unpaired_frees);

@@ -9,6 +9,7 @@
 //   heap_bypassed_by        objects whose malloc comes before the agent's: the heap is not recorded
 //   objects                 loaded objects whose malloc calls pass the agent by
 //   events                  allocations, frees and kept waits in the dump, of which there are
+//   frames                  with so many frames together
 //   truncated_stacks        with a stack that ends early
 //   missing_stacks          without stack
 //   unpaired_frees          of blocks whose beginning was not seen; unpaired_reallocations likewise
@@ -20,7 +21,8 @@
 //
 // What the agent itself cost, of one process or of all together, is in `agent`: slow_path_ns, of cpu_ns
 // CPU time (0: not known) the `share`; bytes_written; free_lookups: frees that its filter could not
-// rule out, of blocks that were not tracked.
+// rule out, of blocks that were not tracked; whole_walk_frames: those that no rule could be compiled for, or
+// in whose stack there was such a one.
 //
 // processes[].allocator is the object whose malloc serves the program ("" when it is not known), and
 // processes[].marks what the program said of itself, by time: {"time_ns", "text"}.

@@ -106,7 +106,7 @@ namespace perfagent {
 
 inline constexpr uint64_t kDumpMagic = 0x31504d5544414650;  // "PFADUMP1" in the file
 inline constexpr uint16_t kVersionMajor = 4;
-inline constexpr uint16_t kVersionMinor = 0;
+inline constexpr uint16_t kVersionMinor = 1;
 inline constexpr uint16_t kMachineX86_64 = 62;  // EM_X86_64
 
 inline constexpr size_t kHeaderBytes = 8192;
@@ -313,7 +313,9 @@ struct SegmentHeader {
   // thread was not running; and frees that the filter could not rule out but were of no tracked block.
   std::atomic<uint64_t> agent_ticks;
   std::atomic<uint64_t> lookups;
-  uint64_t reserved1[9];
+  // Frames of stacks that were not walked by rules compiled before: their unwind programs were interpreted.
+  std::atomic<uint64_t> whole_walk_frames;
+  uint64_t reserved1[8];
 };
 
 // What one stream did to one lock by one function from one caller, exact in both modes. One cache line.

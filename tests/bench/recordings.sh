@@ -7,20 +7,31 @@ SecondsOf() {
   { time "$@" > /dev/null 2> "$work/said.recording"; } 2>&1 | awk '{ print $1, $2 + $3 }'
 }
 
+# Prints of the report (JSON) of a recording, in percent: frames walked by rules, frames of walks that interpret unwind
+# programs, events whose stack ends early.
+SharesOfFrames() {
+  "$build/analyzer" report --format json "$1" | tr '{,}' '\n' |
+    awk -F '[":]+' '/^"(whole_walk_frames|events|frames|truncated_stacks)":/ && !($2 in first) { first[$2] = $3 }
+      END { whole = 100 * first["whole_walk_frames"] / first["frames"]
+            printf "%.3f %.3f %.3f\n", 100 - whole, whole, 100 * first["truncated_stacks"] / first["events"] }'
+}
+
 # Prints of `workload`: seconds on the wall to run it, CPU seconds, seconds on the wall to run it and then read the report,
-# bytes on disk of an event, millions of events read in a second with one thread (heaptrack_print has no more) and with two.
+# bytes on disk of an event, millions of events read in a second with one thread (heaptrack_print has no more) and with two,
+# and full mode's shares of frames.
 # What is an event is said by the agent's dump, whose turn comes before other tools': they watch the same allocations.
 MeasureRecording() {
-  local read bytes wall cpu one two events
+  local read bytes wall cpu one two events shares="0 0 0"
   read -r wall cpu < <(SecondsOf "${under[@]}" "${workload[@]}" < input)
   case $tool in
     bare)
-      echo "$wall $cpu $wall 0 0 0"
+      echo "$wall $cpu $wall 0 0 0 $shares"
       return
       ;;
     full)
       read=("$build/analyzer" report --threads 1 "$recorded"/*.dump)
       bytes=$(du --block-size=1 "$recorded"/*.dump | cut -f 1)
+      shares=$(SharesOfFrames "$recorded"/*.dump)
       "$build/analyzer" info "$recorded"/*.dump | awk '$1 == "events" { gsub(",", "", $2); print $2 }' > events
       ;;
     heaptrack)
@@ -32,7 +43,8 @@ MeasureRecording() {
   read -r two _ < <(SecondsOf "${read[@]/#1/2}")
   events=$(< events)
   awk -v wall="$wall" -v cpu="$cpu" -v one="$one" -v two="$two" -v bytes="$bytes" -v events="$events" \
-    'BEGIN { print wall, cpu, wall + two, bytes / events, events / one / 1e6, events / two / 1e6 }'
+    -v shares="$shares" \
+    'BEGIN { print wall, cpu, wall + two, bytes / events, events / one / 1e6, events / two / 1e6, shares }'
 }
 
 # RowsOfRecording NAME COMMAND...: reads the file `input`.
@@ -41,7 +53,8 @@ RowsOfRecording() {
   Rows "$program_rounds" MeasureRecording "bare full heaptrack" "$name: wall time, every event|s" \
     "$name: CPU time, every event|s" "$name: wall time with the report|s" "$name: bytes of an event|B" \
     "$name: events read in a second|M/s" \
-    "$name: the same, with two threads|M/s"
+    "$name: the same, with two threads|M/s" "$name: frames walked by rules|%" \
+    "$name: frames of whole walks|%" "$name: events with a stack that is cut|%"
 }
 
 RecordSqlite() {

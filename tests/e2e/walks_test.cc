@@ -182,6 +182,18 @@ TEST_P(WalksOverShapes, AreLibunwinds) {
 INSTANTIATE_TEST_SUITE_P(All, WalksOverShapes, testing::ValuesIn(ShapeBuilds()),
                          [](const auto& info) { return info.param; });
 
+// Handlers run above a frame that no rule expresses; the sample has none.
+TEST(WalksOverShapes, FramesOfWholeWalksAreCounted) {
+  const auto whole_walk_frames = [](const std::string& program) {
+    const nlohmann::json report = Report(Record({program}, {{"MODE", "full"}}).dump());
+    EXPECT_GT(report.at("unseen").at("frames"), report.at("unseen").at("events"));
+    EXPECT_LT(report.at("agent").at("whole_walk_frames"), report.at("unseen").at("frames"));
+    return report.at("agent").at("whole_walk_frames").get<uint64_t>();
+  };
+  EXPECT_GT(whole_walk_frames(TestProgram("stack_shapes_gcc_O2")), 100u);
+  EXPECT_EQ(whole_walk_frames(Sample("vector_growth")), 0u);
+}
+
 TEST(WalksOverShapes, AreLibunwindsPrefixWhenTheyAreCut) {
   for (const char* depth : {"1", "7", "1024"}) {
     CheckedRun run = {{TestProgram("stack_shapes_gcc_O2"), "30", "2"}};
