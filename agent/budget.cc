@@ -321,11 +321,9 @@ void Crowded() {
   }
 }
 
-void Charge(Stream* stream, uint64_t begin, bool records_all) {
-  if (stream == nullptr) return;
-  // A reading of the clock is a tenth of an event: in full mode one slow path stands for several.
-  const uint64_t stands_for = records_all ? kFullModeRun : 1;
-  if (++stream->slow_paths_unbilled < stands_for) return;
+// One slow path, for so many.
+[[gnu::noinline]] static void ChargeFor(uint64_t stands_for, Stream* stream, uint64_t begin,
+                                        bool records_all) {
   stream->slow_paths_unbilled = 0;
   const uint64_t took = clock::Since(begin);
   const uint64_t took_ns = clock::NsOf(took);
@@ -339,6 +337,14 @@ void Charge(Stream* stream, uint64_t begin, bool records_all) {
   if (records_all && IsFileNearlyFull(stream)) EndFullState(stream);
   CheckFile(clock::NsOf(begin), stream);
   CheckIfDue(clock::NsOf(begin), stream);
+}
+
+void Charge(Stream* stream, uint64_t begin, bool records_all) {
+  if (stream == nullptr) return;
+  // A reading of the clock is a tenth of an event: in full mode one slow path stands for several.
+  const uint64_t stands_for = records_all ? kFullModeRun : 1;
+  if (++stream->slow_paths_unbilled >= stands_for)
+    ChargeFor(stands_for, stream, begin, records_all);
 }
 
 void Finish() {

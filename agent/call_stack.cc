@@ -9,13 +9,18 @@ namespace perfagent::call_stack {
 
 namespace {
 
-void WalkStack(Stream* stream, const FrameState& from) {
-  const uint64_t epoch = modules::Epoch();
-  if (stream->spine.Walk(from, epoch, config.depth, &stream->unwind)) return;
+// Apart: registers are captured for it, which costs those who do not need it.
+[[gnu::noinline]] void WalkWhole(Stream* stream, uint64_t epoch) {
   const whole_walk::Walk walk =
       whole_walk::Run(whole_walk::Capture(), &stream->unwind, stream->pcs, config.depth);
   stream->spine.Set(stream->pcs, walk, epoch);
   stream->CountWholeWalk(walk.count);
+}
+
+void WalkStack(Stream* stream, const FrameState& from) {
+  const uint64_t epoch = modules::Epoch();
+  if (!stream->spine.Walk(from, epoch, config.depth, &stream->unwind)) [[unlikely]]
+    WalkWhole(stream, epoch);
 }
 
 uint64_t KeyAt(const Spine& spine, size_t frame) { return stack_table::KeyOf(spine.hash(frame)); }

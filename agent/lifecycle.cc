@@ -256,9 +256,9 @@ void Start(char** environment) {
 
 bool FullMode() { return config.mode == RunMode::kFull; }
 
-bool Enter() {
+// Of a thread that has not been here yet, or of a process that is not recording.
+[[gnu::noinline]] static bool EnterAnew(State now) {
   ThreadState& t = thread_state;
-  const State now = state.load(std::memory_order_acquire);
   if (now == State::kIdle) return false;
   if (now == State::kOff) {
     Rest(&t);
@@ -273,6 +273,14 @@ bool Enter() {
   }
   if (t.random == 0) Seed(&t);
   return true;
+}
+
+bool Enter() {
+  const ThreadState& t = thread_state;
+  const State now = state.load(std::memory_order_acquire);
+  const bool was_here = now == State::kOn && t.random != 0 && t.stream != nullptr &&
+                        dump_writer::Header() != nullptr && streams::IsOfThisProcess(t.stream);
+  return was_here || EnterAnew(now);
 }
 
 bool IsOn() { return state.load(std::memory_order_acquire) == State::kOn; }

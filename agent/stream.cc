@@ -177,9 +177,8 @@ bool Stream::MakePresent(size_t bytes, Loss* cause) {
   return true;
 }
 
-uint8_t* Stream::Reserve(size_t bytes) {
-  if (was_left && segment != nullptr) [[unlikely]]
-    Recover();
+uint8_t* Stream::ReserveMore(size_t bytes) {
+  if (was_left && segment != nullptr) Recover();
   Loss cause;
   if (segment == nullptr || committed + bytes > kSegmentPayload ||
       !MakePresent(committed + bytes, &cause)) {

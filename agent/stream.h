@@ -30,7 +30,10 @@ inline constexpr size_t kResetBytes = 1;
 
 struct Stream {
   // Room for `bytes` of records in the current or a fresh segment; null when there is none, counted.
-  uint8_t* Reserve(size_t bytes);
+  uint8_t* Reserve(size_t bytes) {
+    const bool fits = segment != nullptr && !was_left && committed + bytes <= present;
+    return fits ? reinterpret_cast<uint8_t*>(segment + 1) + committed : ReserveMore(bytes);
+  }
   // Publishes them.
   void Commit(size_t bytes);
   // A signal handler left the agent by longjmp, in the middle of anything.
@@ -75,6 +78,7 @@ struct Stream {
   // Writes with which mean the blocks that follow were sampled, when that has changed.
   void DescribeInterval(uint64_t interval_bytes);
 
+  uint8_t* ReserveMore(size_t bytes);
   bool BeginSegment();
   // Tells the decoder to forget what it knows, and forgets it here. Returns the bytes taken.
   size_t PutReset(uint8_t* room);

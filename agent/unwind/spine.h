@@ -74,11 +74,13 @@ class Spine {
   bool is_reusable_;
   // By frame: its state, how many of `word_` it and the frames outside it have read, hash and id of the stack that ends
   // there.
-  uint64_t pc_[kMost], sp_[kMost], rbp_[kMost];
+  alignas(16) uint64_t pc_[kMost];
+  uint64_t sp_[kMost], rbp_[kMost];
   uint32_t words_upto_[kMost];
   uint64_t hash_[kMost], id_[kMost];
   // What was read beside return addresses.
-  uint64_t word_address_[kMostWords], word_value_[kMostWords];
+  uint64_t word_address_[kMostWords];
+  alignas(16) uint64_t word_value_[kMostWords];
   NewFrame added_[kMost];  // leaf first
 };
 
