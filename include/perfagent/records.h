@@ -1,0 +1,117 @@
+// records.h: what a dump's streams consist of.
+//
+// Times and durations are ticks of the dump's clock; the analyzer's readers turn those of a decoded record into
+// nanoseconds in place.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <variant>
+
+#include "perfagent/dump_format.h"
+#include "perfagent/sampling.h"
+
+namespace perfagent {
+
+struct ThreadRecord {
+  uint64_t time;
+  uint64_t tid;
+  std::string_view name;
+};
+struct ThreadEndRecord {
+  uint64_t time;
+};
+struct ModuleLoadRecord {
+  uint64_t time;
+  uint64_t epoch;
+  uint64_t start;  // first and one past the last mapped address
+  uint64_t end;
+  uint64_t bias;              // address in the process minus address in the file's symbol table
+  std::string_view build_id;  // raw bytes, empty when the object has none
+  std::string_view path;
+};
+struct ModuleUnloadRecord {
+  uint64_t time;
+  uint64_t epoch;
+  uint64_t start;
+};
+// Defines `count` stacks, each with one frame more than the one before: ids first_id, first_id + 1, ... The first is
+// `parent` (0: the outermost frame is its own) with pcs[0]. Decoded pcs are valid until the next record.
+struct StackRecord {
+  uint64_t first_id;
+  uint64_t parent;
+  uint64_t epoch;
+  uint64_t flags;
+  uint64_t count;
+  const uint64_t* pcs;
+};
+struct AllocRecord {
+  HeapApi api;
+  uint64_t time;
+  uint64_t address;
+  uint64_t size;
+  uint64_t stack;
+  uint32_t limit = sampling::kNoLimit;
+};
+struct FreeRecord {
+  HeapApi api;
+  uint64_t flags;
+  uint64_t time;
+  uint64_t address;
+  uint64_t stack;
+};
+struct ReallocRecord {
+  HeapApi api;
+  uint64_t flags;
+  uint64_t time;      // the old block ends
+  uint64_t duration;  // the new block begins this much later
+  uint64_t old_address;
+  uint64_t new_address;
+  uint64_t size;
+  uint64_t stack;
+  uint32_t limit = sampling::kNoLimit;  // of the new block
+};
+struct LockWaitRecord {
+  LockApi api;
+  uint64_t result;  // what the call returned
+  uint64_t time;    // when the wait began
+  uint64_t wait;
+  uint64_t lock;
+  uint64_t stack;
+};
+struct LockAcquireRecord {
+  LockApi api;
+  uint64_t time;
+  uint64_t lock;
+  uint64_t stack;
+};
+
+struct IntervalRecord {
+  uint64_t time;
+  uint64_t interval_bytes;
+};
+struct ThinRecord {
+  uint64_t time;
+  uint64_t interval_bytes;
+};
+struct MarkRecord {
+  uint64_t time;
+  std::string_view text;
+};
+struct UnseenRecord {
+  uint64_t time;
+  std::string_view path;
+};
+struct ClockRecord {
+  uint64_t time;
+  uint64_t monotonic_ns;
+  uint64_t realtime_ns;
+};
+struct ResetRecord {};
+
+using Record =
+    std::variant<ThreadRecord, ThreadEndRecord, ModuleLoadRecord, ModuleUnloadRecord, StackRecord,
+                 AllocRecord, FreeRecord, ReallocRecord, LockWaitRecord, LockAcquireRecord,
+                 IntervalRecord, MarkRecord, UnseenRecord, ClockRecord, ThinRecord, ResetRecord>;
+
+}  // namespace perfagent
