@@ -17,8 +17,7 @@ namespace {
   stream->CountWholeWalk(walk.count);
 }
 
-void WalkStack(Stream* stream, const FrameState& from) {
-  const uint64_t epoch = modules::Epoch();
+void WalkStack(Stream* stream, const FrameState& from, uint64_t epoch) {
   if (!stream->spine.Walk(from, epoch, config.depth, &stream->unwind)) [[unlikely]]
     WalkWhole(stream, epoch);
 }
@@ -62,15 +61,8 @@ bool Define(Stream* stream) {
   return true;
 }
 
-}  // namespace
-
-uint64_t Take(Stream* stream) {
-  const whole_walk::Registers here = whole_walk::Capture();
-  return Take(stream, {here.rip, here.rsp, here.rbp});
-}
-
-uint64_t Take(Stream* stream, const FrameState& caller) {
-  WalkStack(stream, caller);
+uint64_t TakeByWalk(Stream* stream, const FrameState& from, uint64_t epoch) {
+  WalkStack(stream, from, epoch);
   Spine& spine = stream->spine;
   ObserveWalk(spine.pcs(), spine.count(), spine.is_truncated());
   if (spine.count() == 0) {
@@ -86,6 +78,28 @@ uint64_t Take(Stream* stream, const FrameState& caller) {
   if (IdAt(&spine, leaf) == 0 && !Define(stream)) return 0;
   stream->stacks.Keep(key, spine.id(leaf));
   return spine.id(leaf);
+}
+
+}  // namespace
+
+uint64_t Take(Stream* stream) {
+  const whole_walk::Registers here = whole_walk::Capture();
+  return Take(stream, {here.rip, here.rsp, here.rbp});
+}
+
+uint64_t Take(Stream* stream, const FrameState& caller) {
+  const uint64_t epoch = modules::Epoch();
+  Spine& spine = stream->spine;
+  stream->unwind.bounds.Enter(reinterpret_cast<uintptr_t>(__builtin_frame_address(0)));
+  const StackMemo::Known* known =
+      stream->memo.Find(caller, epoch, spine, stream->unwind.bounds.range());
+  if (known != nullptr) {
+    ObserveRecognized(caller, epoch, known->hash, &stream->unwind);
+    return known->id;
+  }
+  const uint64_t id = TakeByWalk(stream, caller, epoch);
+  if (id != 0) stream->memo.Keep(caller, spine, id);
+  return id;
 }
 
 }  // namespace perfagent::call_stack

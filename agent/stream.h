@@ -20,7 +20,7 @@
 #include "agent/counters.h"
 #include "agent/stack_table.h"
 #include "agent/text.h"
-#include "agent/unwind/spine.h"
+#include "agent/unwind/stack_memo.h"
 #include "agent/unwind/workspace.h"
 #include "perfagent/event_codec.h"
 
@@ -118,6 +118,7 @@ struct Stream {
   uint32_t slow_paths_unbilled;
   Workspace unwind;
   Spine spine;
+  StackMemo memo;
   StackCache stacks;
   prediction::EncoderTables tables;  // full mode
   // Where every event is recorded: bytes until the next block that is in the sample, drawn with this mean (0: not yet).

@@ -13,6 +13,7 @@ namespace perfagent {
 // The registers that rules know, as they are in a frame while it waits for its callee to return.
 struct FrameState {
   uint64_t pc, sp, rbp;
+  friend bool operator==(const FrameState&, const FrameState&) = default;
 };
 
 // Where a step has read beside the return address, which lies right below the caller's sp. 0: nowhere.

@@ -5,37 +5,11 @@
 
 #include "agent/modules.h"
 #include "agent/unwind/rule_table.h"
+#include "agent/unwind/words.h"
 
 namespace perfagent {
 
 namespace {
-
-// Words of functions that have returned are read, too: to the address sanitizer that is an error.
-#define PERFAGENT_READS_OLD_FRAMES __attribute__((no_sanitize("address")))
-
-PERFAGENT_READS_OLD_FRAMES uint64_t Word(uint64_t address) {
-  return *reinterpret_cast<const uint64_t*>(address);
-}
-
-// Of the words at `addresses` + kOffset from what they were: 0 where there is none. Most of what a walk costs, hence without
-// branches (the loads do not depend on each other) and two words at a time. REQUIRES: `values` is aligned for that.
-template <int64_t kOffset>
-PERFAGENT_READS_OLD_FRAMES uint64_t Difference(const uint64_t* addresses, const uint64_t* values,
-                                               size_t count) {
-  using TwoWords __attribute__((vector_size(16))) = uint64_t;
-  TwoWords first = {}, second = {};
-  size_t i = 0;
-  for (; i + 4 <= count; i += 4) {
-    const auto at = [&](size_t j) { return Word(addresses[i + j] + kOffset); };
-    const auto* was = reinterpret_cast<const TwoWords*>(values + i);
-    first |= TwoWords{at(0), at(1)} ^ was[0];
-    second |= TwoWords{at(2), at(3)} ^ was[1];
-  }
-  first |= second;
-  uint64_t difference = first[0] | first[1];
-  for (; i < count; ++i) difference |= Word(addresses[i] + kOffset) ^ values[i];
-  return difference;
-}
 
 // One multiplication per frame; stack_table scrambles the result.
 uint64_t Extend(uint64_t hash, uint64_t pc) {
@@ -103,6 +77,14 @@ bool Spine::IsUnchangedOutwardFrom(size_t frame) const {
           Difference<0>(word_address_, word_value_, words_upto_[frame])) == 0;
 }
 
+bool Spine::Holds(size_t index, const FrameState& frame, uint64_t hash, uint64_t epoch,
+                  const StackBounds::Range& readable) const {
+  if (index >= count_ || !is_reusable_ || root_ == Root::kCut || epoch_ != epoch) return false;
+  // The outermost frame: what was on this stack still is.
+  return hash_[index] == hash && IsAt(index, frame) && readable.Contains(sp_[0] - 8) &&
+         IsUnchangedOutwardFrom(index);
+}
+
 // The outermost of the first `frames` frames that is not what it was: those outside of it may still be met.
 PERFAGENT_READS_OLD_FRAMES size_t Spine::FirstChanged(size_t frames) const {
   size_t word = 0;
@@ -116,7 +98,7 @@ PERFAGENT_READS_OLD_FRAMES size_t Spine::FirstChanged(size_t frames) const {
 
 void Spine::Append(size_t kept, size_t added, Root root, bool is_elsewhere) {
   is_reusable_ = (kept == 0 || is_reusable_) && !is_elsewhere;
-  count_ = static_cast<uint32_t>(kept);
+  joined_ = count_ = static_cast<uint32_t>(kept);
   std::atomic_signal_fence(std::memory_order_seq_cst);
   root_ = root;
   size_t frame = kept;

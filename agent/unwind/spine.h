@@ -34,15 +34,31 @@ class Spine {
   // A stack that was walked by other means, leaf first; the next walk does not reuse it.
   void Set(const uint64_t* pcs, const whole_walk::Walk& walk, uint64_t epoch);
 
-  void Clear() { count_ = 0; }
+  void Clear() { count_ = joined_ = 0; }
+
+  // Is the frame `index` this one, of this hash, and are all words outward from it what they were?
+  bool Holds(size_t index, const FrameState& frame, uint64_t hash, uint64_t epoch,
+             const StackBounds::Range& readable) const;
 
   size_t count() const { return count_; }
   uint64_t epoch() const { return epoch_; }
+  // So many frames, from the outermost on, the last walk found unchanged.
+  size_t joined() const { return joined_; }
+  FrameState state(size_t frame) const { return {pc_[frame], sp_[frame], rbp_[frame]}; }
   // Does it end before the thread's start?
   bool is_truncated() const { return root_ != Root::kStart; }
   const uint64_t* pcs() const { return pc_; }
   uint64_t hash(size_t frame) const { return hash_[frame]; }
   uint64_t& id(size_t frame) { return id_[frame]; }
+  // What was read beside return addresses on the way from the frame `inner` to the frame `outer`.
+  struct Words {
+    const uint64_t *address, *value;
+    size_t count;
+  };
+  Words WordsBetween(size_t outer, size_t inner) const {
+    const uint32_t first = words_upto_[outer];
+    return {word_address_ + first, word_value_ + first, words_upto_[inner] - first};
+  }
 
   // Deeper stacks are cut at the outer end.
   static constexpr size_t kMost = kMaxStackNodes;
@@ -68,7 +84,7 @@ class Spine {
   static constexpr size_t kMostWords = kMost * 2 + 2;
 
   uint64_t epoch_;
-  uint32_t count_;
+  uint32_t count_, joined_;
   uint64_t end_slot_;  // holds the return address 0 of the outermost frame; 0: it has none
   Root root_;
   bool is_reusable_;

@@ -24,6 +24,7 @@
 #include "agent/config.h"
 #include "agent/modules.h"
 #include "agent/sys.h"
+#include "agent/unwind/spine.h"
 #include "agent/walk_observer.h"
 
 namespace perfagent {
@@ -237,6 +238,20 @@ void ObserveWalk(const uint64_t* pcs, size_t count, bool truncated) {
     ForgetWhatHasGone(any);
     Compare({pcs, count, truncated}, OracleWalk(&context));
   });
+}
+
+// What was recognized is walked by rules from its start, with nothing kept, and then compared like all else.
+void ObserveRecognized(const FrameState& from, uint64_t epoch, uint64_t hash,
+                       Workspace* workspace) {
+  static __thread Spine* spine;
+  if (counts == nullptr || getpid() != process) return;
+  if (spine == nullptr) spine = static_cast<Spine*>(calloc(1, sizeof(Spine)));
+  spine->Clear();
+  const bool is_same = spine->Walk(from, epoch, Spine::kMost, workspace) && spine->count() > 0 &&
+                       spine->hash(spine->count() - 1) == hash;
+  if (!is_same) Add(&counts->different, 1);
+  Add(&counts->recognized, 1);
+  ObserveWalk(spine->pcs(), spine->count(), spine->is_truncated());
 }
 
 }  // namespace perfagent

@@ -11,6 +11,8 @@ namespace perfagent::test {
 // until their last instruction. Behind it stand, as text, the first stacks that differed and that were given up.
 struct WalkCounts {
   std::atomic<uint64_t> taken;
+  std::atomic<uint64_t>
+      recognized;  // of these: without a walk; each is walked to see whether it is the same
   std::atomic<uint64_t> compared;
   std::atomic<uint64_t> different;
   std::atomic<uint64_t> frames;  // in common, of all that were compared

@@ -53,9 +53,11 @@ void ExpectSameWalks(const CheckedRun& run) {
   EXPECT_GT(counts.compared, 0u);
   EXPECT_EQ(counts.different, 0u) << found.substr(kWalkCountsBytes);
   EXPECT_EQ(counts.given_up, 0u) << found.substr(kWalkCountsBytes);
-  std::printf("compared %lu of %lu stacks, %lu frames; %lu cut at DEPTH, %lu without a root\n",
-              counts.compared.load(), counts.taken.load(), counts.frames.load(), counts.cut.load(),
-              counts.rootless.load());
+  std::printf(
+      "compared %lu of %lu stacks (%lu recognized), %lu frames; %lu cut at DEPTH, %lu without a "
+      "root\n",
+      counts.compared.load(), counts.taken.load(), counts.recognized.load(), counts.frames.load(),
+      counts.cut.load(), counts.rootless.load());
 }
 
 // ---- programs of the tests and samples ----
