@@ -77,14 +77,6 @@ bool Spine::IsUnchangedOutwardFrom(size_t frame) const {
           Difference<0>(word_address_, word_value_, words_upto_[frame])) == 0;
 }
 
-bool Spine::Holds(size_t index, const FrameState& frame, uint64_t hash, uint64_t epoch,
-                  const StackBounds::Range& readable) const {
-  if (index >= count_ || !is_reusable_ || root_ == Root::kCut || epoch_ != epoch) return false;
-  // The outermost frame: what was on this stack still is.
-  return hash_[index] == hash && IsAt(index, frame) && readable.Contains(sp_[0] - 8) &&
-         IsUnchangedOutwardFrom(index);
-}
-
 // The outermost of the first `frames` frames that is not what it was: those outside of it may still be met.
 PERFAGENT_READS_OLD_FRAMES size_t Spine::FirstChanged(size_t frames) const {
   size_t word = 0;

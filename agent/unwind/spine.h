@@ -36,9 +36,14 @@ class Spine {
 
   void Clear() { count_ = joined_ = 0; }
 
-  // Is the frame `index` this one, of this hash, and are all words outward from it what they were?
-  bool Holds(size_t index, const FrameState& frame, uint64_t hash, uint64_t epoch,
-             const StackBounds::Range& readable) const;
+  // Was the frame `index` of the last walk this one, of this hash, on the stack that is now `readable`?
+  bool Had(size_t index, const FrameState& frame, uint64_t hash, uint64_t epoch,
+           const StackBounds::Range& readable) const {
+    return index < count_ && hash_[index] == hash && IsAt(index, frame) && is_reusable_ &&
+           root_ != Root::kCut && epoch_ == epoch && readable.Contains(sp_[0] - 8);
+  }
+  // Are all words that were read from it outward what they were?
+  bool IsUnchangedOutwardFrom(size_t frame) const;
 
   size_t count() const { return count_; }
   uint64_t epoch() const { return epoch_; }
@@ -75,7 +80,6 @@ class Spine {
   bool IsAt(size_t index, const FrameState& frame) const {
     return sp_[index] == frame.sp && pc_[index] == frame.pc && rbp_[index] == frame.rbp;
   }
-  bool IsUnchangedOutwardFrom(size_t frame) const;
   size_t FirstChanged(size_t frames) const;
   void Append(size_t kept, size_t added, Root root, bool is_elsewhere);
   void Push(size_t frame, const NewFrame& added);

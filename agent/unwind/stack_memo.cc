@@ -12,8 +12,9 @@ const StackMemo::Known* StackMemo::Find(const FrameState& from, uint64_t epoch, 
   if (!(entry.from == from) || entry.epoch != epoch) return nullptr;
   // All words of the entry lie between the two.
   if (!readable.Contains(from.sp) || !readable.Contains(entry.join.sp - 8)) return nullptr;
-  if (!spine.Holds(entry.join_index, entry.join, entry.join_hash, epoch, readable)) return nullptr;
-  return Difference<0>(entry.address, entry.value, entry.words) == 0 ? &entry.known : nullptr;
+  if (!spine.Had(entry.join_index, entry.join, entry.join_hash, epoch, readable)) return nullptr;
+  if (Difference<0>(entry.address, entry.value, entry.words) != 0) return nullptr;
+  return spine.IsUnchangedOutwardFrom(entry.join_index) ? &entry.known : nullptr;
 }
 
 void StackMemo::Keep(const FrameState& from, const Spine& spine, uint64_t id) {

@@ -33,8 +33,8 @@ class StackMemo {
   void Keep(const FrameState& from, const Spine& spine, uint64_t id);
 
  private:
-  static constexpr size_t kEntries = 128;
-  static constexpr size_t kMostWords = 24;  // some twelve frames
+  static constexpr size_t kEntries = 64;
+  static constexpr size_t kMostWords = 12;  // some eight frames
 
   struct Entry {
     FrameState from;  // pc 0: a free entry
@@ -48,9 +48,9 @@ class StackMemo {
     alignas(16) uint64_t value[kMostWords];
   };
   static size_t IndexOf(const FrameState& from) {
-    return (from.pc ^ from.sp << 17) * 0x9e3779b97f4a7c15 >> 57;
+    return (from.pc ^ from.sp << 17) * 0x9e3779b97f4a7c15 >> 58;
   }
-  static_assert(kEntries == size_t{1} << (64 - 57));
+  static_assert(kEntries == size_t{1} << (64 - 58));
 
   Entry entries_[kEntries];
 };
