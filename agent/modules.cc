@@ -135,8 +135,9 @@ void Note(Stream* stream, uint64_t address) {
   entry.start = reinterpret_cast<uint64_t>(found.dlfo_map_start);
   entry.end = reinterpret_cast<uint64_t>(found.dlfo_map_end);
   entry.map = found.dlfo_link_map;
-  entry.state.store(State::kLoaded, std::memory_order_release);
+  // Before it is known: a handler may leave this by longjmp, and then the next thread that meets the object describes it.
   Describe(stream, entry);
+  entry.state.store(State::kLoaded, std::memory_order_release);
 }
 
 void Sweep(Stream* stream) {
