@@ -327,7 +327,8 @@ void Crowded() {
   stream->slow_paths_unbilled = 0;
   const uint64_t took = clock::Since(begin);
   const uint64_t took_ns = clock::NsOf(took);
-  if (took_ns > kNotRunningNs) return;
+  // One that was stopped for a moment must not stand for others that were not.
+  if (took_ns > kNotRunningNs / stands_for) return;
   stream->Bill(took * stands_for);
   TellOthers(stream, took_ns * stands_for);
   if (InExactState()) {
