@@ -1,53 +1,17 @@
 #include "analyzer/report/json_report.h"
 
 #include <algorithm>
-#include <cmath>
+#include <span>
+#include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "analyzer/report/format.h"
-#include "analyzer/report/json_writer.h"
+#include "analyzer/report/json_heap.h"
+#include "analyzer/report/json_locks.h"
+#include "analyzer/report/json_values.h"
 #include "analyzer/report/unseen.h"
 
 namespace perfagent {
 namespace {
-
-// What is counted or lasts is whole; rounding outwards keeps the interval's promise.
-void WriteEstimate(JsonWriter* json, const Estimate& estimate) {
-  json->BeginObject();
-  json->Key("value").Number(std::round(estimate.value));
-  json->Key("low").Number(std::floor(estimate.low));
-  json->Key("high").Number(std::ceil(estimate.high));
-  json->EndObject();
-}
-
-void WriteTally(JsonWriter* json, const char* key, const Tally& tally) {
-  json->Key(key);
-  WriteEstimate(json, tally.Interval());
-}
-
-void WriteExact(JsonWriter* json, const char* key, uint64_t value) {
-  json->Key(key).BeginObject();
-  json->Key("value").Integer(value);
-  json->Key("low").Integer(value);
-  json->Key("high").Integer(value);
-  json->EndObject();
-}
-
-void WriteFrame(JsonWriter* json, const SourceFrame& frame) {
-  json->BeginObject();
-  json->Key("function").String(frame.function);
-  json->Key("file").String(frame.file);
-  json->Key("line").Signed(frame.line);
-  json->Key("module").String(frame.module);
-  json->Key("inlined").Bool(frame.inlined);
-  json->EndObject();
-}
-
-void WriteStack(JsonWriter* json, const NamedProfile& named, StackId stack) {
-  json->BeginArray();
-  for (const SourceFrame* frame : named.names.Frames(stack)) WriteFrame(json, *frame);
-  json->EndArray();
-}
 
 void WriteSettings(JsonWriter* json, const ProcessFacts& facts) {
   json->BeginObject();
@@ -99,7 +63,7 @@ void WriteDamage(JsonWriter* json, const Damage& damage) {
   json->EndObject();
 }
 
-void WriteLoss(JsonWriter* json, const std::vector<NamedProfile>& profiles) {
+void WriteLoss(JsonWriter* json, std::span<const NamedProfile> profiles) {
   std::vector<LossCount> causes;
   uint64_t total = 0;
   uint64_t skipped_bytes = 0;
@@ -139,7 +103,7 @@ void WriteTexts(JsonWriter* json, const char* key, const Texts& texts) {
   json->EndArray();
 }
 
-void WriteUnseen(JsonWriter* json, const std::vector<NamedProfile>& profiles) {
+void WriteUnseen(JsonWriter* json, std::span<const NamedProfile> profiles) {
   Unseen unseen;
   for (const NamedProfile& named : profiles) unseen.Merge(UnseenIn(named.profile));
   json->BeginObject();
@@ -172,174 +136,6 @@ void WriteMarks(JsonWriter* json, const std::vector<Mark>& marks) {
     json->EndObject();
   }
   json->EndArray();
-}
-
-void WriteMetrics(JsonWriter* json, const HeapMetrics& metrics) {
-  WriteTally(json, "allocations", metrics.allocations);
-  WriteTally(json, "bytes", metrics.bytes);
-  WriteTally(json, "frees", metrics.frees);
-  WriteTally(json, "temporary", metrics.temporary);
-  WriteTally(json, "cross_thread_frees", metrics.cross_thread_frees);
-  WriteTally(json, "reallocations", metrics.reallocations);
-  WriteTally(json, "live_bytes", metrics.live_bytes);
-  WriteTally(json, "live_blocks", metrics.live_blocks);
-  WriteTally(json, "leaked_bytes", metrics.leaked_bytes);
-  WriteTally(json, "leaked_blocks", metrics.leaked_blocks);
-  WriteTally(json, "peak_bytes", metrics.peak_bytes);
-}
-
-void WriteSite(JsonWriter* json, const NamedProfile& named, const HeapSite& site) {
-  json->BeginObject();
-  json->Key("stack");
-  WriteStack(json, named, site.stack);
-  json->Key("truncated").Bool(named.profile.dump.process.IsTruncated(site.stack));
-  json->Key("api").String(Name(site.api));
-  WriteMetrics(json, site.metrics);
-  const uint64_t ran_ns = named.profile.dump.process.facts.duration_ns;
-  json->Key("lifetime_ns");
-  if (site.lifetimes.IsEmpty()) {
-    json->Null();
-  } else {
-    WriteEstimate(json, site.lifetimes.Mean(ran_ns));
-  }
-  json->Key("lifetime_median_ns");
-  if (site.lifetimes.IsEmpty()) {
-    json->Null();
-  } else {
-    WriteEstimate(json, site.lifetimes.Median(ran_ns));
-  }
-  json->Key("lifetime_max_ns").Integer(site.lifetimes.max_ns());
-  json->EndObject();
-}
-
-void WriteSuppressed(JsonWriter* json, const NamedProfile& named) {
-  json->Key("suppressed").BeginArray();
-  for (const HeapSite& site : named.profile.heap.sites) {
-    if (site.suppressed_by == nullptr) continue;
-    json->BeginObject();
-    json->Key("reason").String(site.suppressed_by);
-    WriteTally(json, "bytes", site.metrics.live_bytes);
-    WriteTally(json, "blocks", site.metrics.live_blocks);
-    json->Key("stack");
-    WriteStack(json, named, site.stack);
-    json->EndObject();
-  }
-  json->EndArray();
-}
-
-// Every site, or the `limit` largest by bytes asked for.
-std::vector<const HeapSite*> SitesToWrite(const HeapProfile& heap, std::optional<uint64_t> limit) {
-  std::vector<const HeapSite*> sites;
-  for (const HeapSite& site : heap.sites) sites.push_back(&site);
-  std::stable_sort(sites.begin(), sites.end(), [](const HeapSite* a, const HeapSite* b) {
-    return a->metrics.bytes.value() > b->metrics.bytes.value();
-  });
-  if (limit && sites.size() > *limit) sites.resize(*limit);
-  return sites;
-}
-
-void WriteHeap(JsonWriter* json, const NamedProfile& named, std::optional<uint64_t> limit) {
-  const HeapProfile& heap = named.profile.heap;
-  json->BeginObject();
-  WriteMetrics(json, heap.total);
-  json->Key("peak_time_ns").Integer(heap.peak_time_ns);
-  json->Key("unpaired_frees").Integer(heap.unpaired_frees);
-  json->Key("unpaired_reallocations").Integer(heap.unpaired_reallocs);
-  json->Key("overlaps").Integer(heap.overlaps);
-  json->Key("sites").BeginArray();
-  for (const HeapSite* site : SitesToWrite(heap, limit)) WriteSite(json, named, *site);
-  json->EndArray();
-  WriteSuppressed(json, named);
-  json->EndObject();
-}
-
-// The fields that say where a call was made, in an object that is being written.
-void WritePlace(JsonWriter* json, const NamedProfile& named, uint64_t pc) {
-  const SourceFrame& frame = *named.names.Headline(pc);
-  json->Key("function").String(frame.function);
-  json->Key("file").String(frame.file);
-  json->Key("line").Signed(frame.line);
-  json->Key("module").String(frame.module);
-}
-
-void WriteCaller(JsonWriter* json, const NamedProfile& named, const LockCaller& caller) {
-  json->BeginObject();
-  WritePlace(json, named, caller.pc);
-  json->Key("api").String(Name(caller.api));
-  WriteExact(json, "contended", caller.contended);
-  WriteExact(json, "wait_ns", caller.wait_ns);
-  json->EndObject();
-}
-
-void WriteReleaser(JsonWriter* json, const NamedProfile& named, const LockReleaser& releaser) {
-  json->BeginObject();
-  WritePlace(json, named, releaser.pc);
-  WriteExact(json, "released_awaited", releaser.released);
-  json->EndObject();
-}
-
-// Of rwlocks alone: null for others.
-void WriteWaits(JsonWriter* json, const char* key, const Lock& lock, const Waits& waits) {
-  json->Key(key);
-  if (lock.kind != LockKind::kRwlock) return json->Null();
-  json->BeginObject();
-  WriteExact(json, "contended", waits.contended);
-  WriteExact(json, "wait_ns", waits.wait_ns);
-  json->EndObject();
-}
-
-void WriteLock(JsonWriter* json, const NamedProfile& named, const Lock& lock) {
-  json->BeginObject();
-  json->Key("name").String(LockName(lock, &named.names));
-  json->Key("kind").String(Name(lock.kind));
-  json->Key("address").String(absl::StrCat("0x", absl::Hex(lock.address)));
-  json->Key("allocated_at").Null();
-  WriteExact(json, "contended", lock.contended);
-  WriteExact(json, "wait_ns", lock.wait_ns);
-  WriteWaits(json, "readers", lock, lock.readers);
-  WriteWaits(json, "writers", lock, WritersOf(lock));
-  json->Key("longest_wait_ns").Integer(lock.longest_wait_ns);
-  json->Key("hold_ns").Null();
-  json->Key("blame").BeginArray();
-  json->EndArray();
-  json->Key("waits").BeginArray();
-  for (const LockWaits& waits : lock.waits) {
-    json->BeginObject();
-    json->Key("waiter_stack");
-    WriteStack(json, named, waits.stack);
-    WriteTally(json, "wait_ns", waits.wait_ns);
-    WriteTally(json, "waits", waits.waits);
-    json->EndObject();
-  }
-  json->EndArray();
-  json->Key("callers").BeginArray();
-  for (const LockCaller& caller : lock.callers) WriteCaller(json, named, caller);
-  json->EndArray();
-  WriteExact(json, "released_awaited", lock.released);
-  json->Key("releasers").BeginArray();
-  for (const LockReleaser& releaser : lock.releasers) WriteReleaser(json, named, releaser);
-  json->EndArray();
-  json->EndObject();
-}
-
-void WriteLockTotals(JsonWriter* json, const Tally& acquisitions, uint64_t contended,
-                     uint64_t wait_ns) {
-  WriteTally(json, "acquisitions", acquisitions);
-  WriteExact(json, "contended", contended);
-  WriteExact(json, "wait_ns", wait_ns);
-  WriteExact(json, "unattributed_ns", wait_ns);  // no wait is attributed to a holder yet
-}
-
-void WriteLocks(JsonWriter* json, const NamedProfile& named, std::optional<uint64_t> limit) {
-  const LockProfile& locks = named.profile.locks;
-  std::vector<const Lock*> contended = ContendedLocks(locks);
-  if (limit && contended.size() > *limit) contended.resize(*limit);
-  json->BeginObject();
-  WriteLockTotals(json, locks.acquisitions, locks.contended, locks.wait_ns);
-  json->Key("objects").BeginArray();
-  for (const Lock* lock : contended) WriteLock(json, named, *lock);
-  json->EndArray();
-  json->EndObject();
 }
 
 class Writer {
@@ -398,9 +194,9 @@ class Writer {
     json_.Key("agent");
     WriteAgentCost(&json_, named.profile.dump.Cost());
     json_.Key("loss");
-    WriteLoss(&json_, {named});
+    WriteLoss(&json_, {&named, 1});
     json_.Key("unseen");
-    WriteUnseen(&json_, {named});
+    WriteUnseen(&json_, {&named, 1});
     if (ShowsHeap()) {
       json_.Key("heap");
       WriteHeap(&json_, named, input_.limit);

@@ -1,0 +1,48 @@
+#include "analyzer/report/json_values.h"
+
+#include <cmath>
+
+namespace perfagent {
+namespace {
+
+void WriteFrame(JsonWriter* json, const SourceFrame& frame) {
+  json->BeginObject();
+  json->Key("function").String(frame.function);
+  json->Key("file").String(frame.file);
+  json->Key("line").Signed(frame.line);
+  json->Key("module").String(frame.module);
+  json->Key("inlined").Bool(frame.inlined);
+  json->EndObject();
+}
+
+}  // namespace
+
+// What is counted or lasts is whole; rounding outwards keeps the interval's promise.
+void WriteEstimate(JsonWriter* json, const Estimate& estimate) {
+  json->BeginObject();
+  json->Key("value").Number(std::round(estimate.value));
+  json->Key("low").Number(std::floor(estimate.low));
+  json->Key("high").Number(std::ceil(estimate.high));
+  json->EndObject();
+}
+
+void WriteTally(JsonWriter* json, const char* key, const Tally& tally) {
+  json->Key(key);
+  WriteEstimate(json, tally.Interval());
+}
+
+void WriteExact(JsonWriter* json, const char* key, uint64_t value) {
+  json->Key(key).BeginObject();
+  json->Key("value").Integer(value);
+  json->Key("low").Integer(value);
+  json->Key("high").Integer(value);
+  json->EndObject();
+}
+
+void WriteStack(JsonWriter* json, const NamedProfile& named, StackId stack) {
+  json->BeginArray();
+  for (const SourceFrame* frame : named.names.Frames(stack)) WriteFrame(json, *frame);
+  json->EndArray();
+}
+
+}  // namespace perfagent
