@@ -90,6 +90,7 @@ uint64_t Take(Stream* stream) {
 uint64_t Take(Stream* stream, const FrameState& caller) {
   const uint64_t epoch = modules::Epoch();
   Spine& spine = stream->spine;
+  // From here, not from the guest's frame: what lies between is the agent's, and AgentScope asks whether it is on this stack.
   stream->unwind.bounds.Enter(reinterpret_cast<uintptr_t>(__builtin_frame_address(0)));
   const StackMemo::Known* known =
       stream->memo.Find(caller, epoch, spine, stream->unwind.bounds.range());

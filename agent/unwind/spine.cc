@@ -20,11 +20,12 @@ uint64_t Extend(uint64_t hash, uint64_t pc) {
 }  // namespace
 
 bool Spine::Walk(const FrameState& from, uint64_t epoch, size_t depth, Workspace* workspace) {
-  // From here, not from the guest's frame: what lies between is the agent's, and AgentScope asks whether it is on this stack.
-  workspace->bounds.Enter(reinterpret_cast<uintptr_t>(__builtin_frame_address(0)));
   const bool may_reuse = is_reusable_ && epoch_ == epoch;
+  // First: a longjmp out of this walk must not leave the last one's frames to an epoch that is not theirs.
+  if (!may_reuse) Clear();
+  std::atomic_signal_fence(std::memory_order_seq_cst);
   epoch_ = epoch;
-  Outcome outcome = WalkOn(from, may_reuse ? count_ : 0, depth, workspace);
+  Outcome outcome = WalkOn(from, count_, depth, workspace);
   if (outcome == Outcome::kTooShort) outcome = WalkOn(from, 0, depth, workspace);
   if (outcome == Outcome::kDone) return true;
   Clear();

@@ -28,7 +28,7 @@ namespace perfagent {
 class Spine {
  public:
   // Walks from `from` outward by rules and by what is left of the last walk. The stack is whole from its outermost frame to the leaf, or at
-  // least its `depth` innermost frames are here. False: a frame that rules do not express; the spine is empty.
+  // least its `depth` innermost frames are here. REQUIRES: the workspace's bounds were entered on this stack. False: a frame that rules do not express; the spine is empty.
   bool Walk(const FrameState& from, uint64_t epoch, size_t depth, Workspace* workspace);
 
   // A stack that was walked by other means, leaf first; the next walk does not reuse it.

@@ -86,6 +86,7 @@ Pcs CallersOf(const Spine& spine) {
   static thread_local const auto fresh = std::make_unique<Spine>(),
                                  last = std::make_unique<Spine>();
   fresh->Clear();
+  workspace.bounds.Enter(registers.rsp);
   for (Spine* spine : {fresh.get(), last.get()}) {
     if (!spine->Walk({registers.rip, registers.rsp, registers.rbp}, 0, kMost, &workspace)) return;
     ASSERT_EQ(spine->is_truncated() || spine->count() > kMost, whole.truncated);
