@@ -279,13 +279,13 @@ HEADERS := $(wildcard include/perfagent/*.h agent/*.h agent/*/*.h analyzer/*.h a
   tests/e2e/programs/*.h samples/*.h)
 SCRIPTS := scripts/perfagent scripts/demo scripts/deps tests/run.sh tests/golden/record.sh .ci/run \
   $(wildcard tests/bench/*.sh tests/scripts/*.sh tests/programs/*.sh tests/programs/*/*.sh)
-TIDY_OK := $(patsubst %.cc,$(BUILD)/tidy/%.ok,$(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc))
+TIDY_OK = $(patsubst %.cc,$(BUILD)/tidy/$(DEPTH)/%.ok,$(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc))
 # How far clang's analyzer follows calls: "deep" takes twice as long.
 DEPTH ?= shallow
 
 # With the compiler's own flags: what clang warns of is an error, too. Again whenever the object was made again.
 define tidy_rule
-$(BUILD)/tidy/$(1)/%.ok: $(1)/%.cc $(BUILD)/$(2)/%.o .clang-tidy
+$(BUILD)/tidy/$$(DEPTH)/$(1)/%.ok: $(1)/%.cc $(BUILD)/$(2)/%.o .clang-tidy
 	@mkdir -p $$(@D)
 	$$(Q)clang-tidy --quiet $$< -- $(3) -Xclang -analyzer-config -Xclang mode=$$(DEPTH) 2>/dev/null
 	@touch $$@

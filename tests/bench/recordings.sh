@@ -12,39 +12,40 @@ SecondsOf() {
 SharesOfFrames() {
   "$build/analyzer" report --format json "$1" | tr '{,}' '\n' |
     awk -F '[":]+' '/^"(whole_walk_frames|events|frames|truncated_stacks)":/ && !($2 in first) { first[$2] = $3 }
-      END { whole = 100 * first["whole_walk_frames"] / first["frames"]
+      END { if (first["frames"] == 0) { print "- - -"; exit }
+            whole = 100 * first["whole_walk_frames"] / first["frames"]
             printf "%.3f %.3f %.3f\n", 100 - whole, whole, 100 * first["truncated_stacks"] / first["events"] }'
 }
 
 # Prints of `workload`: seconds on the wall to run it, CPU seconds, seconds on the wall to run it and then read the report,
-# bytes on disk of an event, millions of events read in a second with one thread (heaptrack_print has no more) and with two,
+# bytes on disk of an event, millions of events read in a second with one thread and, where the tool has more, with two,
 # and full mode's shares of frames.
 # What is an event is said by the agent's dump, whose turn comes before other tools': they watch the same allocations.
 MeasureRecording() {
-  local read bytes wall cpu one two events shares="0 0 0"
+  local bytes wall cpu one two=- events shares="- - -"
   read -r wall cpu < <(SecondsOf "${under[@]}" "${workload[@]}" < input)
   case $tool in
     bare)
-      echo "$wall $cpu $wall 0 0 0 $shares"
+      echo "$wall $cpu $wall - - - $shares"
       return
       ;;
     full)
-      read=("$build/analyzer" report --threads 1 "$recorded"/*.dump)
+      read -r one _ < <(SecondsOf "$build/analyzer" report --threads 1 "$recorded"/*.dump)
+      read -r two _ < <(SecondsOf "$build/analyzer" report --threads 2 "$recorded"/*.dump)
       bytes=$(du --block-size=1 "$recorded"/*.dump | cut -f 1)
       shares=$(SharesOfFrames "$recorded"/*.dump)
       "$build/analyzer" info "$recorded"/*.dump | awk '$1 == "events" { gsub(",", "", $2); print $2 }' > events
       ;;
     heaptrack)
-      read=(heaptrack_print "$recorded"/heaptrack*)
+      read -r one _ < <(SecondsOf heaptrack_print "$recorded"/heaptrack*)
       bytes=$(zstdcat "$recorded"/heaptrack* | wc -c)
       ;;
   esac
-  read -r one _ < <(SecondsOf "${read[@]}")
-  read -r two _ < <(SecondsOf "${read[@]/#1/2}")
   events=$(< events)
   awk -v wall="$wall" -v cpu="$cpu" -v one="$one" -v two="$two" -v bytes="$bytes" -v events="$events" \
     -v shares="$shares" \
-    'BEGIN { print wall, cpu, wall + two, bytes / events, events / one / 1e6, events / two / 1e6, shares }'
+    'function rate(seconds) { return seconds == "-" ? seconds : events / seconds / 1e6 }
+     BEGIN { print wall, cpu, wall + (two == "-" ? one : two), bytes / events, rate(one), rate(two), shares }'
 }
 
 # RowsOfRecording NAME COMMAND...: reads the file `input`.

@@ -54,7 +54,7 @@ PrintRows() {
   done
 }
 
-# PrintMedians COLUMN NAME TOOL UNIT
+# PrintMedians COLUMN NAME TOOL UNIT: no row where the tool has no such number, which it says with "-".
 PrintMedians() {
   local against value added ratio note=''
   against=$work/numbers/$(BaseOf "$3")
@@ -71,12 +71,14 @@ PrintMedians() {
       return sprintf("%." decimals "f", n % 2 ? of[(n + 1) / 2] : (of[n / 2] + of[n / 2 + 1]) / 2)
     }
     $1 == "failed" { next }
-    FILENAME == ARGV[1] { base[FNR] = $column; next }
+    FILENAME == ARGV[1] { if ($column != "-") base[FNR] = $column; next }
+    $column == "-" { has_none = 1; next }
     { value[++n] = $column }
     FNR in base { added[++pairs] = $column - base[FNR] }
     FNR in base && base[FNR] > 0 { ratio[++quotients] = $column / base[FNR] }
-    END { print median(value, n, 2), median(added, pairs, 2), median(ratio, quotients, 3) }
+    END { print has_none ? "none" : median(value, n, 2), median(added, pairs, 2), median(ratio, quotients, 3) }
     ' "$against" "$work/numbers/$3")
+  [[ $value != none ]] || return 0
   [[ $value != - ]] || note="failed: ${note:-$(tail -1 "$work/errors")}"
   if [[ $against == /dev/null ]]; then added='' ratio=''; fi
   PrintRow "$2" "$3" "$value" "$4" "$added" "$ratio" "$note"

@@ -33,6 +33,9 @@ TestTable() {
   Matches "a round that failed is left out" "$output" *'a thing full 2.00 ns 0.00 1.000'*
   output=$(Table 1 "bare full" '[[ $tool = full ]] && { echo "no such thing" >&2; return 1; }; echo 1 1')
   Matches "a tool that always fails is a row that says why" "$output" *'a thing full - ns - - failed: no such thing'*
+  output=$(Table 2 "bare full" '[[ $tool = bare ]] && echo 4 - || echo 5 9')
+  Equal "a number that a tool does not have is no row, and nothing is compared with it" "$output" \
+    $'a thing bare 4.00 ns\na thing full 5.00 ns 1.00 1.250\nanother full 9.00 MiB - -'
   output=$(Table 2 "bare full" '((round == 1)) || echo "perfagent: lost 3 events" >&2; echo 1 1')
   Matches "what the agent said stands beside its numbers" "$output" \
     *'a thing full 1.00 ns 0.00 1.000 perfagent: lost 3 events'*

@@ -36,8 +36,8 @@ TestInstructions() {
   AtMost "an unsampled malloc+free" 17 unsampled alloc 0
   AtMost "a lock+unlock, single-threaded" 22 unsampled lock 0
   AtMost "a lock+unlock with threads running" 30 unsampled lock 1
-  AtMost "a malloc+free in full mode" 2320 full alloc 0
-  AtMost "a malloc+free in full mode, 30 frames deeper" 6360 full deep 0
+  AtMost "a malloc+free in full mode" 1470 full alloc 0
+  AtMost "a malloc+free in full mode, 30 frames deeper" 1760 full deep 0
 }
 
 if Has valgrind; then
