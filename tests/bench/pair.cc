@@ -43,12 +43,36 @@ void* volatile sink;
   }
 }
 
-// The same under more frames.
-[[gnu::noinline]] void Deep(long pairs, int frames) {
+// Up to four more frames, other ones at each turn: in programs two events in a row seldom share their whole stack.
+[[gnu::noinline]] void* MakeBelow(long frames) {
+  void* block = frames == 0 ? malloc(64) : MakeBelow(frames - 1);
+  asm volatile("");
+  return block;
+}
+
+[[gnu::noinline]] void FreeBelow(void* block, long frames) {
   if (frames == 0) {
-    Allocate(pairs);
+    free(block);
   } else {
-    Deep(pairs, frames - 1);
+    FreeBelow(block, frames - 1);
+  }
+  asm volatile("");
+}
+
+[[gnu::noinline]] void Vary(long pairs) {
+  for (long i = 0; i < pairs; ++i) {
+    void* block = MakeBelow(i % 5);
+    sink = block;
+    FreeBelow(block, i * 7 % 4);
+  }
+}
+
+// The same work under more frames.
+[[gnu::noinline]] void Deep(void (*work)(long), long pairs, int frames) {
+  if (frames == 0) {
+    work(pairs);
+  } else {
+    Deep(work, pairs, frames - 1);
   }
   asm volatile("");
 }
@@ -111,7 +135,8 @@ void Contend(pthread_mutex_t* mutex, long pairs) {
 // Makes the work of one thread.
 const std::map<std::string, Work (*)()> kWorks = {
     {"alloc", [] { return Work(Allocate); }},
-    {"deep", [] { return Work([](long pairs) { Deep(pairs, 30); }); }},
+    {"deep", [] { return Work([](long pairs) { Deep(Allocate, pairs, 30); }); }},
+    {"vary", [] { return Work([](long pairs) { Deep(Vary, pairs, 30); }); }},
     {"mix", [] { return Work(Mix(1024)); }},
     // 66 MiB.
     {"heap", [] { return Work(Mix(131072)); }},
@@ -194,8 +219,8 @@ int main(int argc, char** argv) {
   const std::string how = argc == 5 ? argv[3] : "";
   if (work == kWorks.end() || (how != "wall" && how != "cpu" && how != "count")) {
     fprintf(stderr,
-            "usage: pair alloc|deep|mix|heap|lock|rwlock|contended THREADS wall|cpu MILLISECONDS\n"
-            "       pair alloc|deep|mix|heap|lock|rwlock|contended THREADS count PAIRS\n");
+            "usage: pair alloc|deep|vary|mix|heap|lock|rwlock|contended THREADS wall|cpu MILLISECONDS\n"
+            "       pair alloc|deep|vary|mix|heap|lock|rwlock|contended THREADS count PAIRS\n");
     return 2;
   }
   const int threads = atoi(argv[2]);

@@ -17,6 +17,7 @@ BenchPairs() {
   PairRow "malloc+free, 2 threads" "$tools" alloc 2
   PairRow "malloc+free, 30 frames deeper" "$tools" deep 0
   PairRow "malloc+free, 30 deeper, 2 threads" "$tools" deep 2
+  PairRow "malloc+free, 30 deeper, changing" "$tools" vary 0
   PairRow "malloc+free, 1024 blocks live" "$tools" mix 0
   PairRow "malloc+free, 1024 live, 2 threads" "$tools" mix 2
   PairRow "malloc+free, 66 MiB live" "$tools" heap 0
