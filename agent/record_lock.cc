@@ -76,8 +76,9 @@ void EndWait(LockApi api, const void* lock, uint64_t caller, const Wait& wait, i
     stack = call_stack::Take(stream);
   }
   modules::Note(stream, address);
-  stream->Put(
-      LockWaitRecord{api, static_cast<uint64_t>(result), wait.begin, wait_ticks, address, stack});
+  stream->Put(LockWaitRecord{api, static_cast<uint64_t>(result), wait.begin, wait_ticks, address,
+                             stack, 0,
+                             path.records_all() ? 0 : clock::TicksOf(process::kWaitIntervalNs)});
 }
 
 bool IsAwaited(const void* lock) {
@@ -108,7 +109,7 @@ void RecordAcquisition(LockApi api, const void* lock) {
   const uint64_t stack = call_stack::Take(stream);
   const auto address = reinterpret_cast<uint64_t>(lock);
   modules::Note(stream, address);
-  stream->Put(LockAcquireRecord{api, path.begin(), address, stack});
+  stream->Put(LockAcquireRecord{api, path.begin(), address, stack, process::kAcquireInterval});
 }
 
 }  // namespace perfagent::lock

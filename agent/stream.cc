@@ -233,13 +233,16 @@ LockTableSlot* Stream::SlotFor(LockApi api, uint64_t lock, uint64_t caller) {
     lock_slots_used = 0;
   }
   auto* slots = reinterpret_cast<LockTableSlot*>(PayloadOf(lock_table));
+  const auto thread = static_cast<uint32_t>(owner.load(std::memory_order_relaxed));
   size_t at = (lock ^ caller) * 0x9e3779b97f4a7c15 >> 32;
   while (true) {
     LockTableSlot& slot = slots[at++ % kLockTableSlots];
     const uint64_t found = slot.lock.load(std::memory_order_relaxed);
-    if (found == lock && slot.caller == caller && slot.api == api) return &slot;
+    if (found == lock && slot.caller == caller && slot.api == api && slot.thread == thread)
+      return &slot;
     if (found == 0) {
       slot.caller = caller;
+      slot.thread = thread;
       slot.api = api;
       slot.lock.store(lock, std::memory_order_release);
       ++lock_slots_used;
@@ -253,6 +256,8 @@ void Stream::SumWait(LockApi api, uint64_t lock, uint64_t caller, uint64_t wait_
   if (slot == nullptr) return;
   AddTo(&slot->wait_ticks, wait_ticks);
   AddTo(&slot->contended, 1);
+  if (slot->longest_wait_ticks.load(std::memory_order_relaxed) < wait_ticks)
+    slot->longest_wait_ticks.store(wait_ticks, std::memory_order_release);
 }
 
 void Stream::SumRelease(LockApi api, uint64_t lock, uint64_t caller) {

@@ -119,6 +119,14 @@ void ClockMap::ConvertAny(Record* record, size_t* hint) const {
             r.duration = DurationNs(*this, ticks, r.duration, r.time, *hint);
           } else if constexpr (std::is_same_v<R, LockWaitRecord>) {
             r.wait = DurationNs(*this, ticks, r.wait, r.time, *hint);
+            r.interval = SumNs(r.interval);
+            for (WaitCut& cut : std::span(r.cuts, r.count)) {
+              cut.after = DurationNs(*this, ticks, cut.after, r.time, *hint);
+            }
+          } else if constexpr (std::is_same_v<R, LockSectionRecord>) {
+            r.hold = DurationNs(*this, ticks, r.hold, r.time, *hint);
+            for (uint64_t* sum : {&r.wait, &r.allocator, &r.waited, &r.idle}) *sum = SumNs(*sum);
+            if ((r.flags & kSectionContended) != 0) r.interval = SumNs(r.interval);
           }
         }
       },

@@ -424,7 +424,10 @@ std::vector<LockTableEntry> ReadLockTable(const DumpFile& file, const ClockMap& 
   std::erase_if(slots, [](const LockTableEntry& slot) {
     return slot.lock == 0 || slot.api >= LockApi::kCount;
   });
-  for (LockTableEntry& slot : slots) slot.wait_ns = clock.SumNs(slot.wait_ns);
+  for (LockTableEntry& slot : slots) {
+    slot.wait_ns = clock.SumNs(slot.wait_ns);
+    slot.longest_wait_ns = clock.SumNs(slot.longest_wait_ns);
+  }
   return slots;
 }
 

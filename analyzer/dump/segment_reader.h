@@ -105,10 +105,12 @@ struct LockTableEntry {
   uint64_t caller;  // return address into the function that called the lock function
   uint64_t contended;
   uint64_t wait_ns;
+  uint64_t longest_wait_ns;
   uint64_t released;  // while others waited
+  uint64_t refused;   // tries
+  uint32_t thread;    // its id
   LockApi api;
-  uint8_t reserved0[7];
-  uint64_t reserved1[2];
+  uint8_t reserved0[3];
 };
 static_assert(sizeof(LockTableEntry) == sizeof(LockTableSlot));
 static_assert(offsetof(LockTableEntry, api) == offsetof(LockTableSlot, api));

@@ -8,13 +8,17 @@ namespace {
 
 #define PERFAGENT_API_NAME(id, name) name,
 constexpr const char* kHeapApiNames[] = {PERFAGENT_HEAP_APIS(PERFAGENT_API_NAME)};
-constexpr const char* kLockApiNames[] = {PERFAGENT_LOCK_APIS(PERFAGENT_API_NAME)};
+constexpr const char* kLockKindNames[] = {PERFAGENT_LOCK_KINDS(PERFAGENT_API_NAME)};
 #undef PERFAGENT_API_NAME
+#define PERFAGENT_LOCK_API_NAME(id, name, kind) name,
+constexpr const char* kLockApiNames[] = {PERFAGENT_LOCK_APIS(PERFAGENT_LOCK_API_NAME)};
+#undef PERFAGENT_LOCK_API_NAME
 
 }  // namespace
 
 const char* Name(HeapApi api) { return kHeapApiNames[static_cast<size_t>(api)]; }
 const char* Name(LockApi api) { return kLockApiNames[static_cast<size_t>(api)]; }
+const char* Name(LockKind kind) { return kLockKindNames[static_cast<size_t>(kind)]; }
 
 void Lifetimes::Add(uint64_t lifetime_ns, Weight weight) {
   const double time = static_cast<double>(lifetime_ns);

@@ -160,5 +160,6 @@ struct HeapProfile {
 
 const char* Name(HeapApi api);
 const char* Name(LockApi api);
+const char* Name(LockKind kind);
 
 }  // namespace perfagent

@@ -11,11 +11,6 @@
 
 namespace perfagent {
 
-enum class LockKind : uint8_t { kMutex, kRwlock };
-
-inline LockKind KindOf(LockApi api) {
-  return api >= LockApi::kRwlockRdlock ? LockKind::kRwlock : LockKind::kMutex;
-}
 inline bool IsRead(LockApi api) {
   return api >= LockApi::kRwlockRdlock && api <= LockApi::kRwlockClockrdlock;
 }

@@ -68,9 +68,9 @@ void HeapEvents::AddThin(const ThinRecord& record, EventBlock* block) {
   AddEvent(HeapEvent::kThin, record.time, 0, block).interval_bytes = interval_bytes;
 }
 
-void HeapEvents::AddLock(const LockEvent& event, EventBlock* block) {
+void HeapEvents::AddLock(LockEvent event, EventBlock* block) {
   AddEvent(HeapEvent::kLock, 0, 0, block).size = block->lock_events.size();
-  block->lock_events.push_back(event);
+  block->lock_events.push_back(std::move(event));
 }
 
 bool HeapEvents::Fill(size_t most, EventBlock* block) {
@@ -97,7 +97,11 @@ void HeapEvents::Add(const Record& record, EventBlock* block) {
   } else if (const auto* realloc = std::get_if<ReallocRecord>(&record)) {
     AddReallocEnd(*realloc, block);
   } else if (const auto* wait = std::get_if<LockWaitRecord>(&record)) {
-    AddLock(*wait, block);
+    AddLock(LockWaitEvent{*wait, {wait->cuts, wait->cuts + wait->count}}, block);
+  } else if (const auto* release = std::get_if<LockReleaseRecord>(&record)) {
+    AddLock(*release, block);
+  } else if (const auto* section = std::get_if<LockSectionRecord>(&record)) {
+    AddLock(*section, block);
   } else if (const auto* acquire = std::get_if<LockAcquireRecord>(&record)) {
     AddLock(*acquire, block);
   } else if (const auto* thread = std::get_if<ThreadRecord>(&record)) {

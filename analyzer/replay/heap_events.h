@@ -50,7 +50,13 @@ struct HeapEvent {
 static_assert(sizeof(HeapEvent) == 56);  // a replay copies each twice
 static_assert(sampling::kLimitBits <= 16);
 
-using LockEvent = std::variant<LockWaitRecord, LockAcquireRecord>;
+// A record whose cuts are its own.
+struct LockWaitEvent {
+  LockWaitRecord record;
+  std::vector<WaitCut> cuts;
+};
+using LockEvent =
+    std::variant<LockWaitEvent, LockReleaseRecord, LockSectionRecord, LockAcquireRecord>;
 
 // Some events of a stream in their order.
 struct EventBlock {
@@ -89,7 +95,7 @@ class HeapEvents {
   void AddReallocEnd(const ReallocRecord& record, EventBlock* block);
   void AddReallocReturn(const ReallocRecord& record, EventBlock* block);
   void AddThin(const ThinRecord& record, EventBlock* block);
-  void AddLock(const LockEvent& event, EventBlock* block);
+  void AddLock(LockEvent event, EventBlock* block);
 
   const Process& process_;
   const StreamId id_;

@@ -37,7 +37,7 @@ void LockReplay::OnAcquisitions(uint64_t acquisitions) {
   profile_.acquisitions.Add(static_cast<double>(acquisitions), Weight());
 }
 
-void LockReplay::OnEvent(const LockWaitRecord& record) {
+void LockReplay::OnEvent(const LockWaitRecord& record, std::span<const WaitCut>) {
   const LockId id = LockAt(record.lock, record.api);
   const StackId stack = StackOf(record.stack);
   Lock& lock = profile_.locks[id.value()];
@@ -45,9 +45,8 @@ void LockReplay::OnEvent(const LockWaitRecord& record) {
   if (is_new) lock.waits.push_back({.stack = stack});
   LockWaits& waits = lock.waits[found->second];
   const double wait_ns = static_cast<double>(record.wait);
-  const bool is_sample = process_.facts.IsSampledAt(record.time + record.wait);
   const Weight weight =
-      is_sample ? Weight::OfAmount(wait_ns, process_.facts.wait_interval_ns) : Weight();
+      record.interval != 0 ? Weight::OfAmount(wait_ns, record.interval) : Weight();
   waits.waits.Add(1, weight);
   waits.wait_ns.Add(wait_ns, weight);
   lock.longest_wait_ns = std::max(lock.longest_wait_ns, record.wait);
@@ -58,8 +57,13 @@ void LockReplay::OnEvent(const LockWaitRecord& record) {
   }
 }
 
+void LockReplay::OnEvent(const LockReleaseRecord&) {}
+
+void LockReplay::OnEvent(const LockSectionRecord&) {}
+
 void LockReplay::OnEvent(const LockAcquireRecord& record) {
-  const Weight weight = Weight::OfEvery(process_.facts.acquire_interval);
+  if (record.interval == 0) return;
+  const Weight weight = Weight::OfEvery(record.interval);
   profile_.locks[LockAt(record.lock, record.api).value()].sampled_acquisitions.Add(1, weight);
   profile_.acquisitions.Add(1, weight);
 }

@@ -29,7 +29,10 @@ class LockReplay {
   void OnTable(std::span<const LockTableEntry> entries);
   // Exact acquisitions of a segment, full mode.
   void OnAcquisitions(uint64_t acquisitions);
-  void OnEvent(const LockWaitRecord& record);
+  // A wait with its cuts.
+  void OnEvent(const LockWaitRecord& record, std::span<const WaitCut> cuts);
+  void OnEvent(const LockReleaseRecord& record);
+  void OnEvent(const LockSectionRecord& record);
   void OnEvent(const LockAcquireRecord& record);
 
   LockProfile Finish();

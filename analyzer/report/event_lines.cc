@@ -101,10 +101,32 @@ class EventPrinter : public RecordSink {
   void Print(const LockWaitRecord& r) {
     Begin(r.time, Name(r.api)).Text(" ").Hex(r.lock);
     line_.Text(" wait=").Decimal(r.wait).Text(" result=").Decimal(r.result);
+    if (r.interval != 0) line_.Text(" interval=").Decimal(r.interval);
+    if ((r.flags & kWaitCutsLost) != 0) line_.Text(" cuts_lost");
+    for (const WaitCut& cut : std::span<const WaitCut>(r.cuts, r.count)) {
+      line_.Text(" cut=").Decimal(cut.after).Text(":").Decimal(cut.stream).Text(":");
+      line_.Text("s").Decimal(cut.stack);
+    }
+    FinishEvent(r.stack);
+  }
+  void Print(const LockReleaseRecord& r) {
+    Begin(r.time, Name(r.api)).Text(" ").Hex(r.lock).Text(" released");
+    FinishEvent(r.stack);
+  }
+  void Print(const LockSectionRecord& r) {
+    Begin(r.time, Name(r.api)).Text(" ").Hex(r.lock).Text(" held=").Decimal(r.hold);
+    if (r.running_ns != 0) line_.Text(" running=").Decimal(r.running_ns - 1);
+    if ((r.flags & kSectionContended) != 0) line_.Text(" waited_for=").Decimal(r.wait);
+    line_.Text(" interval=").Decimal(r.interval);
+    line_.Text(" allocations=").Decimal(r.allocations).Text(" bytes=").Decimal(r.bytes);
+    line_.Text(" allocator=").Decimal(r.allocator).Text(" waits=").Decimal(r.waits);
+    line_.Text(" waited=").Decimal(r.waited).Text(" idle=").Decimal(r.idle);
     FinishEvent(r.stack);
   }
   void Print(const LockAcquireRecord& r) {
     Begin(r.time, Name(r.api)).Text(" ").Hex(r.lock).Text(" acquired");
+    if (r.interval != 0) line_.Text(" interval=").Decimal(r.interval);
+    if (r.outer != 0) line_.Text(" outer=").Hex(r.outer);
     FinishEvent(r.stack);
   }
   void Print(const IntervalRecord& r) {

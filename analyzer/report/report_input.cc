@@ -21,8 +21,6 @@ const char* Name(Ended ended) {
 
 const char* Name(Mode mode) { return mode == Mode::kFull ? "full" : "sample"; }
 
-const char* Name(LockKind kind) { return kind == LockKind::kRwlock ? "rwlock" : "mutex"; }
-
 std::string ModeText(const ProcessFacts& facts) {
   if (!facts.full_end) return Name(facts.mode);
   return absl::StrCat("full until ", FormatDuration(static_cast<double>(facts.full_end->time_ns)),

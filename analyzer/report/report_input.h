@@ -39,7 +39,6 @@ struct ReportInput {
 
 const char* Name(Ended ended);
 const char* Name(Mode mode);
-const char* Name(LockKind kind);
 
 // "full until 12.3 s (the file was nearly full), sampled after that"; mostly just the name.
 std::string ModeText(const ProcessFacts& facts);

@@ -202,6 +202,7 @@ struct DecoderState {
   bool has_tables = false;  // in use since the last reset
   prediction::DecoderTables tables = {};
   uint64_t pcs[kMaxStackNodes] = {};
+  WaitCut cuts[kMaxWaitCuts] = {};
 
   void Reset() {
     codec = {};

@@ -49,8 +49,13 @@
 //   kFree          api, flags, time, address, stack       before the real call
 //   kRealloc       api, flags, time, duration, old, new, size, stack
 //                                         old ended at `time`, new began `duration` later
-//   kLockWait      api, result, time, wait, lock, stack        time is when the wait began
-//   kLockAcquire   api, time, lock, stack                      a sampled acquisition
+//   kLockWait      api, flags, result, time, wait, lock, stack, interval, count, count cuts
+//                                         time is when the wait began; a cut is (ticks from then on, stream, stack):
+//                                         the awaited releases that the wait overlapped, in order
+//   kLockRelease   api, time, lock, stack                      an awaited release whose stack a cut left open
+//   kLockAcquire   api, time, lock, stack, interval, outer     a sampled acquisition, or one inside a followed section
+//   kLockSection   api, flags, time, hold, running_ns, lock, stack, interval, wait, allocations, bytes,
+//                  allocator, waits, waited, idle               a followed acquisition, written at its release
 //   kInterval      time, bytes            from here on the stream's blocks are sampled with this mean;
 //                                         0: every one
 //   kMark          time, text             the program said so (perfagent.h)
@@ -63,6 +68,22 @@
 //
 // A byte of 32 or more is no tag but the token of an allocation or free in full mode: event_codec.h has
 // its layout.
+//
+// A kept wait stands for others: with `interval` T it was kept with probability 1 - exp(-wait / T), with 0 for certain.
+// Its cuts say who released the lock meanwhile: the time up to a cut is due to the one who made that release (for
+// semaphores and conditions: who woke), from the last cut to the wait's end it is hand-over. A cut without a stack
+// belongs to the kLockRelease record of its stream, lock and time, if there is one. With kWaitCutsLost, releases before
+// the first cut are not known, and what lies before it is due to nobody known; likewise all of a wait without cuts.
+//
+// A kLockSection record without kSectionContended stands for `interval` acquisitions; with it, for as many as a kept
+// wait of `wait` ticks and that `interval` does. `hold` is from the acquisition to the release, `running_ns` + 1 the
+// thread's CPU time meanwhile (0: not known). In it, the thread made `allocations` of `bytes` in `allocator` ticks, waited
+// `waits` times for other locks, `waited` ticks in all, and `idle` ticks on conditions and the like. A kLockAcquire
+// record stands for `interval` acquisitions; with 0 it counts for nothing and says that `lock` was taken while `outer`,
+// the innermost followed lock, was held: the order in which the program takes its locks.
+//
+// SegmentHeader::wait is the wait that the stream's thread is in, if its lock is not zero: of the stream's segments the
+// one that has one says so.
 //
 // Times are ticks of HeaderPage::clock since the start, and so are durations (realloc's, waits'). What
 // a tick is worth follows from readings of two clocks at the same instant: the header's two at the
@@ -105,8 +126,8 @@
 namespace perfagent {
 
 inline constexpr uint64_t kDumpMagic = 0x31504d5544414650;  // "PFADUMP1" in the file
-inline constexpr uint16_t kVersionMajor = 4;
-inline constexpr uint16_t kVersionMinor = 1;
+inline constexpr uint16_t kVersionMajor = 5;
+inline constexpr uint16_t kVersionMinor = 0;
 inline constexpr uint16_t kMachineX86_64 = 62;  // EM_X86_64
 
 inline constexpr size_t kHeaderBytes = 8192;
@@ -181,6 +202,8 @@ enum class Tag : uint8_t {
   kCompactRealloc = 18,
   kPredictedStack = 19,
   kReset = 20,
+  kLockRelease = 21,
+  kLockSection = 22,
 };
 
 // The call that made an event: identifier, name as the program wrote it.
@@ -207,26 +230,85 @@ enum class HeapApi : uint8_t {
   PERFAGENT_HEAP_APIS(PERFAGENT_API_ENUM) kCount
 };
 
-#define PERFAGENT_LOCK_APIS(X)                        \
-  X(kMutexLock, "pthread_mutex_lock")                 \
-  X(kMutexTrylock, "pthread_mutex_trylock")           \
-  X(kMutexTimedlock, "pthread_mutex_timedlock")       \
-  X(kMutexClocklock, "pthread_mutex_clocklock")       \
-  X(kMutexUnlock, "pthread_mutex_unlock")             \
-  X(kRwlockRdlock, "pthread_rwlock_rdlock")           \
-  X(kRwlockTryrdlock, "pthread_rwlock_tryrdlock")     \
-  X(kRwlockTimedrdlock, "pthread_rwlock_timedrdlock") \
-  X(kRwlockClockrdlock, "pthread_rwlock_clockrdlock") \
-  X(kRwlockWrlock, "pthread_rwlock_wrlock")           \
-  X(kRwlockTrywrlock, "pthread_rwlock_trywrlock")     \
-  X(kRwlockTimedwrlock, "pthread_rwlock_timedwrlock") \
-  X(kRwlockClockwrlock, "pthread_rwlock_clockwrlock") \
-  X(kRwlockUnlock, "pthread_rwlock_unlock")
+// What is locked, or waited for.
+#define PERFAGENT_LOCK_KINDS(X) \
+  X(kMutex, "mutex")            \
+  X(kRwlock, "rwlock")          \
+  X(kSpin, "spin lock")         \
+  X(kCondition, "condition")    \
+  X(kSemaphore, "semaphore")    \
+  X(kBarrier, "barrier")        \
+  X(kThread, "thread")          \
+  X(kOnce, "once")              \
+  X(kFutex, "futex")
 
-enum class LockApi : uint8_t {
-  PERFAGENT_LOCK_APIS(PERFAGENT_API_ENUM) kCount
+enum class LockKind : uint8_t {
+  PERFAGENT_LOCK_KINDS(PERFAGENT_API_ENUM) kCount
 #undef PERFAGENT_API_ENUM
 };
+
+// Identifier, name as the program wrote it, and kind.
+#define PERFAGENT_LOCK_APIS(X)                                 \
+  X(kMutexLock, "pthread_mutex_lock", kMutex)                  \
+  X(kMutexTrylock, "pthread_mutex_trylock", kMutex)            \
+  X(kMutexTimedlock, "pthread_mutex_timedlock", kMutex)        \
+  X(kMutexClocklock, "pthread_mutex_clocklock", kMutex)        \
+  X(kMutexUnlock, "pthread_mutex_unlock", kMutex)              \
+  X(kMtxLock, "mtx_lock", kMutex)                              \
+  X(kMtxTrylock, "mtx_trylock", kMutex)                        \
+  X(kMtxTimedlock, "mtx_timedlock", kMutex)                    \
+  X(kMtxUnlock, "mtx_unlock", kMutex)                          \
+  X(kRwlockRdlock, "pthread_rwlock_rdlock", kRwlock)           \
+  X(kRwlockTryrdlock, "pthread_rwlock_tryrdlock", kRwlock)     \
+  X(kRwlockTimedrdlock, "pthread_rwlock_timedrdlock", kRwlock) \
+  X(kRwlockClockrdlock, "pthread_rwlock_clockrdlock", kRwlock) \
+  X(kRwlockWrlock, "pthread_rwlock_wrlock", kRwlock)           \
+  X(kRwlockTrywrlock, "pthread_rwlock_trywrlock", kRwlock)     \
+  X(kRwlockTimedwrlock, "pthread_rwlock_timedwrlock", kRwlock) \
+  X(kRwlockClockwrlock, "pthread_rwlock_clockwrlock", kRwlock) \
+  X(kRwlockUnlock, "pthread_rwlock_unlock", kRwlock)           \
+  X(kSpinLock, "pthread_spin_lock", kSpin)                     \
+  X(kSpinTrylock, "pthread_spin_trylock", kSpin)               \
+  X(kSpinUnlock, "pthread_spin_unlock", kSpin)                 \
+  X(kCondWait, "pthread_cond_wait", kCondition)                \
+  X(kCondTimedwait, "pthread_cond_timedwait", kCondition)      \
+  X(kCondClockwait, "pthread_cond_clockwait", kCondition)      \
+  X(kCondSignal, "pthread_cond_signal", kCondition)            \
+  X(kCondBroadcast, "pthread_cond_broadcast", kCondition)      \
+  X(kCndWait, "cnd_wait", kCondition)                          \
+  X(kCndTimedwait, "cnd_timedwait", kCondition)                \
+  X(kCndSignal, "cnd_signal", kCondition)                      \
+  X(kCndBroadcast, "cnd_broadcast", kCondition)                \
+  X(kSemWait, "sem_wait", kSemaphore)                          \
+  X(kSemTimedwait, "sem_timedwait", kSemaphore)                \
+  X(kSemClockwait, "sem_clockwait", kSemaphore)                \
+  X(kSemPost, "sem_post", kSemaphore)                          \
+  X(kBarrierWait, "pthread_barrier_wait", kBarrier)            \
+  X(kThreadJoin, "pthread_join", kThread)                      \
+  X(kThreadTimedjoin, "pthread_timedjoin_np", kThread)         \
+  X(kThreadClockjoin, "pthread_clockjoin_np", kThread)         \
+  X(kThrdJoin, "thrd_join", kThread)                           \
+  X(kOnce, "pthread_once", kOnce)                              \
+  X(kCallOnce, "call_once", kOnce)                             \
+  X(kFutexWait, "futex wait", kFutex)                          \
+  X(kFutexLock, "futex lock", kFutex)                          \
+  X(kFutexWake, "futex wake", kFutex)
+
+enum class LockApi : uint8_t {
+#define PERFAGENT_LOCK_API_ENUM(id, name, kind) id,
+  PERFAGENT_LOCK_APIS(PERFAGENT_LOCK_API_ENUM)
+#undef PERFAGENT_LOCK_API_ENUM
+      kCount
+};
+
+inline LockKind KindOf(LockApi api) {
+  static constexpr LockKind kKinds[] = {
+#define PERFAGENT_LOCK_API_KIND(id, name, kind) LockKind::kind,
+      PERFAGENT_LOCK_APIS(PERFAGENT_LOCK_API_KIND)
+#undef PERFAGENT_LOCK_API_KIND
+  };
+  return kKinds[static_cast<size_t>(api)];
+}
 
 // kStack flags.
 inline constexpr uint64_t kStackTruncated =
@@ -237,6 +319,14 @@ inline constexpr uint64_t kFreeTemporary =
 // kRealloc flags.
 inline constexpr uint64_t kReallocEndsOld = 1;    // the old block was being tracked
 inline constexpr uint64_t kReallocBeginsNew = 2;  // the new block is tracked from here
+
+// kLockWait flags.
+inline constexpr uint64_t kWaitCutsLost = 1;  // releases before the first cut are not known
+// kLockSection flags.
+inline constexpr uint64_t kSectionContended = 1;  // the acquisition waited, and the wait was kept
+
+// Cuts of one wait at most; of more releases the last ones count.
+inline constexpr uint64_t kMaxWaitCuts = 256;
 
 // What INTERVAL and interval_request may ask for, besides 0.
 inline constexpr uint64_t kLeastInterval = 1;
@@ -259,8 +349,9 @@ struct HeaderPage {
                                  // with its pid
   uint64_t interval_bytes;       // sampled mode: mean bytes between samples (R) at start, 0: every
                                  // block is one; full mode: 0
-  uint64_t wait_interval_ticks;  // mean wait between kept kLockWait records, where they are sampled
-  uint64_t acquire_interval;     // mean acquisitions between kLockAcquire records, likewise
+  uint64_t
+      wait_interval_ticks;  // mean wait between kept kLockWait records, where they are sampled: at least
+  uint64_t acquire_interval;  // mean acquisitions between kLockAcquire records that count, likewise
   uint64_t seed;
   uint64_t page_bytes;
   uint32_t pid;
@@ -298,6 +389,19 @@ struct HeaderPage {
   alignas(64) std::atomic<uint64_t> losses[kLossSlots];  // indexed by Loss
 };
 
+// The wait that a thread is in. Written before `lock`, which says that there is one.
+struct OngoingWait {
+  std::atomic<uint64_t> lock;  // address; 0: none
+  uint64_t begin;              // ticks
+  uint64_t caller;             // return address into the function that called the lock function
+  uint64_t stack;              // 0: not taken
+  uint64_t thread;             // its id
+  uint64_t owner;              // thread id of who held the lock when the wait began; 0: not known
+  LockApi api;
+  uint8_t reserved0[7];
+  uint64_t reserved1;
+};
+
 struct SegmentHeader {
   std::atomic<uint32_t> magic;  // kSegmentMagic; stored last when the segment is begun
   SegmentKind kind;
@@ -316,18 +420,21 @@ struct SegmentHeader {
   // Frames of stacks that were not walked by rules compiled before: their unwind programs were interpreted.
   std::atomic<uint64_t> whole_walk_frames;
   uint64_t reserved1[8];
+  OngoingWait wait;
 };
 
-// What one stream did to one lock by one function from one caller, exact in both modes. One cache line.
+// What one thread did to one lock by one function from one caller, exact in both modes. One cache line.
 struct LockTableSlot {
   std::atomic<uint64_t> lock;  // address; 0 = free slot
   uint64_t caller;             // return address into the function that called the lock function
-  std::atomic<uint64_t> contended;   // waits ended
-  std::atomic<uint64_t> wait_ticks;  // their sum
-  std::atomic<uint64_t> released;    // by an unlock, while others waited for the lock
+  std::atomic<uint64_t> contended;           // waits ended
+  std::atomic<uint64_t> wait_ticks;          // their sum
+  std::atomic<uint64_t> longest_wait_ticks;  // the greatest of them
+  std::atomic<uint64_t> released;  // by an unlock, or woken, while others waited for the lock
+  std::atomic<uint64_t> refused;   // tries that found the lock held
+  uint32_t thread;                 // its id
   LockApi api;
-  uint8_t reserved0[7];
-  uint64_t reserved1[2];
+  uint8_t reserved0[3];
 };
 
 inline constexpr size_t kSegmentPayload = kSegmentBytes - sizeof(SegmentHeader);
@@ -342,7 +449,8 @@ static_assert(offsetof(HeaderPage, interval_request) == 3864);
 static_assert(offsetof(HeaderPage, full_until_ticks) == 3880);
 static_assert(offsetof(HeaderPage, losses) == 3904);
 static_assert(sizeof(HeaderPage) == 4160);
-static_assert(sizeof(SegmentHeader) == 128);
+static_assert(sizeof(OngoingWait) == 64);
+static_assert(sizeof(SegmentHeader) == 192);
 static_assert(sizeof(LockTableSlot) == 64);
 static_assert(kLossCount <= kLossSlots);
 static_assert(std::atomic<uint64_t>::is_always_lock_free);

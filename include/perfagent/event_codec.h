@@ -22,9 +22,12 @@ namespace perfagent {
 // Largest encoding of a record without text or frames: a tag and nine fields.
 inline constexpr size_t kMaxPlainRecord = 1 + 9 * kMaxVarint;
 
+inline constexpr size_t kMaxSectionRecord = 1 + 15 * kMaxVarint;
+constexpr size_t MaxWaitRecord(size_t cuts) { return 1 + (9 + 3 * cuts) * kMaxVarint; }
 constexpr size_t MaxStackRecord(size_t frames) { return 1 + (5 + frames) * kMaxVarint; }
 constexpr size_t MaxTextRecord(size_t text_bytes) { return 1 + 8 * kMaxVarint + text_bytes; }
 static_assert(MaxStackRecord(kMaxStackNodes) < kSegmentPayload);
+static_assert(MaxWaitRecord(kMaxWaitCuts) < kSegmentPayload);
 
 // Appends records to a buffer. REQUIRES: room for the record (see kMaxPlainRecord, MaxStackRecord,
 // MaxTextRecord); the caller checks, so that one check serves a stack and the event that uses it.
@@ -96,8 +99,22 @@ class Encoder : public CompactEncoder {
     if (sampled) Varint(r.limit);
   }
   void Put(const LockWaitRecord& r) {
-    Begin(Tag::kLockWait, static_cast<uint8_t>(r.api), r.result, r.time);
+    Begin(Tag::kLockWait, static_cast<uint8_t>(r.api), r.flags, r.result, r.time);
     Varint(r.wait);
+    Difference(r.lock, &state_->last_lock);
+    Varint(r.stack);
+    Varint(r.interval);
+    Varint(r.count);
+    uint64_t before = 0;
+    for (const WaitCut& cut : std::span<const WaitCut>(r.cuts, r.count)) {
+      Varint(cut.after - before);
+      Varint(cut.stream);
+      Varint(cut.stack);
+      before = cut.after;
+    }
+  }
+  void Put(const LockReleaseRecord& r) {
+    Begin(Tag::kLockRelease, static_cast<uint8_t>(r.api), r.time);
     Difference(r.lock, &state_->last_lock);
     Varint(r.stack);
   }
@@ -105,6 +122,18 @@ class Encoder : public CompactEncoder {
     Begin(Tag::kLockAcquire, static_cast<uint8_t>(r.api), r.time);
     Difference(r.lock, &state_->last_lock);
     Varint(r.stack);
+    Varint(r.interval);
+    Varint(r.outer);
+  }
+  void Put(const LockSectionRecord& r) {
+    Begin(Tag::kLockSection, static_cast<uint8_t>(r.api), r.flags, r.time);
+    Varint(r.hold);
+    Varint(r.running_ns);
+    Difference(r.lock, &state_->last_lock);
+    for (const uint64_t field : {r.stack, r.interval, r.wait, r.allocations, r.bytes, r.allocator,
+                                 r.waits, r.waited, r.idle}) {
+      Varint(field);
+    }
   }
   void Put(const IntervalRecord& r) {
     Begin(Tag::kInterval, r.time);
@@ -243,12 +272,12 @@ class Decoder : public CompactDecoder {
       }
       case Tag::kCompactRealloc:
         return CompactRealloc(&out->emplace<ReallocRecord>());
-      case Tag::kLockWait: {
-        auto& r = out->emplace<LockWaitRecord>();
+      case Tag::kLockWait:
+        return Wait(&out->emplace<LockWaitRecord>());
+      case Tag::kLockRelease: {
+        auto& r = out->emplace<LockReleaseRecord>();
         r.api = Api<LockApi>();
-        r.result = Varint();
         r.time = Time();
-        r.wait = Varint();
         r.lock = Difference(&state_->codec.last_lock);
         r.stack = Varint();
         return;
@@ -259,8 +288,12 @@ class Decoder : public CompactDecoder {
         r.time = Time();
         r.lock = Difference(&state_->codec.last_lock);
         r.stack = Varint();
+        r.interval = Varint();
+        r.outer = Varint();
         return;
       }
+      case Tag::kLockSection:
+        return Section(&out->emplace<LockSectionRecord>());
       case Tag::kInterval: {
         auto& r = out->emplace<IntervalRecord>();
         r.time = Time();
@@ -315,6 +348,39 @@ class Decoder : public CompactDecoder {
       state_->pcs[i] = outer;
     }
     r->pcs = state_->pcs;
+  }
+
+  void Wait(LockWaitRecord* r) {
+    r->api = Api<LockApi>();
+    r->flags = Varint();
+    r->result = Varint();
+    r->time = Time();
+    r->wait = Varint();
+    r->lock = Difference(&state_->codec.last_lock);
+    r->stack = Varint();
+    r->interval = Varint();
+    r->count = Varint();
+    if (r->count > kMaxWaitCuts) return Fail("wait with more cuts than the format allows");
+    uint64_t after = 0;
+    for (WaitCut& cut : std::span(state_->cuts, r->count)) {
+      after += Varint();
+      const uint64_t stream = Varint();
+      cut = {after, stream, Varint()};
+    }
+    r->cuts = state_->cuts;
+  }
+
+  void Section(LockSectionRecord* r) {
+    r->api = Api<LockApi>();
+    r->flags = Varint();
+    r->time = Time();
+    r->hold = Varint();
+    r->running_ns = Varint();
+    r->lock = Difference(&state_->codec.last_lock);
+    for (uint64_t* field : {&r->stack, &r->interval, &r->wait, &r->allocations, &r->bytes,
+                            &r->allocator, &r->waits, &r->waited, &r->idle}) {
+      *field = Varint();
+    }
   }
 
   uint64_t Interval() {

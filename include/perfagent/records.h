@@ -71,11 +71,28 @@ struct ReallocRecord {
   uint64_t stack;
   uint32_t limit = sampling::kNoLimit;  // of the new block
 };
+// A release of the lock during a wait for it.
+struct WaitCut {
+  uint64_t after;   // the wait's begin
+  uint64_t stream;  // of the thread that made it
+  uint64_t stack;   // 0: its kLockRelease record has it
+};
+// Decoded cuts are valid until the next record.
 struct LockWaitRecord {
   LockApi api;
   uint64_t result;  // what the call returned
   uint64_t time;    // when the wait began
   uint64_t wait;
+  uint64_t lock;
+  uint64_t stack;
+  uint64_t flags = 0;
+  uint64_t interval = 0;  // mean wait between kept ones; 0: every one
+  uint64_t count = 0;
+  WaitCut* cuts = nullptr;
+};
+struct LockReleaseRecord {
+  LockApi api;
+  uint64_t time;
   uint64_t lock;
   uint64_t stack;
 };
@@ -84,6 +101,25 @@ struct LockAcquireRecord {
   uint64_t time;
   uint64_t lock;
   uint64_t stack;
+  uint64_t interval = 0;  // mean acquisitions between such records; 0: this one counts for nothing
+  uint64_t outer = 0;     // the innermost followed lock that the thread held; 0: none
+};
+struct LockSectionRecord {
+  LockApi api;  // that took the lock
+  uint64_t flags;
+  uint64_t time;  // of the acquisition
+  uint64_t hold;
+  uint64_t running_ns;  // and one more; 0: not known
+  uint64_t lock;
+  uint64_t stack;     // of the acquisition
+  uint64_t interval;  // acquisitions, or, when contended, of waits: see dump_format.h
+  uint64_t wait;      // for the lock, when contended
+  uint64_t allocations;
+  uint64_t bytes;
+  uint64_t allocator;  // ticks in the allocator
+  uint64_t waits;      // for other locks
+  uint64_t waited;     // ticks in them
+  uint64_t idle;       // ticks of waits for no lock: conditions, semaphores, threads
 };
 
 struct IntervalRecord {
@@ -109,9 +145,9 @@ struct ClockRecord {
 };
 struct ResetRecord {};
 
-using Record =
-    std::variant<ThreadRecord, ThreadEndRecord, ModuleLoadRecord, ModuleUnloadRecord, StackRecord,
-                 AllocRecord, FreeRecord, ReallocRecord, LockWaitRecord, LockAcquireRecord,
-                 IntervalRecord, MarkRecord, UnseenRecord, ClockRecord, ThinRecord, ResetRecord>;
+using Record = std::variant<ThreadRecord, ThreadEndRecord, ModuleLoadRecord, ModuleUnloadRecord,
+                            StackRecord, AllocRecord, FreeRecord, ReallocRecord, LockWaitRecord,
+                            LockReleaseRecord, LockSectionRecord, LockAcquireRecord, IntervalRecord,
+                            MarkRecord, UnseenRecord, ClockRecord, ThinRecord, ResetRecord>;
 
 }  // namespace perfagent

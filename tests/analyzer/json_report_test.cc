@@ -112,8 +112,8 @@ TEST(JsonReport, HostileNumbersMakeValidJson) {
   for (uint64_t i = 0; i < 20; ++i) {
     stream.Alloc(UINT64_MAX - i, i, UINT64_MAX, 0);
     stream.Realloc(UINT64_MAX, i, i + 1, UINT64_MAX, 0, UINT64_MAX);
-    stream.Put(LockWaitRecord{LockApi::kMutexLock, 0, 0, UINT64_MAX, i, 0});
-    stream.Put(LockAcquireRecord{LockApi::kMutexLock, 0, i, 0});
+    stream.Put(LockWaitRecord{LockApi::kMutexLock, 0, 0, UINT64_MAX, i, 0, 0, 1});
+    stream.Put(LockAcquireRecord{LockApi::kMutexLock, 0, i, 0, UINT64_MAX});
   }
   dump.AddLockTable().PutSlot(0x10, UINT64_MAX, UINT64_MAX, UINT64_MAX);
   Profile profile = ProfileOf(dump);

@@ -142,8 +142,9 @@ TEST(LockReplay, WaitsThatNoTableHeldStillCount) {
 TEST(LockReplay, SampledWaitsAreScaledByTheirLength) {
   DumpBuilder dump;
   dump.header().mode = Mode::kSample;
-  dump.header().wait_interval_ticks = 1000;
-  dump.AddStream().Put(Wait(10, 100, 0x10, 0));
+  LockWaitRecord wait = Wait(10, 100, 0x10, 0);
+  wait.interval = 1000;
+  dump.AddStream().Put(wait);
   const LockProfile locks = ProfileOf(dump).locks;
   const double p = 1 - std::exp(-0.1);
   EXPECT_NEAR(locks.locks[0].waits[0].waits.value(), 1 / p, 1e-9);
@@ -162,15 +163,15 @@ TEST(LockReplay, FullModeAcquisitionsAreTheSegmentsOwnCount) {
 
 TEST(LockReplay, WhereFullModeEndedWhatFollowsStandsForMore) {
   DumpBuilder dump;
-  dump.header().wait_interval_ticks = 1000;
-  dump.header().acquire_interval = 1000;
   dump.header().full_until_ticks = 5000;
   StreamBuilder& stream = dump.AddStream();
   stream.NextSegment().header().acquisitions = 40;
   const uint64_t until_then = dump.Stack({0x401000}), after = dump.Stack({0x402000});
   stream.Put(Wait(4900, 100, 0x10, until_then));
-  stream.Put(Wait(4901, 100, 0x10, after));
-  stream.Put(LockAcquireRecord{LockApi::kMutexLock, 6000, 0x10, 0});
+  LockWaitRecord sampled = Wait(4901, 100, 0x10, after);
+  sampled.interval = 1000;
+  stream.Put(sampled);
+  stream.Put(LockAcquireRecord{LockApi::kMutexLock, 6000, 0x10, 0, 1000});
   const LockProfile locks = ProfileOf(dump).locks;
   const double p = -std::expm1(-0.1);
   ASSERT_EQ(locks.locks[0].waits.size(), 2u);
@@ -196,7 +197,9 @@ TEST(LockReplay, SampledAcquisitionsStandForTheirInterval) {
   dump.header().mode = Mode::kSample;
   dump.header().acquire_interval = 1000;
   StreamBuilder& stream = dump.AddStream();
-  for (uint64_t i = 0; i < 5; ++i) stream.Put(LockAcquireRecord{LockApi::kMutexLock, i, 0x10, 0});
+  for (uint64_t i = 0; i < 5; ++i) {
+    stream.Put(LockAcquireRecord{LockApi::kMutexLock, i, 0x10, 0, 1000});
+  }
   const LockProfile locks = ProfileOf(dump).locks;
   EXPECT_NEAR(locks.acquisitions.value(), 5000, 1e-6);
   EXPECT_NEAR(locks.acquisitions.variance(), 5.0 * 1000 * 999, 1e-3);

@@ -132,8 +132,8 @@ TEST(SegmentReader, MoreCommittedThanASegmentHoldsIsDamage) {
   std::vector<uint8_t> dump = ThreeSegments();
   const uint32_t committed = 100000;
   memcpy(dump.data() + kThird + offsetof(SegmentHeader, committed), &committed, sizeof committed);
-  EXPECT_EQ(DamageOf(dump), Lines({"offset 73728: 100000 bytes committed, a segment holds 32640; "
-                                   "skipped 32640 bytes"}));
+  EXPECT_EQ(DamageOf(dump), Lines({"offset 73728: 100000 bytes committed, a segment holds 32576; "
+                                   "skipped 32576 bytes"}));
 }
 
 TEST(SegmentReader, ClaimedSegmentThatWasNeverBegunIsNoDamage) {

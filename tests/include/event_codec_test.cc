@@ -41,6 +41,7 @@ struct Sample {
   Record record;
   std::string text[2];
   std::vector<uint64_t> pcs;
+  std::vector<WaitCut> cuts;
 };
 
 std::string RandomText(std::mt19937_64* random) {
@@ -58,6 +59,7 @@ void Fill(Sample* sample, std::mt19937_64* random) {
   sample->text[1] = RandomText(random);
   sample->pcs.resize((*random)() % 50);
   for (uint64_t& pc : sample->pcs) pc = number();
+  sample->cuts.resize((*random)() % 20);
   switch ((*random)() % std::variant_size_v<Record>) {
     case 0:
       sample->record = ThreadRecord{number(), number(), sample->text[0]};
@@ -96,11 +98,41 @@ void Fill(Sample* sample, std::mt19937_64* random) {
                                      limit()};
       break;
     case 8:
-      sample->record = LockWaitRecord{
-          RandomApi<LockApi>(random), number(), number(), number(), number(), number()};
+      for (WaitCut& cut : sample->cuts) cut = {number(), number(), number()};
+      sample->record = LockWaitRecord{RandomApi<LockApi>(random),
+                                      number(),
+                                      number(),
+                                      number(),
+                                      number(),
+                                      number(),
+                                      number(),
+                                      number(),
+                                      sample->cuts.size(),
+                                      sample->cuts.data()};
       break;
     case 9:
-      sample->record = LockAcquireRecord{RandomApi<LockApi>(random), number(), number(), number()};
+      sample->record = LockAcquireRecord{
+          RandomApi<LockApi>(random), number(), number(), number(), number(), number()};
+      break;
+    case 15:
+      sample->record = LockReleaseRecord{RandomApi<LockApi>(random), number(), number(), number()};
+      break;
+    case 16:
+      sample->record = LockSectionRecord{RandomApi<LockApi>(random),
+                                         number(),
+                                         number(),
+                                         number(),
+                                         number(),
+                                         number(),
+                                         number(),
+                                         number(),
+                                         number(),
+                                         number(),
+                                         number(),
+                                         number(),
+                                         number(),
+                                         number(),
+                                         number()};
       break;
     case 10:
       sample->record = IntervalRecord{number(), number() % kGreatestInterval};
@@ -124,6 +156,8 @@ void Fill(Sample* sample, std::mt19937_64* random) {
 
 size_t SizeLimit(const Record& record, const Sample& sample) {
   if (const auto* stack = std::get_if<StackRecord>(&record)) return MaxStackRecord(stack->count);
+  if (const auto* wait = std::get_if<LockWaitRecord>(&record)) return MaxWaitRecord(wait->count);
+  if (std::holds_alternative<LockSectionRecord>(record)) return kMaxSectionRecord;
   return MaxTextRecord(sample.text[0].size() + sample.text[1].size());
 }
 

@@ -37,8 +37,10 @@ void SegmentBuilder::Append(const uint8_t* bytes, size_t size) {
 
 void SegmentBuilder::PutSlot(uint64_t lock, uint64_t caller, uint64_t contended,
                              uint64_t wait_ticks, LockApi api, uint64_t released) {
-  const uint64_t slot[] = {lock, caller, contended, wait_ticks, released, static_cast<uint8_t>(api),
-                           0,    0};
+  constexpr uint64_t kThread = 4711;
+  const uint64_t slot[] = {
+      lock,       caller,   contended, wait_ticks,
+      wait_ticks, released, 0,         kThread | uint64_t{static_cast<uint8_t>(api)} << 32};
   static_assert(sizeof slot == sizeof(LockTableSlot));
   memcpy(bytes_.data() + sizeof(SegmentHeader) + slots_ * sizeof slot, slot, sizeof slot);
   ++slots_;
@@ -51,6 +53,10 @@ void SegmentBuilder::Seal() {
 
 void StreamBuilder::Put(const StackRecord& record) {
   Room(MaxStackRecord(record.count)).Put(record);
+}
+
+void StreamBuilder::Put(const LockWaitRecord& record) {
+  Room(MaxWaitRecord(record.count)).Put(record);
 }
 void StreamBuilder::Put(const ThreadRecord& record) {
   Room(MaxTextRecord(record.name.size())).Put(record);
@@ -184,9 +190,15 @@ std::vector<uint8_t> DumpWithEverything() {
   main.Put(UnseenRecord{45, "/opt/libown.so"});
   main.Put(ModuleUnloadRecord{50, 1, 0x600000});
   main.Put(LockWaitRecord{LockApi::kMutexTimedlock, 110, 60, 1000, 0x9000, stack});
-  main.Put(LockAcquireRecord{LockApi::kMutexLock, 1100, 0x9000, stack});
+  main.Put(LockAcquireRecord{LockApi::kMutexLock, 1100, 0x9000, stack, 1000});
+  WaitCut cuts[] = {{20, 1, 0}, {70, 1, stack}};
+  main.Put(
+      LockWaitRecord{LockApi::kMutexLock, 0, 1110, 80, 0x9000, stack, kWaitCutsLost, 0, 2, cuts});
+  main.Put(LockSectionRecord{LockApi::kMutexLock, kSectionContended, 1190, 5, 4, 0x9000, stack, 0,
+                             80, 1, 64, 2, 1, 3, 1});
   StreamBuilder& other = dump.AddStream();
   other.Thread(15, 4712, "other");
+  other.Put(LockReleaseRecord{LockApi::kMutexUnlock, 1130, 0x9000, stack});
   other.Alloc(1150, 0x3000, 64, stack);
   main.Free(1190, 0x3000);
   other.Free(1200, 0x3000);

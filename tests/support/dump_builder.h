@@ -69,9 +69,10 @@ class StreamBuilder {
 
   template <typename R>
   void Put(const R& record) {
-    Room(kMaxPlainRecord).Put(record);
+    Room(kMaxSectionRecord).Put(record);
   }
   void Put(const StackRecord& record);
+  void Put(const LockWaitRecord& record);
   void Put(const ThreadRecord& record);
   void Put(const ModuleLoadRecord& record);
   void Put(const MarkRecord& record);

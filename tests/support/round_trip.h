@@ -48,10 +48,24 @@ struct FieldsOf {
             {}};
   }
   Fields operator()(const LockWaitRecord& r) const {
-    return {{static_cast<uint64_t>(r.api), r.result, r.time, r.wait, r.lock, r.stack}, {}};
+    Fields fields{{static_cast<uint64_t>(r.api), r.flags, r.result, r.time, r.wait, r.lock, r.stack,
+                   r.interval, r.count},
+                  {}};
+    for (const WaitCut& cut : std::span<const WaitCut>(r.cuts, r.count)) {
+      fields.numbers.insert(fields.numbers.end(), {cut.after, cut.stream, cut.stack});
+    }
+    return fields;
+  }
+  Fields operator()(const LockReleaseRecord& r) const {
+    return {{static_cast<uint64_t>(r.api), r.time, r.lock, r.stack}, {}};
+  }
+  Fields operator()(const LockSectionRecord& r) const {
+    return {{static_cast<uint64_t>(r.api), r.flags, r.time, r.hold, r.running_ns, r.lock, r.stack,
+             r.interval, r.wait, r.allocations, r.bytes, r.allocator, r.waits, r.waited, r.idle},
+            {}};
   }
   Fields operator()(const LockAcquireRecord& r) const {
-    return {{static_cast<uint64_t>(r.api), r.time, r.lock, r.stack}, {}};
+    return {{static_cast<uint64_t>(r.api), r.time, r.lock, r.stack, r.interval, r.outer}, {}};
   }
   Fields operator()(const IntervalRecord& r) const { return {{r.time, r.interval_bytes}, {}}; }
   Fields operator()(const MarkRecord& r) const { return {{r.time}, {std::string(r.text)}}; }
