@@ -19,11 +19,13 @@
 #include "agent/real.h"
 #include "agent/sampler.h"
 #include "agent/sandbox.h"
+#include "agent/sections.h"
 #include "agent/say.h"
 #include "agent/stack_table.h"
 #include "agent/stream.h"
 #include "agent/sys.h"
 #include "agent/text.h"
+#include "agent/tickets.h"
 #include "agent/unseen.h"
 #include "agent/unwind/rule_table.h"
 #include "agent/wait_table.h"
@@ -101,7 +103,8 @@ bool WantedHere() {
 }
 
 bool MapTables() {
-  if (!modules::Start() || !rule_table::Start() || !wait_table::Start()) return false;
+  if (!modules::Start() || !rule_table::Start()) return false;
+  if (!wait_table::Start() || !tickets::Start()) return false;
   if (!stack_table::Start(FullMode() ? kLog2StacksFull : kLog2StacksSampled)) return false;
   return live_set::Start();
 }
@@ -173,6 +176,7 @@ void InForkedChild() {
   ThreadState& t = thread_state;
   lineage = sampler::Scramble(lineage ^ forks.load());
   if (!IsOn()) return;
+  if (t.stream != nullptr) sections::Abandon(t.stream);
   if (FullMode()) RecordAllInChild(&t);
   if (t.random == 0) return;
   t.random = sampler::Scramble(t.random ^ lineage) | 1;
@@ -269,6 +273,7 @@ bool FullMode() { return config.mode == RunMode::kFull; }
     return false;
   }
   if (t.stream != nullptr && !streams::IsOfThisProcess(t.stream)) [[unlikely]] {
+    sections::Abandon(t.stream);
     t.stream = nullptr;  // the thread that forked
   }
   if (t.random == 0) Seed(&t);

@@ -39,6 +39,14 @@ inline bool HeldByAnother(const pthread_mutex_t* mutex) {
 }
 inline bool HeldByAnother(const pthread_rwlock_t*) { return true; }
 
+// The thread that holds it, by its id, as far as the lock says so; 0: it does not.
+inline uint64_t OwnerOf(const pthread_mutex_t* mutex) {
+  return static_cast<uint32_t>(__atomic_load_n(&mutex->__data.__owner, __ATOMIC_RELAXED));
+}
+inline uint64_t OwnerOf(const pthread_rwlock_t* lock) {
+  return static_cast<uint32_t>(__atomic_load_n(&lock->__data.__cur_writer, __ATOMIC_RELAXED));
+}
+
 // Does this unlock give the lock away? An inner level of a recursive mutex does not.
 inline bool IsLastLevel(const pthread_mutex_t* mutex) {
   constexpr int kTypes = 3;
@@ -68,65 +76,86 @@ struct Take {
   // The lock cannot be had by trying.
   template <typename Lock, typename... Rest>
   [[gnu::noinline]] static int Refused(Lock* lock, Rest... rest) {
-    return Wait(lock::Caller(__builtin_return_address(0)), lock, rest...);
+    bool has_waited = false;
+    return Wait({kApi, lock, HookFrame::Here()}, &has_waited, lock, rest...);
   }
 
   // The countdown of acquisitions ended.
   template <typename Lock, typename... Rest>
   [[gnu::noinline]] static int Recorded(Lock* lock, Rest... rest) {
-    const uint64_t caller = lock::Caller(__builtin_return_address(0));
-    const int result = TryThenWait(caller, lock, rest...);
-    if (Holds(result)) lock::RecordAcquisition(kApi, lock);
+    const lock::Call call = {kApi, lock, HookFrame::Here()};
+    const lock::Acquisition acquisition = lock::BeginAcquisition(call);
+    bool has_waited = false;
+    const int result = TryThenWait(call, &has_waited, lock, rest...);
+    if (Holds(result)) lock::EndAcquisition(call, acquisition, has_waited);
     return result;
   }
 
   template <typename Lock, typename... Rest>
-  static int TryThenWait(uint64_t caller, Lock* lock, Rest... rest) {
+  static int TryThenWait(const lock::Call& call, bool* has_waited, Lock* lock, Rest... rest) {
     if (__libc_single_threaded != 0) return (*kTake)(lock, rest...);
     if (!HasProtocol(lock)) {
       const int result = (*kTry)(lock);
       if (result != EBUSY) return result;
     }
-    return Wait(caller, lock, rest...);
+    return Wait(call, has_waited, lock, rest...);
   }
 
   template <typename Lock, typename... Rest>
-  static int Wait(uint64_t caller, Lock* lock, Rest... rest) {
+  static int Wait(const lock::Call& call, bool* has_waited, Lock* lock, Rest... rest) {
     if (HasProtocol(lock) && !HeldByAnother(lock)) return (*kTake)(lock, rest...);
-    const lock::Wait wait = lock::BeginWait(lock);
+    *has_waited = true;
+    const lock::Wait wait = lock::BeginWait(call, OwnerOf(lock));
     // No second try in between: it is the first thing that the real function does.
     const int result = (*kTake)(lock, rest...);
-    lock::EndWait(kApi, lock, caller, wait, result);
+    lock::EndWait(call, wait, result);
     return result;
   }
 };
 
-// A refused try is neither an acquisition nor a wait: only those that hold the lock count.
-template <LockApi kApi, auto* kTry, typename Lock>
-[[gnu::always_inline]] inline int Try(Lock* lock) {
-  const int result = (*kTry)(lock);
-  if (Holds(result) && !thread_state.SpendLock()) [[unlikely]] {
-    lock::RecordAcquisition(kApi, lock);
+// A refused try is neither an acquisition nor a wait: it is counted as what it is.
+template <LockApi kApi, auto* kTry>
+struct Try {
+  template <typename Lock>
+  [[gnu::always_inline]] static int Call(Lock* lock) {
+    const int result = (*kTry)(lock);
+    if (result == EBUSY) [[unlikely]]
+      return Refused(lock);
+    if (Holds(result) && !thread_state.SpendLock()) [[unlikely]]
+      Recorded(lock);
+    return result;
   }
-  return result;
-}
+
+ private:
+  template <typename Lock>
+  [[gnu::noinline]] static int Refused(Lock* lock) {
+    lock::RecordRefusedTry({kApi, lock, HookFrame::Here()});
+    return EBUSY;
+  }
+  template <typename Lock>
+  [[gnu::noinline]] static void Recorded(Lock* lock) {
+    const lock::Call call = {kApi, lock, HookFrame::Here()};
+    lock::EndAcquisition(call, lock::BeginAcquisition(call), false);
+  }
+};
 
 template <LockApi kApi, auto* kRelease>
 struct Release {
   template <typename Lock>
   [[gnu::always_inline]] static int Call(Lock* lock) {
-    if (wait_table::MayBeWaitedFor(lock)) [[unlikely]]
-      return Awaited(lock);
+    if (wait_table::MayBeWaitedFor(lock) || thread_state.watch != 0) [[unlikely]]
+      return Recorded(lock);
     return (*kRelease)(lock);
   }
 
  private:
   template <typename Lock>
-  [[gnu::noinline]] static int Awaited(Lock* lock) {
-    const uint64_t caller = lock::Caller(__builtin_return_address(0));
-    const bool is_awaited = IsLastLevel(lock) && lock::IsAwaited(lock);
+  [[gnu::noinline]] static int Recorded(Lock* lock) {
+    const HookFrame hook = HookFrame::Here();
+    if (!IsLastLevel(lock)) return (*kRelease)(lock);
+    const lock::Release release = lock::BeginRelease(lock);
     const int result = (*kRelease)(lock);
-    if (is_awaited && result == 0) lock::RecordRelease(kApi, lock, caller);
+    lock::EndRelease({kApi, lock, hook}, release, result);
     return result;
   }
 };

@@ -38,7 +38,7 @@ PERFAGENT_EXPORT int pthread_mutex_clocklock(pthread_mutex_t* mutex, clockid_t c
 }
 
 PERFAGENT_EXPORT int pthread_mutex_trylock(pthread_mutex_t* mutex) noexcept {
-  return lock_call::Try<LockApi::kMutexTrylock, &real::pthread_mutex_trylock>(mutex);
+  return lock_call::Try<LockApi::kMutexTrylock, &real::pthread_mutex_trylock>::Call(mutex);
 }
 
 PERFAGENT_EXPORT int pthread_mutex_unlock(pthread_mutex_t* mutex) noexcept {

@@ -19,16 +19,18 @@ namespace {
 template <HeapApi kApi, typename Call>
 [[gnu::noinline]] void* RecordedAllocation(size_t size, Call call) {
   const HookFrame hook = HookFrame::Here();
+  const uint64_t begin = heap::BeginAllocation();
   void* block = call();
-  if (block != nullptr) heap::RecordAlloc(kApi, block, size, hook);
+  if (block != nullptr) heap::RecordAlloc(kApi, block, size, hook, begin);
   return block;
 }
 
 // An overflowing product comes here, too: the real calloc refuses it.
 [[gnu::noinline]] void* RecordedCalloc(size_t count, size_t size) {
   const HookFrame hook = HookFrame::Here();
+  const uint64_t begin = heap::BeginAllocation();
   void* block = real::calloc(count, size);
-  if (block != nullptr) heap::RecordAlloc(HeapApi::kCalloc, block, count * size, hook);
+  if (block != nullptr) heap::RecordAlloc(HeapApi::kCalloc, block, count * size, hook, begin);
   return block;
 }
 
@@ -40,9 +42,10 @@ template <HeapApi kApi, typename Call>
 }
 
 [[gnu::noinline]] int RecordedPosixMemalign(void** out, size_t alignment, size_t size) {
+  const uint64_t begin = heap::BeginAllocation();
   const int result = real::posix_memalign(out, alignment, size);
   if (result == 0 && *out != nullptr)
-    heap::RecordAlloc(HeapApi::kPosixMemalign, *out, size, HookFrame::Here());
+    heap::RecordAlloc(HeapApi::kPosixMemalign, *out, size, HookFrame::Here(), begin);
   return result;
 }
 

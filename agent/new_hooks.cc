@@ -34,6 +34,7 @@ constexpr HeapApi kDeleteApis[] = {PERFAGENT_DELETE_OPERATORS(PERFAGENT_OPERATOR
 template <unsigned kWhich>
 void* RecordedNew(size_t size, uintptr_t second, uintptr_t third) {
   if (thread_state.Spend(size)) return next_new[kWhich](size, second, third);
+  const uint64_t begin = heap::BeginAllocation();
   void* block;
   {
     AgentScope nested(
@@ -41,7 +42,7 @@ void* RecordedNew(size_t size, uintptr_t second, uintptr_t third) {
     block = next_new[kWhich](size, second, third);
     nested.KeepErrno();
   }
-  if (block != nullptr) heap::RecordAlloc(kNewApis[kWhich], block, size, HookFrame::Here());
+  if (block != nullptr) heap::RecordAlloc(kNewApis[kWhich], block, size, HookFrame::Here(), begin);
   return block;
 }
 

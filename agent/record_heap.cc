@@ -119,11 +119,19 @@ bool FreedAtOnce(const void* block, const Stream* stream) {
          stream->left_after_sample == thread_state.bytes_left;
 }
 
+// The thread follows a lock that it holds. `begin` 0: not known.
+[[gnu::noinline]] void CountInSections(size_t size, uint64_t begin, uint64_t end) {
+  if (Stream* stream = thread_state.stream)
+    sections::CountAllocation(stream, size, begin != 0 && begin < end ? end - begin : 0);
+}
+
 }  // namespace
 
-void RecordAlloc(HeapApi api, const void* block, size_t size, HookFrame hook) {
+void RecordAlloc(HeapApi api, const void* block, size_t size, HookFrame hook, uint64_t begin) {
   SlowPath path(hook.top());
   if (!path) return path.Refuse();
+  if (thread_state.watch != 0) [[unlikely]]
+    CountInSections(size, begin, path.begin());
   Sample sample = Charge(size, path.records_all());
   if (!sample.taken) return;
   Stream* stream = streams::Current();
@@ -173,6 +181,8 @@ void RecordRealloc(HeapApi api, const ReallocClaim& claim, const void* old_block
                    const void* new_block, size_t size, HookFrame hook) {
   SlowPath path(hook.top());
   if (!path) return path.Refuse();
+  if (thread_state.watch != 0 && new_block != nullptr) [[unlikely]]
+    CountInSections(size, claim.time, path.begin());
   Sample sample = new_block != nullptr ? Charge(size, path.records_all()) : kNotTaken;
   if (!sample.taken && !claim.tracked) return;
   Stream* stream = streams::Current();

@@ -12,13 +12,19 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "agent/clock.h"
 #include "agent/hook_frame.h"
+#include "agent/thread_state.h"
 #include "perfagent/dump_format.h"
 
 namespace perfagent::heap {
 
+// Before a real call that allocates: the time, where somebody wants to know how long it takes (sections.h); else 0.
+inline uint64_t BeginAllocation() {
+  return thread_state.watch != 0 ? clock::Now() : 0;
+}
 // `block` of `size` requested bytes was returned by the real call, not null. Decides whether it is sampled.
-void RecordAlloc(HeapApi api, const void* block, size_t size, HookFrame hook);
+void RecordAlloc(HeapApi api, const void* block, size_t size, HookFrame hook, uint64_t begin);
 
 // `block` is about to be freed.
 void RecordFree(HeapApi api, const void* block, HookFrame hook);

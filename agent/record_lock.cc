@@ -1,13 +1,16 @@
 #include "agent/record_lock.h"
 
+#include <algorithm>
 #include <cerrno>
 
 #include "agent/call_stack.h"
 #include "agent/clock.h"
 #include "agent/config.h"
+#include "agent/growing_mean.h"
 #include "agent/modules.h"
 #include "agent/process.h"
 #include "agent/sampler.h"
+#include "agent/sandbox.h"
 #include "agent/slow_path.h"
 #include "agent/wait_table.h"
 
@@ -15,101 +18,281 @@ namespace perfagent::lock {
 
 namespace {
 
-// Charges a wait to the thread's countdown of waiting time. True: its event is kept.
-bool ChargeWait(uint64_t wait_ticks) {
+constinit GrowingMean waits_seen, acquisitions_seen;
+
+uint64_t AddressOf(const void* lock) { return reinterpret_cast<uintptr_t>(lock); }
+
+// Is it held from a call to another one?
+bool IsHeld(LockApi api) {
+  const LockKind kind = KindOf(api);
+  return kind == LockKind::kMutex || kind == LockKind::kRwlock || kind == LockKind::kSpin;
+}
+
+bool Holds(int result) { return result == 0 || result == EOWNERDEAD; }
+
+// EDEADLK, EINVAL and the like come back at once: nobody was waited for.
+bool WasWait(int result) { return Holds(result) || result == ETIMEDOUT || result == EINTR; }
+
+// Charges a wait to the thread's countdown of waiting time. Its event is kept, as one drawn with the mean `interval`, or it
+// is not.
+bool ChargeWait(uint64_t wait_ticks, Stream* stream, uint64_t* interval) {
   ThreadState& t = thread_state;
   if (t.wait_left_ticks > wait_ticks) {
     t.wait_left_ticks -= wait_ticks + 1;
     return false;
   }
-  t.wait_left_ticks = sampler::DrawGap(&t.random, clock::TicksOf(process::kWaitIntervalNs));
+  const uint64_t least = clock::TicksOf(process::kWaitIntervalNs);
+  *interval = std::max(stream->wait_interval, least);
+  waits_seen.Add(std::max(wait_ticks, *interval));
+  stream->wait_interval = waits_seen.Next(least);
+  t.wait_left_ticks = sampler::DrawGap(&t.random, stream->wait_interval);
   return true;
 }
 
-// EDEADLK, EINVAL and the like come back at once: nobody was waited for.
-bool WasWait(int result) { return result == 0 || result == EOWNERDEAD || result == ETIMEDOUT; }
+// From now on the dump says what the thread waits for.
+OngoingWait* Publish(const Call& call, uint64_t owner, uint64_t begin, uint64_t stack,
+                     Stream* stream) {
+  if (stream->segment == nullptr) return nullptr;
+  OngoingWait& wait = stream->segment->wait;
+  wait.begin = begin;
+  wait.caller = call.caller();
+  wait.stack = stack;
+  wait.thread = static_cast<uint64_t>(stream->owner.load(std::memory_order_relaxed));
+  wait.owner = owner;
+  wait.api = call.api;
+  wait.lock.store(call.address(), std::memory_order_release);
+  return &wait;
+}
 
-// Where every event is recorded: a tenth of what reading the clock takes. False: it is not.
-bool CountAcquisition() {
-  AgentScope scope;
-  if (scope && lifecycle::Enter()) {
-    if (!budget::RecordsAll()) return false;
-    if (lifecycle::Paused() || thread_state.SpendLock()) return true;
-    if (Stream* stream = streams::Current()) stream->CountAcquisition();
+LockWaitRecord RecordOf(const Call& call, const Wait& wait, uint64_t wait_ticks, int result) {
+  LockWaitRecord record = {};
+  record.api = call.api;
+  record.result = static_cast<uint64_t>(result);
+  record.time = wait.begin;
+  record.wait = wait_ticks;
+  record.lock = call.address();
+  record.stack = wait.stack;
+  return record;
+}
+
+LockSectionRecord SectionOf(const Call& call, uint64_t begin, uint64_t stack, uint64_t interval) {
+  LockSectionRecord record = {};
+  record.api = call.api;
+  record.time = begin;
+  record.lock = call.address();
+  record.stack = stack;
+  record.interval = interval;
+  return record;
+}
+
+void KeepWait(const Call& call, const Wait& wait, uint64_t end, int result, bool records_all,
+              Stream* stream) {
+  const uint64_t wait_ticks = end > wait.begin ? end - wait.begin : 0;
+  LockWaitRecord record = RecordOf(call, wait, wait_ticks, result);
+  if (!records_all && !ChargeWait(wait_ticks, stream, &record.interval)) return;
+  modules::Note(stream, record.lock);
+  sections::Keep(stream, record);
+  if (!IsHeld(call.api) || !Holds(result)) return sections::WriteKept(stream);
+  if (sections::Of(stream, record.lock) != nullptr) return;
+  LockSectionRecord section = SectionOf(call, end, wait.stack, record.interval);
+  section.flags = kSectionContended;
+  section.wait = wait_ticks;
+  sections::Follow(stream, section, 0);
+}
+
+// The order in which locks are taken, of what is followed.
+void NoteOrder(const Call& call, uint64_t time, uint64_t stack, Stream* stream) {
+  sections::Section* outer = sections::Innermost(stream);
+  if (outer == nullptr || outer->record.lock == call.address()) return;
+  if (outer->inside++ >= sections::kMostInside) return;
+  stream->Put(
+      LockAcquireRecord{call.api, time, call.address(), stack, 0, outer->record.lock});
+}
+
+uint64_t CpuTime() {
+  return sandbox::Entered() ? 0 : clock::ReadNs(CLOCK_THREAD_CPUTIME_ID);
+}
+
+uint64_t DrawAcquisitions(uint64_t* interval) {
+  *interval = acquisitions_seen.Next(process::kAcquireInterval);
+  return sampler::DrawGap(&thread_state.random, *interval);
+}
+
+// Is this acquisition to be followed where all are counted by number? If so, it stands for `interval` of them.
+bool IsDueInFullMode(Stream* stream, uint64_t* interval) {
+  if (stream->follow_interval == 0)
+    stream->follow_left = DrawAcquisitions(&stream->follow_interval);
+  if (stream->follow_left > 0) {
+    --stream->follow_left;
+    return false;
   }
-  if (!scope) lifecycle::Refused();
+  *interval = stream->follow_interval;
+  stream->follow_left = DrawAcquisitions(&stream->follow_interval);
   return true;
 }
 
-int64_t DrawAcquisitions() {
-  return static_cast<int64_t>(sampler::DrawGap(&thread_state.random, process::kAcquireInterval));
+// The same where its countdown has ended.
+bool IsDueInSampledMode(Stream* stream, uint64_t* interval) {
+  ThreadState& t = thread_state;
+  // The first one that this thread is not to record for certain; or, on the thread's first call, its countdown was only now
+  // drawn; or it looked ended, for a section.
+  if (t.locks_left < kEveryLock / 2)
+    t.locks_left = static_cast<int64_t>(DrawAcquisitions(&stream->follow_interval));
+  if (t.SpendLock()) return false;
+  *interval = std::max(stream->follow_interval, process::kAcquireInterval);
+  t.locks_left = static_cast<int64_t>(DrawAcquisitions(&stream->follow_interval));
+  return true;
+}
+
+// Is there nothing to do about this acquisition but to count it?
+bool OnlyCounts() {
+  if (!lifecycle::FullMode() || thread_state.watch != 0) return false;
+  Stream* stream = thread_state.stream;
+  if (stream == nullptr || stream->follow_left == 0) return false;
+  --stream->follow_left;
+  return true;
+}
+
+// Where every event is recorded: a tenth of what reading the clock takes.
+void CountAcquisition() {
+  AgentScope scope;
+  if (!scope) return lifecycle::Refused();
+  if (!lifecycle::Enter() || !budget::RecordsAll() || lifecycle::Paused()) return;
+  if (thread_state.SpendLock()) return;
+  if (Stream* stream = streams::Current()) stream->CountAcquisition();
 }
 
 }  // namespace
 
-Wait BeginWait(const void* lock) {
-  SlowPath path;
-  if (!path || !config.locks) return {0, 0};
-  // Before the stack is walked: whoever releases the lock meanwhile is to see it.
-  wait_table::Publish(lock);
-  uint64_t stack = 0;
-  if (path.records_all() && !lifecycle::Paused()) {
-    if (Stream* stream = streams::Current()) stack = call_stack::Take(stream);
-  }
-  return {clock::Now(), stack};
+Wait BeginWait(const Call& call, uint64_t owner) {
+  SlowPath path(call.hook.top());
+  if (!path || !config.locks) return {};
+  // Before anything else: whoever releases the lock meanwhile is to see it.
+  wait_table::Publish(call.lock);
+  if (lifecycle::Paused()) return {path.begin()};
+  Stream* stream = streams::Current();
+  if (stream == nullptr) return {path.begin()};
+  sections::WriteKept(stream);
+  const uint64_t stack = call_stack::Take(stream, call.hook.Caller());
+  NoteOrder(call, path.begin(), stack, stream);
+  return {path.begin(), stack, Publish(call, owner, path.begin(), stack, stream)};
 }
 
-void EndWait(LockApi api, const void* lock, uint64_t caller, const Wait& wait, int result) {
+void EndWait(const Call& call, const Wait& wait, int result) {
   if (wait.begin == 0) return;
-  const uint64_t wait_ticks = clock::Since(wait.begin);
-  wait_table::Clear(lock);
-  SlowPath path;
+  wait_table::Clear(call.lock);
+  SlowPath path(call.hook.top());
+  if (wait.ongoing != nullptr) wait.ongoing->lock.store(0, std::memory_order_relaxed);
   if (!path) return path.Refuse();
   if (!WasWait(result) || lifecycle::Paused()) return;
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
-  const auto address = reinterpret_cast<uint64_t>(lock);
-  stream->SumWait(api, address, caller, wait_ticks);
-  uint64_t stack = wait.stack;
-  if (!path.records_all()) {
-    if (!ChargeWait(wait_ticks)) return;
-    stack = call_stack::Take(stream);
+  const uint64_t wait_ticks = path.begin() > wait.begin ? path.begin() - wait.begin : 0;
+  stream->SumWait(call.api, call.address(), call.caller(), wait_ticks);
+  if (IsHeld(call.api)) {
+    sections::CountWait(stream, call.address(), wait_ticks);
+  } else {
+    sections::CountIdle(stream, wait_ticks);
   }
-  modules::Note(stream, address);
-  stream->Put(LockWaitRecord{api, static_cast<uint64_t>(result), wait.begin, wait_ticks, address,
-                             stack, 0,
-                             path.records_all() ? 0 : clock::TicksOf(process::kWaitIntervalNs)});
+  KeepWait(call, wait, path.begin(), result, path.records_all(), stream);
 }
 
-bool IsAwaited(const void* lock) {
-  SlowPath path;
-  return path && !lifecycle::Paused() && wait_table::IsWaitedFor(lock);
+Release BeginRelease(const void* lock) {
+  AgentScope scope;
+  const bool is_awaited = wait_table::IsWaitedFor(lock);
+  if (!scope) return {is_awaited ? tickets::Leave(lock, tickets::kNoStream) : tickets::Ticket()};
+  if (!lifecycle::Enter() || lifecycle::Paused()) return {};
+  Stream* stream = streams::Current();
+  if (stream == nullptr) return {};
+  Release release;
+  release.is_followed =
+      thread_state.watch != 0 && sections::Of(stream, AddressOf(lock)) != nullptr;
+  if (is_awaited) {
+    release.ticket = tickets::Leave(lock, stream->number);
+    release.time = release.ticket.time;
+  } else if (release.is_followed) {
+    release.time = clock::Now();
+  }
+  return release;
 }
 
-void RecordRelease(LockApi api, const void* lock, uint64_t caller) {
-  SlowPath path;
+void EndRelease(const Call& call, const Release& release, int result) {
+  const bool is_awaited = release.ticket.number != 0;
+  if (!is_awaited && !release.is_followed && thread_state.watch == 0) return;
+  SlowPath path(call.hook.top());
+  if (result != 0) {
+    if (is_awaited) tickets::Withdraw(release.ticket);
+    return;
+  }
+  if (!path) {
+    if (is_awaited) tickets::Explain(release.ticket, 0);
+    return path.Refuse();
+  }
+  Stream* stream = streams::Current();
+  if (stream == nullptr) return;
+  if (is_awaited) {
+    const uint64_t stack = call_stack::Take(stream, call.hook.Caller());
+    if (tickets::Explain(release.ticket, stack)) {
+      stream->Put(LockReleaseRecord{call.api, release.ticket.time, call.address(), stack});
+    }
+    stream->SumRelease(call.api, call.address(), call.caller());
+  }
+  if (release.is_followed) sections::Close(stream, call.address(), release.time);
+  sections::WriteKept(stream);
+}
+
+Acquisition BeginAcquisition(const Call& call) {
+  Acquisition acquisition;
+  if (OnlyCounts()) {
+    acquisition.is_counted = true;
+    return acquisition;
+  }
+  SlowPath path(call.hook.top());
+  if (!path) {
+    path.Refuse();
+    return acquisition;
+  }
+  Stream* stream = streams::Current();
+  if (stream == nullptr || !config.locks || lifecycle::Paused()) return acquisition;
+  acquisition.is_counted = path.records_all();
+  acquisition.is_followed = path.records_all()
+                                ? IsDueInFullMode(stream, &acquisition.interval)
+                                : IsDueInSampledMode(stream, &acquisition.interval);
+  if (!acquisition.is_followed && sections::Innermost(stream) == nullptr) return acquisition;
+  acquisition.stack = call_stack::Take(stream, call.hook.Caller());
+  if (acquisition.is_followed) acquisition.cpu_ns = CpuTime();
+  return acquisition;
+}
+
+void EndAcquisition(const Call& call, const Acquisition& acquisition, bool has_waited) {
+  if (acquisition.is_counted) CountAcquisition();
+  if (acquisition.stack == 0) return;
+  SlowPath path(call.hook.top());
   if (!path) return path.Refuse();
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
-  stream->SumRelease(api, reinterpret_cast<uint64_t>(lock), caller);
+  if (!has_waited) NoteOrder(call, path.begin(), acquisition.stack, stream);
+  if (!acquisition.is_followed) return;
+  acquisitions_seen.Add(acquisition.interval);
+  if (!acquisition.is_counted) {
+    modules::Note(stream, call.address());
+    stream->Put(LockAcquireRecord{call.api, path.begin(), call.address(), acquisition.stack,
+                                  acquisition.interval, 0});
+  }
+  // One that has waited is followed if its wait was kept, and an inner level is part of the outer one.
+  if (has_waited || sections::Of(stream, call.address()) != nullptr) return;
+  const uint64_t begin = path.begin();
+  sections::Follow(stream, SectionOf(call, begin, acquisition.stack, acquisition.interval),
+                   acquisition.cpu_ns);
 }
 
-void RecordAcquisition(LockApi api, const void* lock) {
-  if (lifecycle::FullMode() && CountAcquisition()) return;
-  SlowPath path;
+void RecordRefusedTry(const Call& call) {
+  SlowPath path(call.hook.top());
   if (!path) return path.Refuse();
-  ThreadState& t = thread_state;
-  // The first one that this thread is not to record for certain.
-  if (t.locks_left < kEveryLock / 2) t.locks_left = DrawAcquisitions();
-  // On the thread's first call its countdown was only now drawn.
-  if (lifecycle::Paused() || t.SpendLock()) return;
-  Stream* stream = streams::Current();
-  if (stream == nullptr) return;
-  t.locks_left = DrawAcquisitions();
-  const uint64_t stack = call_stack::Take(stream);
-  const auto address = reinterpret_cast<uint64_t>(lock);
-  modules::Note(stream, address);
-  stream->Put(LockAcquireRecord{api, path.begin(), address, stack, process::kAcquireInterval});
+  if (!config.locks || lifecycle::Paused()) return;
+  if (Stream* stream = streams::Current()) {
+    stream->SumRefusal(call.api, call.address(), call.caller());
+  }
 }
 
 }  // namespace perfagent::lock

@@ -64,11 +64,11 @@ PERFAGENT_EXPORT int pthread_rwlock_clockwrlock(pthread_rwlock_t* lock, clockid_
 }
 
 PERFAGENT_EXPORT int pthread_rwlock_tryrdlock(pthread_rwlock_t* lock) noexcept {
-  return lock_call::Try<LockApi::kRwlockTryrdlock, &real::pthread_rwlock_tryrdlock>(lock);
+  return lock_call::Try<LockApi::kRwlockTryrdlock, &real::pthread_rwlock_tryrdlock>::Call(lock);
 }
 
 PERFAGENT_EXPORT int pthread_rwlock_trywrlock(pthread_rwlock_t* lock) noexcept {
-  return lock_call::Try<LockApi::kRwlockTrywrlock, &real::pthread_rwlock_trywrlock>(lock);
+  return lock_call::Try<LockApi::kRwlockTrywrlock, &real::pthread_rwlock_trywrlock>::Call(lock);
 }
 
 PERFAGENT_EXPORT int pthread_rwlock_unlock(pthread_rwlock_t* lock) noexcept {

@@ -9,6 +9,7 @@
 #include "agent/budget.h"
 #include "agent/clock.h"
 #include "agent/lifecycle.h"
+#include "agent/sections.h"
 
 namespace perfagent {
 
@@ -18,9 +19,15 @@ class SlowPath {
       : scope_(AgentScope::kLost, top),
         entered_(scope_ && lifecycle::Enter()),
         begin_(entered_ ? clock::Now() : 0),
-        records_all_(entered_ && budget::RecordsAll()) {}
+        records_all_(entered_ && budget::RecordsAll()) {
+    if (entered_ && thread_state.watch != 0) [[unlikely]]
+      sections::TakeBackCountdowns();
+  }
   ~SlowPath() {
-    if (entered_) budget::Charge(thread_state.stream, begin_, records_all_);
+    if (!entered_) return;
+    budget::Charge(thread_state.stream, begin_, records_all_);
+    if (thread_state.watch != 0) [[unlikely]]
+      sections::SetCountdownsAside();
   }
   SlowPath(const SlowPath&) = delete;
   SlowPath& operator=(const SlowPath&) = delete;

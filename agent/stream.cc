@@ -68,6 +68,9 @@ Stream* TakeOverEnded(int32_t self) {
       stream->name[0] = 0;
       stream->unwind.bounds.Reset();
       stream->spine.Clear();
+      stream->open.count = 0;
+      stream->open.has_wait = stream->open.is_aside = false;
+      stream->wait_interval = stream->follow_interval = stream->follow_left = 0;
       return stream;
     }
   }
@@ -107,6 +110,8 @@ void MarkEnding(void* value) {
   AgentScope scope;
   if (!scope) return;
   stream->DescribeThread();
+  sections::WriteKept(stream);
+  sections::Abandon(stream);
   stream->Put(ThreadEndRecord{clock::Now()});
   stream->ending.store(1);
 }
@@ -262,6 +267,10 @@ void Stream::SumWait(LockApi api, uint64_t lock, uint64_t caller, uint64_t wait_
 
 void Stream::SumRelease(LockApi api, uint64_t lock, uint64_t caller) {
   if (LockTableSlot* slot = SlotFor(api, lock, caller)) AddTo(&slot->released, 1);
+}
+
+void Stream::SumRefusal(LockApi api, uint64_t lock, uint64_t caller) {
+  if (LockTableSlot* slot = SlotFor(api, lock, caller)) AddTo(&slot->refused, 1);
 }
 
 void Stream::DescribeThread() {

@@ -18,6 +18,7 @@
 #include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/counters.h"
+#include "agent/sections.h"
 #include "agent/stack_table.h"
 #include "agent/text.h"
 #include "agent/unwind/stack_memo.h"
@@ -67,6 +68,7 @@ struct Stream {
   // Adds one contended wait, or one release while others waited, to this stream's lock table.
   void SumWait(LockApi api, uint64_t lock, uint64_t caller, uint64_t wait_ticks);
   void SumRelease(LockApi api, uint64_t lock, uint64_t caller);
+  void SumRefusal(LockApi api, uint64_t lock, uint64_t caller);
   // Appends a reading of the clocks, where they may be read.
   void PutReading();
   // Writes who the thread is when that has changed since it was last written.
@@ -126,8 +128,13 @@ struct Stream {
   uint64_t sample_interval_bytes;
   uintptr_t last_sampled;      // the last sampled block, while no other was sampled since
   uint64_t left_after_sample;  // ThreadState::bytes_left when it was taken
+  sections::Open open;
+  uint64_t wait_interval;    // with which ThreadState::wait_left_ticks was drawn; 0: the least
+  uint64_t follow_interval;  // and the acquisitions until the next followed one
+  uint64_t follow_left;      // these, in full mode
   // Of the record in progress; too large for small guest stacks.
   uint64_t pcs[kMaxFrames];
+  WaitCut cuts[kMaxWaitCuts];
   PathText path;
 };
 

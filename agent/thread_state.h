@@ -25,8 +25,9 @@ struct alignas(64) ThreadState {
   uint64_t wait_left_ticks;  // contended wait until the next one kept (sampled mode)
   uint64_t random;           // generator state; 0 = not seeded
   uintptr_t guard;           // the AgentScope in force, 0 if none
-  uint32_t quiet;            // the scope in force expects nested events: they are not losses
-  uint32_t gap_is_cut;  // bytes_left ends before the next sample: the draw was too long to wait for
+  uint16_t quiet;            // the scope in force expects nested events: they are not losses
+  uint16_t gap_is_cut;  // bytes_left ends before the next sample: the draw was too long to wait for
+  uint32_t watch;       // not zero: what the thread does next is part of a followed section
   Stream* stream;       // this thread's writer; null until its first record
   uint64_t interval_bytes;  // mean of the draw that bytes_left came from; 0: every allocation
 

@@ -82,6 +82,8 @@
 // record stands for `interval` acquisitions; with 0 it counts for nothing and says that `lock` was taken while `outer`,
 // the innermost followed lock, was held: the order in which the program takes its locks.
 //
+// With kSectionCut, the numbers of what happened inside are too small.
+//
 // SegmentHeader::wait is the wait that the stream's thread is in, if its lock is not zero: of the stream's segments the
 // one that has one says so.
 //
@@ -324,6 +326,7 @@ inline constexpr uint64_t kReallocBeginsNew = 2;  // the new block is tracked fr
 inline constexpr uint64_t kWaitCutsLost = 1;  // releases before the first cut are not known
 // kLockSection flags.
 inline constexpr uint64_t kSectionContended = 1;  // the acquisition waited, and the wait was kept
+inline constexpr uint64_t kSectionCut = 2;  // so much happened that not all of it was counted
 
 // Cuts of one wait at most; of more releases the last ones count.
 inline constexpr uint64_t kMaxWaitCuts = 256;
