@@ -43,6 +43,7 @@ std::atomic<State> state{State::kIdle};
 std::atomic<uint64_t> threads_seeded;
 std::atomic<uint64_t> forks;
 uint64_t lineage;  // of a forked child: which child of which parent
+bool is_forked_child;
 
 // The control words as last seen: a forked child cannot read its parent's header, and goes on as its parent did.
 std::atomic<uint32_t> paused_seen;
@@ -151,7 +152,7 @@ void FinishAs(EndState how, int status) {
   if (scope && Enter()) {
     if (Stream* stream = thread_state.stream) {
       stream->DescribeThread();
-      if (config.heap) unseen::ReportAll(stream);
+      if (config.heap && how == EndState::kExited && !is_forked_child) unseen::ReportAll(stream);
       stream->PutReading();
     }
   }
@@ -200,6 +201,7 @@ bool AwaitOpening() {
 // forgotten here.
 bool RestartInChild() {
   if (!dump_writer::ClaimOpening()) return AwaitOpening();
+  is_forked_child = true;
   streams::Forget();
   modules::Forget();
   unseen::Forget();

@@ -38,6 +38,11 @@ Slot& SlotOf(uint32_t ring, uint64_t number) { return rings.slots[ring][number %
 uint64_t WordOf(uint64_t number, uint64_t state) { return number << kStateBits | state; }
 bool IsOf(uint64_t word, uint64_t number) { return (word ^ WordOf(number, 0)) <= kStates; }
 
+// In number space: is the word's ticket of a later turn?
+bool IsNewer(uint64_t word, uint64_t number) {
+  return static_cast<int64_t>((word & ~kStates) - WordOf(number, 0)) > 0;
+}
+
 // What the slot's ticket was before; kBeingWritten when it is another one's by now.
 uint64_t Change(const Ticket& ticket, uint64_t state) {
   std::atomic<uint64_t>& word = SlotOf(ticket.ring, ticket.number).word;
@@ -48,19 +53,31 @@ uint64_t Change(const Ticket& ticket, uint64_t state) {
   return before & kStates;
 }
 
+// False: another ticket is in the way, of a turn before, whose thread was stopped or left while it wrote, or of a later one.
+bool Claim(Slot* slot, uint64_t number) {
+  uint64_t before = slot->word.load(std::memory_order_relaxed);
+  do {
+    if (IsNewer(before, number) || (before != 0 && (before & kStates) == kBeingWritten))
+      return false;
+  } while (!slot->word.compare_exchange_weak(before, WordOf(number, kBeingWritten)));
+  return true;
+}
+
 struct Seen {
   uint64_t lock, time, stream, state;
 };
+enum class Look { kSeen, kNotYet, kGone };
 
-// False: the ticket is not there any more, or not yet.
-bool Look(uint32_t ring, uint64_t number, Seen* seen) {
+Look LookAt(uint32_t ring, uint64_t number, Seen* seen) {
   Slot& slot = SlotOf(ring, number);
   const uint64_t word = slot.word.load(std::memory_order_acquire);
   // Acquire: the word is read again after all of them.
   *seen = {slot.lock.load(std::memory_order_acquire), slot.time.load(std::memory_order_acquire),
            slot.stream.load(std::memory_order_acquire), word & kStates};
   const uint64_t after = slot.word.load(std::memory_order_relaxed);
-  return IsOf(word, number) && IsOf(after, number) && seen->state != kBeingWritten;
+  const bool is_written = seen->state != kBeingWritten || word == 0;
+  if (IsOf(word, number) && IsOf(after, number)) return is_written ? Look::kSeen : Look::kNotYet;
+  return is_written && !IsNewer(after, number) ? Look::kNotYet : Look::kGone;
 }
 
 // The stack that the ticket has; 0 when it has none yet, and is asked for it.
@@ -79,8 +96,8 @@ Ticket Leave(const void* lock, uint32_t stream) {
   const uint32_t ring = RingOf(lock);
   const uint64_t number = rings.left[ring].fetch_add(1, std::memory_order_relaxed) + 1;
   Slot& slot = SlotOf(ring, number);
-  slot.word.store(WordOf(number, kBeingWritten), std::memory_order_relaxed);
   const uint64_t now = clock::Now();
+  if (!Claim(&slot, number)) return {number, ring, now};
   // Release: who reads one of these finds that the slot is being written.
   slot.lock.store(reinterpret_cast<uintptr_t>(lock), std::memory_order_release);
   slot.time.store(now, std::memory_order_release);
@@ -104,7 +121,9 @@ Cuts Collect(const void* lock, uint64_t begin, uint64_t end, WaitCut* cuts) {
   bool reached_begin = last < kTicketsPerRing;
   for (uint64_t number = last; number > 0 && last - number < kTicketsPerRing; --number) {
     Seen seen;
-    if (!Look(ring, number, &seen)) continue;
+    const Look look = LookAt(ring, number, &seen);
+    if (look == Look::kGone) break;
+    if (look == Look::kNotYet) continue;
     reached_begin |= seen.time < begin;
     if (seen.time < begin) break;
     if (seen.lock != reinterpret_cast<uintptr_t>(lock) || seen.time > end) continue;

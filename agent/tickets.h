@@ -7,7 +7,9 @@
 // A ring of tickets per hash of the lock's address: the last kTicketsPerRing releases are known. That is enough for waits that
 // are not starved; of longer ones the earlier part is said to be lost.
 //
-// Threads: any. No locks; a ticket is claimed by an atomic add and says by its number which turn of the ring it is of.
+// Threads: any. No locks; a ticket is claimed by an atomic add and says by its number which turn of the ring it is of. A thread
+//          that is stopped while it writes one, for a whole turn of its ring, costs the ticket that would come there:
+//          whoever collects sees the gap, and knows nothing of what was before it.
 // Signals: safe. Fork: wiped by the kernel (MADV_WIPEONFORK).
 #pragma once
 

@@ -140,7 +140,7 @@ void ReportHandle(Stream* stream, void* handle) {
 }
 
 void ReportAll(Stream* stream) {
-  // For its lock: while it calls back, no object comes or goes.
+  // For its lock: while it calls back, no object comes or goes. exit waits for the loader anyway.
   dl_iterate_phdr(ReportNamespaces, stream);
 }
 

@@ -147,7 +147,8 @@ class HeapReplay {
     for (HeapSite& site : profile.sites) {
       site.metrics.leaked_bytes = site.metrics.live_bytes;
       site.metrics.leaked_blocks = site.metrics.live_blocks;
-      if (process_.facts.full_end) site.metrics.MayMissMore(profile.widest_interval_bytes);
+      // Seen for certain only before the sampling began: it may have gone on unseen.
+      if (process_.facts.IsSampled()) site.metrics.MayMissMore(profile.widest_interval_bytes);
       site.metrics.MayMissParts();
     }
     profile.SumSites();
