@@ -23,8 +23,8 @@ class Peak {
     double growth = 0;
     double most = 0;
     for (const HeapShard& shard : shards) {
-      growth += shard.growth();
-      most += shard.most_growth();
+      growth += shard.growth().now;
+      most += shard.growth().most;
     }
     if (live_bytes_ + most > peak_bytes_) {
       Scan(window, shards);
