@@ -140,6 +140,12 @@ class StreamCursor {
     clock_->Convert(record, &clock_piece_);
     return true;
   }
+  // The next record, if it is a compact allocation or free of the segment that Next has entered. False: Next says more.
+  bool NextCompact(CompactEvent* event) {
+    if (!decoder_ || !decoder_->NextCompact(event)) return false;
+    event->time = clock_->NsAt(event->time, &clock_piece_);
+    return true;
+  }
   // Segments that Next has entered.
   size_t segments_begun() const { return next_segment_; }
 

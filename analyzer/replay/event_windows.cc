@@ -118,18 +118,25 @@ void EventWindows::Merge(Window* window, LockReplay* locks) {
 void EventWindows::MergeRun(Decoding* stream, const Place& end, Window* window, LockReplay* locks) {
   const TimeKey last_key = stream->id.value() < end.stream ? end.key : end.key - 1;
   const Batch<TimeKey>& keys = stream->front.keys;
-  const size_t most = std::min(keys.size(), stream->next + (kWindowEvents - window->events));
-  for (; stream->next < most && keys[stream->next] <= last_key; ++stream->next) {
-    const HeapEvent& event = stream->front.events[stream->next];
+  // Here, not there: what is stored in an event might else be one of these.
+  Batch<HeapEvent>* const shards = window->shards.data();
+  const size_t shard_count = window->shards.size();
+  uint32_t order = window->events;
+  size_t at = stream->next;
+  const size_t most = std::min(keys.size(), at + (kWindowEvents - order));
+  for (; at < most && keys[at] <= last_key; ++at) {
+    const HeapEvent& event = stream->front.events[at];
     if (event.kind == HeapEvent::kLock) [[unlikely]] {
       std::visit([&](const auto& record) { locks->OnEvent(record); },
                  stream->front.lock_events[event.size]);
       continue;
     }
-    HeapEvent& routed = window->shards[ShardOf(event.address, window->shards.size())].Add();
+    HeapEvent& routed = shards[ShardOf(event.address, shard_count)].Add();
     routed = event;
-    routed.order = window->events++;
+    routed.order = order++;
   }
+  stream->next = at;
+  window->events = order;
 }
 
 }  // namespace perfagent

@@ -85,7 +85,8 @@ class HeapEvents {
   HeapEvent& AddEvent(HeapEvent::Kind kind, uint64_t time_ns, uint64_t address, EventBlock* block);
   void AddBegin(uint64_t time_ns, uint64_t address, uint64_t size, uint64_t dump_stack, HeapApi api,
                 uint32_t limit, EventBlock* block);
-  void AddFree(const FreeRecord& record, EventBlock* block);
+  void AddFree(HeapEvent::Kind kind, uint64_t time_ns, uint64_t address, uint64_t dump_stack,
+               EventBlock* block);
   void AddReallocEnd(const ReallocRecord& record, EventBlock* block);
   void AddReallocReturn(const ReallocRecord& record, EventBlock* block);
   void AddThin(const ThinRecord& record, EventBlock* block);
