@@ -54,6 +54,7 @@ void EventWindows::CloseStreams() {
   std::erase_if(open_, [this](const std::unique_ptr<Decoding>& stream) {
     const bool is_done = stream->ended && !stream->HasNext() && stream->back.events.empty();
     if (is_done) {
+      segments_done_ += stream->events.segments_begun();
       facts_.stacks.Merge(stream->events.stacks());
       facts_.undefined_stacks += stream->events.undefined_stacks();
       facts_.widest_interval_bytes =
@@ -61,6 +62,12 @@ void EventWindows::CloseStreams() {
     }
     return is_done;
   });
+}
+
+uint64_t EventWindows::segments_begun() const {
+  uint64_t segments = segments_done_;
+  for (const auto& stream : open_) segments += stream->events.segments_begun();
+  return segments;
 }
 
 void EventWindows::OpenStreams() {

@@ -49,6 +49,8 @@ class EventWindows {
   // Into an empty window with as many shards as it has; lock events to `locks`.
   void Merge(Window* window, LockReplay* locks);
 
+  // By streams that were decoded to their end, and by those that are open.
+  uint64_t segments_begun() const;
   // After the last round.
   const EventFacts& facts() const { return facts_; }
 
@@ -99,6 +101,7 @@ class EventWindows {
   size_t fill_events_ = 0;
   Place known_to_;
   EventFacts facts_;
+  uint64_t segments_done_ = 0;
 };
 
 }  // namespace perfagent

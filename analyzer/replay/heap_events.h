@@ -74,6 +74,7 @@ class HeapEvents {
   bool Fill(size_t most, EventBlock* block);
 
   // Of the events so far.
+  size_t segments_begun() const { return steps_.segments_begun(); }
   const EventStacks& stacks() const { return stacks_; }
   uint64_t undefined_stacks() const { return undefined_stacks_; }
   uint64_t widest_interval_bytes() const { return widest_interval_bytes_; }

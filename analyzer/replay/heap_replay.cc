@@ -100,7 +100,7 @@ class HeapReplay {
       first_event_ += window_.events;
       std::swap(window_, next_);
       next_.Clear();
-      progress(first_event_);
+      progress(events_.segments_begun());
     }
     workers_->Run(shards_.size(), [this](size_t i) { shards_[i].Finish(peak_.at()); });
     return Profile();

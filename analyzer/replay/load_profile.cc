@@ -39,14 +39,15 @@ AgentCost LoadedDump::Cost() const {
           .whole_walk_frames = index.whole_walk_frames};
 }
 
-std::optional<LoadedDump> LoadDump(const std::string& path, Workers* workers, std::string* error) {
+std::optional<LoadedDump> LoadDump(const std::string& path, Reading reading, Workers* workers,
+                                   std::string* error) {
   std::optional<DumpFile> file = DumpFile::Open(path, error);
   if (!file) return std::nullopt;
   std::vector<Damage> damage;
   std::vector<ProcessBuilder> parts;
   Progress progress("reading " + path, file->size_bytes());
   SegmentIndex index = IndexSegments(
-      *file, workers,
+      *file, reading, workers,
       [&](size_t count) {
         parts.resize(count);
         std::vector<DefinitionSink*> sinks;
@@ -68,7 +69,7 @@ std::optional<LoadedDump> LoadDump(const std::string& path, Workers* workers, st
 }
 
 std::optional<Profile> LoadProfile(const std::string& path, Workers* workers, std::string* error) {
-  std::optional<LoadedDump> dump = LoadDump(path, workers, error);
+  std::optional<LoadedDump> dump = LoadDump(path, Reading::kDefinitions, workers, error);
   if (!dump) return std::nullopt;
 
   LockReplay locks(dump->process);
@@ -81,12 +82,7 @@ std::optional<Profile> LoadProfile(const std::string& path, Workers* workers, st
       if (full) locks.OnAcquisitions(segment.acquisitions);
     }
   }
-  const RecordCounts& counts = dump->index.records;
-  uint64_t events = 0;
-  for (size_t kind = 0; kind < counts.size(); ++kind) {
-    if (IsEventKind(kind)) events += counts[kind].records;
-  }
-  Progress progress("replaying " + path, events);
+  Progress progress("replaying " + path, dump->index.event_segments);
   HeapProfile heap = ReplayEvents(dump->file, dump->index, dump->process, workers, &locks,
                                   [&](uint64_t done) { progress.Update(done); });
 

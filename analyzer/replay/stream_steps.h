@@ -72,6 +72,7 @@ class StreamSteps {
   bool is_return() const { return is_return_; }
   // The record is the first of a segment.
   bool begins_segment() const { return begins_segment_; }
+  size_t segments_begun() const { return cursor_.segments_begun(); }
   // Never less than that of an earlier step.
   TimeKey key() const { return key_; }
 
