@@ -85,7 +85,9 @@ class HeapReplay {
   HeapReplay(const DumpFile& file, const SegmentIndex& index, const Process& process,
              Workers* workers, LockReplay* locks)
       : process_(process), workers_(workers), locks_(locks), events_(file, index, process) {
-    const size_t shards = process.facts.IsSampled() ? 1 : workers->count();
+    // Two for each thread: a round's tasks differ in length, and the last ones are to be short.
+    const size_t shards =
+        process.facts.IsSampled() || workers->count() == 1 ? 1 : 2 * workers->count();
     for (size_t i = 0; i < shards; ++i) shards_.emplace_back(process);
     window_.shards.resize(shards);
     next_.shards.resize(shards);
