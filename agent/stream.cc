@@ -45,7 +45,10 @@ void AddTo(std::atomic<uint64_t>* number, uint64_t more) {
   number->store(number->load(std::memory_order_relaxed) + more, std::memory_order_release);
 }
 
-void Seal(SegmentHeader* segment) {
+constexpr uint16_t kDefinitionsUnknown = kMostDefinitionRuns + 1;
+
+void Seal(SegmentHeader* segment, uint64_t last_time) {
+  segment->last_time = last_time;
   segment->checksum = XXH3_64bits(PayloadOf(segment), segment->committed.load());
   segment->sealed.store(1, std::memory_order_release);
 }
@@ -144,7 +147,7 @@ bool Stream::BeginSegment() {
   committed = 0;
   present = PresentStep();
   // Only now: nothing can be appended to the old segment any more.
-  if (full != nullptr) Seal(full);
+  if (full != nullptr) Seal(full, codec.last_time);
   // Every segment says whose it is: one that is lost to damage takes only its own events along.
   name[0] = 0;
   interval_bytes = 0;
@@ -157,6 +160,7 @@ bool Stream::BeginSegment() {
 void Stream::Recover() {
   committed = segment->committed.load(std::memory_order_relaxed);
   if (committed == 0) present = PresentStep();
+  segment->definition_runs = kDefinitionsUnknown;  // one may have been noted, and not published
   std::atomic_signal_fence(std::memory_order_seq_cst);
   was_left = false;
 }
@@ -164,12 +168,27 @@ void Stream::Recover() {
 size_t Stream::PutReset(uint8_t* room) {
   Encoder encoder(room, &codec);
   encoder.Put(ResetRecord{});
+  constexpr bool kTimesBeginAnew = true;
+  NoteDefinition(encoder.size(), kTimesBeginAnew);
   Commit(encoder.size());
   codec = CodecState();
   if (has_tables) memset(&tables, 0, sizeof tables);
   std::atomic_signal_fence(std::memory_order_seq_cst);
   is_out_of_step = false;
   return encoder.size();
+}
+
+void Stream::NoteDefinition(size_t bytes, bool has_time) {
+  uint16_t& runs = segment->definition_runs;
+  if (runs == kDefinitionsUnknown) return;
+  const bool goes_on = runs != 0 && segment->definitions[runs - 1].end == committed;
+  const bool is_at_beginning = committed == 0 || (goes_on && runs == 1);
+  if ((has_time && !is_at_beginning) || (!goes_on && runs == kMostDefinitionRuns)) {
+    runs = kDefinitionsUnknown;
+    return;
+  }
+  if (!goes_on) segment->definitions[runs++].begin = static_cast<uint16_t>(committed);
+  segment->definitions[runs - 1].end = static_cast<uint16_t>(committed + bytes);
 }
 
 bool Stream::MakePresent(size_t bytes, Loss* cause) {

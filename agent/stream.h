@@ -59,6 +59,7 @@ struct Stream {
     has_tables = config.mode == RunMode::kFull;
     Encoder encoder(room, &codec, has_tables ? &tables : nullptr);
     encoder.Put(record);
+    if constexpr (!kIsEvent<Record>) NoteDefinition(encoder.size(), kHasTime<Record>);
     Commit(encoder.size());
     return true;
   }
@@ -84,6 +85,8 @@ struct Stream {
   bool BeginSegment();
   // Tells the decoder to forget what it knows, and forgets it here. Returns the bytes taken.
   size_t PutReset(uint8_t* room);
+  // Of so many bytes, about to be published.
+  void NoteDefinition(size_t bytes, bool has_time);
   void PutDueReading();
   void Recover();
   // Makes the payload of the current segment present up to `bytes`. False, with the cause: it cannot be.

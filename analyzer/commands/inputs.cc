@@ -43,7 +43,7 @@ void ExpandDirectory(const std::string& directory, Inputs* inputs) {
 // The threads are gone when it returns: what becomes of a dump may need a child process.
 std::optional<LoadedDump> LoadWith(size_t threads, const std::string& path, std::string* error) {
   Workers workers(threads);
-  return LoadDump(path, &workers, error);
+  return LoadDump(path, Reading::kEverything, &workers, error);
 }
 
 }  // namespace

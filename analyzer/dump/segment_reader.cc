@@ -30,7 +30,17 @@ struct PlainHeader {
   uint64_t agent_ticks;
   uint64_t lookups;
   uint64_t whole_walk_frames;
+  uint64_t last_time;
+  uint16_t definition_runs;
+  uint16_t reserved1;
+  DefinitionRun definitions[kMostDefinitionRuns];
+
+  bool KnowsDefinitions() const {
+    return sealed != 0 && definition_runs != 0 && definition_runs <= kMostDefinitionRuns;
+  }
 };
+static_assert(sizeof(PlainHeader) + sizeof(OngoingWait) == sizeof(SegmentHeader));
+static_assert(offsetof(PlainHeader, definitions) == offsetof(SegmentHeader, definitions));
 static_assert(offsetof(PlainHeader, whole_walk_frames) ==
               offsetof(SegmentHeader, whole_walk_frames));
 static_assert(offsetof(PlainHeader, committed) == offsetof(SegmentHeader, committed));
@@ -60,6 +70,7 @@ struct Place {
   uint32_t sequence;
   uint64_t offset;
   bool begins_afresh = false;
+  bool knows_definitions = false;
 
   friend auto operator<=>(const Place&, const Place&) = default;
 };
@@ -155,13 +166,16 @@ struct Times {
 // Segments of one stream, one after the other. First times are ticks.
 class PartReader {
  public:
-  PartReader(const DumpFile& file, std::span<const Place> places, DefinitionSink* sink)
-      : file_(file), places_(places), sink_(sink) {}
+  PartReader(const DumpFile& file, Reading reading, std::span<const Place> places,
+             DefinitionSink* sink)
+      : file_(file), reading_(reading), places_(places), sink_(sink) {}
 
   void Read() {
     const auto buffer = std::make_unique<uint8_t[]>(kSegmentBytes);
     state_ = MakeDecoderState();
-    for (const Place& place : places_) ReadSegment(place, {buffer.get(), kSegmentBytes});
+    const Place* const events_end = EventsEnd();
+    for (const Place& place : places_)
+      ReadSegment(place, &place < events_end, {buffer.get(), kSegmentBytes});
     state_.reset();
   }
 
@@ -172,7 +186,15 @@ class PartReader {
   uint64_t last_time = 0;
 
  private:
-  void ReadSegment(const Place& place, std::span<uint8_t> buffer) {
+  // The last segment that does not say where its definitions are needs all that comes before them.
+  const Place* EventsEnd() const {
+    const Place* end = places_.data() + places_.size();
+    if (reading_ == Reading::kEverything) return end;
+    while (end != places_.data() && end[-1].knows_definitions) --end;
+    return end;
+  }
+
+  void ReadSegment(const Place& place, bool with_events, std::span<uint8_t> buffer) {
     const CheckedSegment checked(file_, place.offset, buffer);
     if (!checked.IsPresent()) return;
     if (!checked.problem().empty()) {
@@ -190,7 +212,11 @@ class PartReader {
     }
     segments.push_back(SegmentOf(place, checked.header()));
     next_sequence_ = uint64_t{place.sequence} + 1;
-    Decode(checked.records(), &segments.back());
+    if (with_events) {
+      Decode(checked.records(), &segments.back());
+    } else {
+      DecodeDefinitions(checked.records(), checked.header(), &segments.back());
+    }
   }
 
   // Is the decoder's state that after the segment before this one?
@@ -199,33 +225,59 @@ class PartReader {
   }
 
   void Decode(std::span<const uint8_t> bytes, Segment* segment) {
+    Times times;
+    const Decoder decoder = DecodeRecords(bytes, *segment, &times);
+    Finish(decoder, 0, times, bytes.size(), segment);
+  }
+
+  void DecodeDefinitions(std::span<const uint8_t> bytes, const PlainHeader& header,
+                         Segment* segment) {
+    Times times;
+    const size_t runs = std::min<size_t>(header.definition_runs, kMostDefinitionRuns);
+    for (const DefinitionRun& run : std::span(header.definitions, runs)) {
+      const size_t end = std::min<size_t>(run.end, bytes.size());
+      const size_t begin = std::min<size_t>(run.begin, end);
+      const Decoder decoder = DecodeRecords(bytes.subspan(begin, end - begin), *segment, &times);
+      if (decoder.error() != nullptr) return Finish(decoder, begin, times, bytes.size(), segment);
+    }
+    times.Add(header.last_time);
+    state_->codec.last_time = header.last_time;
+    Finish(Decoder(bytes.last(0), state_.get()), bytes.size(), times, bytes.size(), segment);
+  }
+
+  Decoder DecodeRecords(std::span<const uint8_t> bytes, const Segment& segment, Times* times) {
     Decoder decoder(bytes, state_.get());
     Record record;
-    Times times;
     while (decoder.Next(&record)) {
       RecordCount& count = records[record.index()];
       ++count.records;
       count.bytes += decoder.end() - decoder.offset();
       // Nearly all records are of these two.
       if (const auto* alloc = std::get_if<AllocRecord>(&record)) {
-        times.Add(alloc->time);
+        times->Add(alloc->time);
       } else if (const auto* free = std::get_if<FreeRecord>(&record)) {
-        times.Add(free->time);
+        times->Add(free->time);
       } else if (const std::optional<uint64_t> time = TimeOf(record)) {
-        times.Add(*time);
+        times->Add(*time);
       }
-      if (!IsEvent(record)) Define(*segment, record);
+      if (!IsEvent(record)) Define(segment, record);
     }
+    return decoder;
+  }
+
+  // The decoder, which began at `begin`, has come to the end or to damage.
+  void Finish(const Decoder& decoder, size_t begin, const Times& times, size_t size,
+              Segment* segment) {
+    const size_t end = begin + decoder.offset();
     segment->first_time_ns = times.first.value_or(0);
     last_time = std::max(last_time, times.last);
-    segment->bytes = static_cast<uint32_t>(decoder.offset());
+    segment->bytes = static_cast<uint32_t>(end);
     is_whole_ = decoder.error() == nullptr;
     // Of a cut segment the whole records are used: the cut itself is reported by CheckLength.
     const bool cut = segment->offset + kSegmentBytes > file_.size_bytes();
     if (decoder.error() == nullptr || cut) return;
-    troubles.damage.push_back({file_.path(),
-                               segment->offset + sizeof(SegmentHeader) + decoder.offset(),
-                               decoder.error(), bytes.size() - decoder.offset()});
+    troubles.damage.push_back(
+        {file_.path(), segment->offset + sizeof(SegmentHeader) + end, decoder.error(), size - end});
   }
 
   void Define(const Segment& segment, const Record& record) {
@@ -234,6 +286,7 @@ class PartReader {
   }
 
   const DumpFile& file_;
+  const Reading reading_;
   std::span<const Place> places_;
   DefinitionSink* sink_;
   DecoderStatePtr state_;
@@ -243,7 +296,8 @@ class PartReader {
 
 class Indexer {
  public:
-  Indexer(const DumpFile& file, ProgressHandler progress) : file_(file), progress_(progress) {}
+  Indexer(const DumpFile& file, Reading reading, ProgressHandler progress)
+      : file_(file), reading_(reading), progress_(progress) {}
 
   SegmentIndex Run(Workers* workers, MakeSinks make_sinks, DamageHandler damaged) {
     FindSegments();
@@ -282,7 +336,10 @@ class Indexer {
     if (header.magic == kSegmentMagic &&
         header.kind == static_cast<uint16_t>(SegmentKind::kEvents)) {
       const bool begins_afresh = Decoder::BeginsAfresh({&bytes.back(), 1});
-      places_.push_back({header.stream, header.sequence, offset, begins_afresh});
+      // What the end of the file cuts has no checksum that holds.
+      const bool is_whole = offset + kSegmentBytes <= file_.size_bytes();
+      places_.push_back({header.stream, header.sequence, offset, begins_afresh,
+                         is_whole && header.KnowsDefinitions()});
     } else {
       AddTable({header.stream, header.sequence, offset});
     }
@@ -321,7 +378,8 @@ class Indexer {
     const std::vector<DefinitionSink*> sinks = make_sinks(parts.size());
     std::vector<PartReader> readers;
     readers.reserve(parts.size());
-    for (size_t i = 0; i < parts.size(); ++i) readers.emplace_back(file_, parts[i], sinks[i]);
+    for (size_t i = 0; i < parts.size(); ++i)
+      readers.emplace_back(file_, reading_, parts[i], sinks[i]);
     // In rounds, between which the progress is shown.
     const size_t round = workers->count() * 8;
     for (size_t begin = 0; begin < parts.size(); begin += round) {
@@ -399,6 +457,7 @@ class Indexer {
   }
 
   const DumpFile& file_;
+  const Reading reading_;
   ProgressHandler progress_;
   SegmentIndex index_;
   std::vector<Place> places_;  // of event segments
@@ -410,9 +469,9 @@ class Indexer {
 
 }  // namespace
 
-SegmentIndex IndexSegments(const DumpFile& file, Workers* workers, MakeSinks make_sinks,
-                           DamageHandler damaged, ProgressHandler progress) {
-  return Indexer(file, progress).Run(workers, make_sinks, damaged);
+SegmentIndex IndexSegments(const DumpFile& file, Reading reading, Workers* workers,
+                           MakeSinks make_sinks, DamageHandler damaged, ProgressHandler progress) {
+  return Indexer(file, reading, progress).Run(workers, make_sinks, damaged);
 }
 
 std::vector<LockTableEntry> ReadLockTable(const DumpFile& file, const ClockMap& clock,
@@ -431,7 +490,15 @@ std::vector<LockTableEntry> ReadLockTable(const DumpFile& file, const ClockMap& 
   return slots;
 }
 
+void StreamCursor::NoteDamage() {
+  if (!decoder_ || decoder_->error() == nullptr) return;
+  const Segment& segment = stream_->segments[next_segment_ - 1];
+  damage_.push_back({file_->path(), segment.offset + sizeof(SegmentHeader) + decoder_->offset(),
+                     decoder_->error(), segment.bytes - decoder_->offset()});
+}
+
 bool StreamCursor::LoadSegment() {
+  NoteDamage();
   decoder_.reset();
   if (next_segment_ == stream_->segments.size()) {
     buffer_.reset();

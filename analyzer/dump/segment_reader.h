@@ -1,7 +1,8 @@
 // segment_reader.h: the segments of a dump, checked, and the records in them.
 //
 // A dump is read twice. IndexSegments reads every segment once, verifies it, decodes it to its end
-// or to the damage, and remembers how far it can be trusted. A StreamCursor later decodes the
+// or to the damage, and remembers how far it can be trusted. Where a sealed segment says where its definitions
+// are, its events may be left to the second reading (Reading::kDefinitions). A StreamCursor later decodes the
 // trusted bytes of one stream again, one segment at a time, so that memory does not grow with the
 // file. A live file may have grown meanwhile; what was not indexed is not read.
 //
@@ -72,7 +73,7 @@ struct SegmentIndex {
   ClockMap clock;
   std::vector<Stream> streams;  // indexed by StreamId
   std::vector<Segment> lock_tables;
-  RecordCounts records = {};
+  RecordCounts records = {};  // those that were decoded
   uint64_t event_segments = 0;
   uint64_t claimed_segments = 0;
   uint64_t empty_segments = 0;  // claimed, never made present
@@ -95,9 +96,14 @@ class DefinitionSink {
 using MakeSinks = absl::FunctionRef<std::vector<DefinitionSink*>(size_t parts)>;
 using ProgressHandler = absl::FunctionRef<void(uint64_t bytes_done)>;
 
-// Reads every record that can be trusted, and calls `damaged` for everything that cannot, in file order.
-SegmentIndex IndexSegments(const DumpFile& file, Workers* workers, MakeSinks make_sinks,
-                           DamageHandler damaged, ProgressHandler progress);
+enum class Reading {
+  kEverything,
+  kDefinitions,  // events only where they must be; where not, a segment is trusted for its checksum
+};
+
+// Reads what is wanted of all that can be trusted, and calls `damaged` for everything that cannot, in file order.
+SegmentIndex IndexSegments(const DumpFile& file, Reading reading, Workers* workers,
+                           MakeSinks make_sinks, DamageHandler damaged, ProgressHandler progress);
 
 // A LockTableSlot as it is read.
 struct LockTableEntry {
@@ -142,10 +148,19 @@ class StreamCursor {
     clock_->Convert(record, &clock_piece_);
     return true;
   }
+  // The next record, if it is a compact allocation or free of the segment that Next has entered. False: Next says more.
+  bool NextCompact(CompactEvent* event) {
+    if (!decoder_ || !decoder_->NextCompact(event)) return false;
+    event->time = clock_->NsAt(event->time, &clock_piece_);
+    return true;
+  }
   // Segments that Next has entered.
   size_t segments_begun() const { return next_segment_; }
+  // What of the segments before could not be decoded, although their checksums hold.
+  const std::vector<Damage>& damage() const { return damage_; }
 
  private:
+  void NoteDamage();
   // The next one. False at the end of the stream.
   bool LoadSegment();
 
@@ -154,6 +169,7 @@ class StreamCursor {
   const Stream* stream_;
   size_t next_segment_ = 0;
   size_t clock_piece_ = 0;
+  std::vector<Damage> damage_;
   std::unique_ptr<uint8_t[]> buffer_;
   DecoderStatePtr state_;
   std::optional<Decoder> decoder_;

@@ -35,12 +35,25 @@ inline Change& BlockReplay::Add(Change::Kind kind, const Block& block, uint32_t 
   return change;
 }
 
+inline void BlockReplay::AddGrowing(Change::Kind kind, const Block& block, uint32_t order) {
+  Change& change = Add(kind, block, order);
+  change.grows = true;
+  growth_.Add(change);
+}
+
+inline void BlockReplay::AddLeaving(const Block& block, uint32_t order) {
+  Change& change = Add(Change::kLeave, block, order);
+  change.shrinks = true;
+  growth_.Add(change);
+}
+
 inline void BlockReplay::AddEnd(Change::Kind kind, const Block& block, const HeapEvent& event) {
   Change& change = Add(kind, block, event.order);
   change.lifetime_ns = NsSince(block.time_ns, event.time_ns);
   change.shrinks = &block != &late_;  // which left when it was displaced
   change.temporary = IsTemporary(block, event);
   change.cross_thread = !IsBySameThread(block, event);
+  growth_.Add(change);
 }
 
 BlockReplay::BlockReplay(const Process& process)
@@ -57,6 +70,7 @@ void BlockReplay::Replay(std::span<const HeapEvent> events, uint64_t first_event
                          Batch<Change>* changes) {
   first_event_ = first_event;
   changes_ = changes;
+  growth_ = {};
   for (size_t i = 0; i < events.size(); ++i) {
     if (i + kEventsAhead < events.size()) {
       live_.Prefetch(events[i + kEventsAhead].address);
@@ -87,7 +101,7 @@ void BlockReplay::Begin(const HeapEvent& event) {
   const bool displaces = block.use == Block::kLive && !block.dropped;
   if (displaces) [[unlikely]] {
     ++counts_.overlaps;  // until its end arrives
-    Add(Change::kLeave, block, event.order).shrinks = true;
+    AddLeaving(block, event.order);
     displaced_[event.address] = block;
   }
   block.address = event.address;
@@ -101,7 +115,7 @@ void BlockReplay::Begin(const HeapEvent& event) {
   block.use = Block::kLive;
   block.dropped = false;
   block.displaced_another = displaces;
-  Add(Change::kBegin, block, event.order).grows = true;
+  AddGrowing(Change::kBegin, block, event.order);
   least_live_interval_ = std::min(least_live_interval_, event.interval_bytes);
   // Recorded by a clock that is ahead of that of the thinning, which found it.
   if (thinned_to_bytes_ != 0 && block.time_ns <= thinning_time_ns_ + kClockSkewNs)
@@ -168,10 +182,14 @@ void BlockReplay::ThinAll(uint64_t time_ns, uint64_t interval_bytes, uint32_t or
 
 void BlockReplay::Thin(Block* block, uint32_t order) {
   if (block->dropped || block->interval_bytes >= thinned_to_bytes_) return;
-  Add(Change::kLeave, *block, order).shrinks = true;
+  AddLeaving(*block, order);
   block->interval_bytes = thinned_to_bytes_;
   block->dropped = !sampling::StaysTracked(block->limit, thinned_to_bytes_);
-  Add(Change::kThinned, *block, order).grows = !block->dropped;
+  if (block->dropped) {
+    Add(Change::kThinned, *block, order);
+  } else {
+    AddGrowing(Change::kThinned, *block, order);
+  }
 }
 
 }  // namespace perfagent

@@ -14,6 +14,7 @@
 // Threads: one.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <span>
@@ -64,6 +65,17 @@ struct Change {
 };
 static_assert(sizeof(Change) == 40);
 
+// How much more is live than at the beginning of a window: now, and at most so far.
+struct Growth {
+  double now = 0;
+  double most = 0;
+
+  void Add(const Change& change) {
+    now += change.Growth();
+    most = std::max(most, now);
+  }
+};
+
 class BlockReplay {
  public:
   explicit BlockReplay(const Process& process);
@@ -74,6 +86,8 @@ class BlockReplay {
   // After the last event.
   void Finish(Batch<Change>* changes);
 
+  // In the last window.
+  const Growth& growth() const { return growth_; }
   const SiteTable& sites() const { return sites_; }
   LiveBlocks& live() { return live_; }
 
@@ -99,6 +113,8 @@ class BlockReplay {
   const Block* TakeDisplaced(Block* block, const HeapEvent& event);
   bool IsTemporary(const Block& block, const HeapEvent& free) const;
   Change& Add(Change::Kind kind, const Block& block, uint32_t order);
+  void AddGrowing(Change::Kind kind, const Block& block, uint32_t order);
+  void AddLeaving(const Block& block, uint32_t order);
   void AddEnd(Change::Kind kind, const Block& block, const HeapEvent& event);
 
   const Mode mode_;
@@ -117,6 +133,7 @@ class BlockReplay {
   // Of the current call of Replay.
   uint64_t first_event_ = 0;
   Batch<Change>* changes_ = nullptr;
+  Growth growth_;
 };
 
 }  // namespace perfagent

@@ -67,13 +67,22 @@ void EventWindows::CloseStreams() {
   std::erase_if(open_, [this](const std::unique_ptr<Decoding>& stream) {
     const bool is_done = stream->ended && !stream->HasNext() && stream->back.events.empty();
     if (is_done) {
+      segments_done_ += stream->events.segments_begun();
       facts_.stacks.Merge(stream->events.stacks());
       facts_.undefined_stacks += stream->events.undefined_stacks();
+      const std::vector<Damage>& damage = stream->events.damage();
+      facts_.damage.insert(facts_.damage.end(), damage.begin(), damage.end());
       facts_.widest_interval_bytes =
           std::max(facts_.widest_interval_bytes, stream->events.widest_interval_bytes());
     }
     return is_done;
   });
+}
+
+uint64_t EventWindows::segments_begun() const {
+  uint64_t segments = segments_done_;
+  for (const auto& stream : open_) segments += stream->events.segments_begun();
+  return segments;
 }
 
 void EventWindows::OpenStreams() {
@@ -131,17 +140,24 @@ void EventWindows::Merge(Window* window, LockReplay* locks) {
 void EventWindows::MergeRun(Decoding* stream, const Place& end, Window* window, LockReplay* locks) {
   const TimeKey last_key = stream->id.value() < end.stream ? end.key : end.key - 1;
   const Batch<TimeKey>& keys = stream->front.keys;
-  const size_t most = std::min(keys.size(), stream->next + (kWindowEvents - window->events));
-  for (; stream->next < most && keys[stream->next] <= last_key; ++stream->next) {
-    const HeapEvent& event = stream->front.events[stream->next];
+  // Here, not there: what is stored in an event might else be one of these.
+  Batch<HeapEvent>* const shards = window->shards.data();
+  const size_t shard_count = window->shards.size();
+  uint32_t order = window->events;
+  size_t at = stream->next;
+  const size_t most = std::min(keys.size(), at + (kWindowEvents - order));
+  for (; at < most && keys[at] <= last_key; ++at) {
+    const HeapEvent& event = stream->front.events[at];
     if (event.kind == HeapEvent::kLock) [[unlikely]] {
       Hand(stream->front.lock_events[event.size], locks);
       continue;
     }
-    HeapEvent& routed = window->shards[ShardOf(event.address, window->shards.size())].Add();
+    HeapEvent& routed = shards[ShardOf(event.address, shard_count)].Add();
     routed = event;
-    routed.order = window->events++;
+    routed.order = order++;
   }
+  stream->next = at;
+  window->events = order;
 }
 
 }  // namespace perfagent

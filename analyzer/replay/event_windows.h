@@ -34,6 +34,7 @@ struct Window {
 struct EventFacts {
   EventStacks stacks;
   uint64_t undefined_stacks = 0;
+  std::vector<Damage> damage;
   uint64_t widest_interval_bytes = 0;
 };
 
@@ -49,6 +50,8 @@ class EventWindows {
   // Into an empty window with as many shards as it has; lock events to `locks`.
   void Merge(Window* window, LockReplay* locks);
 
+  // By streams that were decoded to their end, and by those that are open.
+  uint64_t segments_begun() const;
   // After the last round.
   const EventFacts& facts() const { return facts_; }
 
@@ -99,6 +102,7 @@ class EventWindows {
   size_t fill_events_ = 0;
   Place known_to_;
   EventFacts facts_;
+  uint64_t segments_done_ = 0;
 };
 
 }  // namespace perfagent

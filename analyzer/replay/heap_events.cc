@@ -43,11 +43,10 @@ inline void HeapEvents::AddBegin(uint64_t time_ns, uint64_t address, uint64_t si
   event.api = api;
 }
 
-inline void HeapEvents::AddFree(const FreeRecord& record, EventBlock* block) {
-  stacks_.Count(process_.LookUpStack(record.stack));
-  const bool says_temporary = (record.flags & kFreeTemporary) != 0;
-  AddEvent(says_temporary ? HeapEvent::kTemporaryFree : HeapEvent::kFree, record.time,
-           record.address, block);
+inline void HeapEvents::AddFree(HeapEvent::Kind kind, uint64_t time_ns, uint64_t address,
+                                uint64_t dump_stack, EventBlock* block) {
+  stacks_.Count(process_.LookUpStack(dump_stack));
+  AddEvent(kind, time_ns, address, block);
 }
 
 void HeapEvents::AddReallocEnd(const ReallocRecord& record, EventBlock* block) {
@@ -74,7 +73,17 @@ void HeapEvents::AddLock(LockEvent event, EventBlock* block) {
 }
 
 bool HeapEvents::Fill(size_t most, EventBlock* block) {
+  CompactEvent event;
   while (block->events.size() < most) {
+    if (steps_.NextCompact(&event)) [[likely]] {
+      if (event.is_free) {
+        AddFree(HeapEvent::kFree, event.time, event.address, event.stack, block);
+      } else {
+        AddBegin(event.time, event.address, event.size, event.stack, event.api, sampling::kNoLimit,
+                 block);
+      }
+      continue;
+    }
     if (!steps_.Next()) return false;
     // What interval a block was sampled with is said anew in each segment. Full mode has none
     // before its end, whatever a damaged file says.
@@ -93,7 +102,9 @@ void HeapEvents::Add(const Record& record, EventBlock* block) {
     AddBegin(alloc->time, alloc->address, alloc->size, alloc->stack, alloc->api, alloc->limit,
              block);
   } else if (const auto* free = std::get_if<FreeRecord>(&record)) {
-    AddFree(*free, block);
+    const bool says_temporary = (free->flags & kFreeTemporary) != 0;
+    AddFree(says_temporary ? HeapEvent::kTemporaryFree : HeapEvent::kFree, free->time,
+            free->address, free->stack, block);
   } else if (const auto* realloc = std::get_if<ReallocRecord>(&record)) {
     AddReallocEnd(*realloc, block);
   } else if (const auto* wait = std::get_if<LockWaitRecord>(&record)) {

@@ -80,8 +80,10 @@ class HeapEvents {
   bool Fill(size_t most, EventBlock* block);
 
   // Of the events so far.
+  size_t segments_begun() const { return steps_.segments_begun(); }
   const EventStacks& stacks() const { return stacks_; }
   uint64_t undefined_stacks() const { return undefined_stacks_; }
+  const std::vector<Damage>& damage() const { return steps_.damage(); }
   uint64_t widest_interval_bytes() const { return widest_interval_bytes_; }
 
  private:
@@ -91,7 +93,8 @@ class HeapEvents {
   HeapEvent& AddEvent(HeapEvent::Kind kind, uint64_t time_ns, uint64_t address, EventBlock* block);
   void AddBegin(uint64_t time_ns, uint64_t address, uint64_t size, uint64_t dump_stack, HeapApi api,
                 uint32_t limit, EventBlock* block);
-  void AddFree(const FreeRecord& record, EventBlock* block);
+  void AddFree(HeapEvent::Kind kind, uint64_t time_ns, uint64_t address, uint64_t dump_stack,
+               EventBlock* block);
   void AddReallocEnd(const ReallocRecord& record, EventBlock* block);
   void AddReallocReturn(const ReallocRecord& record, EventBlock* block);
   void AddThin(const ThinRecord& record, EventBlock* block);

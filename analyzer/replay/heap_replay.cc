@@ -23,8 +23,8 @@ class Peak {
     double growth = 0;
     double most = 0;
     for (const HeapShard& shard : shards) {
-      growth += shard.growth();
-      most += shard.most_growth();
+      growth += shard.growth().now;
+      most += shard.growth().most;
     }
     if (live_bytes_ + most > peak_bytes_) {
       Scan(window, shards);
@@ -85,13 +85,15 @@ class HeapReplay {
   HeapReplay(const DumpFile& file, const SegmentIndex& index, const Process& process,
              Workers* workers, LockReplay* locks)
       : process_(process), workers_(workers), locks_(locks), events_(file, index, process) {
-    const size_t shards = process.facts.IsSampled() ? 1 : workers->count();
+    // Two for each thread: a round's tasks differ in length, and the last ones are to be short.
+    const size_t shards =
+        process.facts.IsSampled() || workers->count() == 1 ? 1 : 2 * workers->count();
     for (size_t i = 0; i < shards; ++i) shards_.emplace_back(process);
     window_.shards.resize(shards);
     next_.shards.resize(shards);
   }
 
-  HeapProfile Run(ProgressHandler progress) {
+  HeapProfile Run(DamageHandler damaged, ProgressHandler progress) {
     bool has_more = true;
     while (has_more || window_.events > 0) {
       has_more = events_.Begin();
@@ -100,9 +102,10 @@ class HeapReplay {
       first_event_ += window_.events;
       std::swap(window_, next_);
       next_.Clear();
-      progress(first_event_);
+      progress(events_.segments_begun());
     }
     workers_->Run(shards_.size(), [this](size_t i) { shards_[i].Finish(peak_.at()); });
+    for (const Damage& place : events_.facts().damage) damaged(place);
     return Profile();
   }
 
@@ -190,8 +193,9 @@ class HeapReplay {
 }  // namespace
 
 HeapProfile ReplayEvents(const DumpFile& file, const SegmentIndex& index, const Process& process,
-                         Workers* workers, LockReplay* locks, ProgressHandler progress) {
-  return HeapReplay(file, index, process, workers, locks).Run(progress);
+                         Workers* workers, LockReplay* locks, DamageHandler damaged,
+                         ProgressHandler progress) {
+  return HeapReplay(file, index, process, workers, locks).Run(damaged, progress);
 }
 
 }  // namespace perfagent

@@ -20,8 +20,9 @@
 namespace perfagent {
 
 // Heap events become the profile, lock events go to `locks` in their order. Leaks are all that is live: suppressions come
-// later. `progress` hears of events.
+// later. `damaged` hears of what the index trusted and cannot be decoded, `progress` of segments.
 HeapProfile ReplayEvents(const DumpFile& file, const SegmentIndex& index, const Process& process,
-                         Workers* workers, LockReplay* locks, ProgressHandler progress);
+                         Workers* workers, LockReplay* locks, DamageHandler damaged,
+                         ProgressHandler progress);
 
 }  // namespace perfagent

@@ -8,7 +8,6 @@ void HeapShard::Replay(std::span<const HeapEvent> events, uint64_t first_event,
                        std::optional<uint32_t> last_peak) {
   SumUp(last_peak);
   blocks_.Replay(events, first_event, &changes_);
-  FindGrowth();
 }
 
 void HeapShard::Finish(std::optional<uint32_t> last_peak) {
@@ -31,15 +30,6 @@ void HeapShard::SumUp(std::optional<uint32_t> peak) {
   }
   sums_.Apply(changes.subspan(before));
   changes_.Clear();
-}
-
-void HeapShard::FindGrowth() {
-  growth_ = 0;
-  most_growth_ = 0;
-  for (const Change& change : changes_.span()) {
-    growth_ += change.Growth();
-    most_growth_ = std::max(most_growth_, growth_);
-  }
 }
 
 }  // namespace perfagent

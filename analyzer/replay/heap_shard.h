@@ -27,22 +27,17 @@ class HeapShard {
 
   // Of the window.
   std::span<const Change> changes() const { return changes_.span(); }
-  // How much more is live at its end than at its beginning, and at most on the way.
-  double growth() const { return growth_; }
-  double most_growth() const { return most_growth_; }
+  const Growth& growth() const { return blocks_.growth(); }
 
   BlockReplay& blocks() { return blocks_; }
   SiteSums& sums() { return sums_; }
 
  private:
   void SumUp(std::optional<uint32_t> peak);
-  void FindGrowth();
 
   BlockReplay blocks_;
   SiteSums sums_;
   Batch<Change> changes_;
-  double growth_ = 0;
-  double most_growth_ = 0;
 };
 
 }  // namespace perfagent

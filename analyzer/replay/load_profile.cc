@@ -39,14 +39,15 @@ AgentCost LoadedDump::Cost() const {
           .whole_walk_frames = index.whole_walk_frames};
 }
 
-std::optional<LoadedDump> LoadDump(const std::string& path, Workers* workers, std::string* error) {
+std::optional<LoadedDump> LoadDump(const std::string& path, Reading reading, Workers* workers,
+                                   std::string* error) {
   std::optional<DumpFile> file = DumpFile::Open(path, error);
   if (!file) return std::nullopt;
   std::vector<Damage> damage;
   std::vector<ProcessBuilder> parts;
   Progress progress("reading " + path, file->size_bytes());
   SegmentIndex index = IndexSegments(
-      *file, workers,
+      *file, reading, workers,
       [&](size_t count) {
         parts.resize(count);
         std::vector<DefinitionSink*> sinks;
@@ -68,7 +69,7 @@ std::optional<LoadedDump> LoadDump(const std::string& path, Workers* workers, st
 }
 
 std::optional<Profile> LoadProfile(const std::string& path, Workers* workers, std::string* error) {
-  std::optional<LoadedDump> dump = LoadDump(path, workers, error);
+  std::optional<LoadedDump> dump = LoadDump(path, Reading::kDefinitions, workers, error);
   if (!dump) return std::nullopt;
 
   LockReplay locks(dump->process);
@@ -81,14 +82,15 @@ std::optional<Profile> LoadProfile(const std::string& path, Workers* workers, st
       if (full) locks.OnAcquisitions(segment.acquisitions);
     }
   }
-  const RecordCounts& counts = dump->index.records;
-  uint64_t events = 0;
-  for (size_t kind = 0; kind < counts.size(); ++kind) {
-    if (IsEventKind(kind)) events += counts[kind].records;
-  }
-  Progress progress("replaying " + path, events);
-  HeapProfile heap = ReplayEvents(dump->file, dump->index, dump->process, workers, &locks,
-                                  [&](uint64_t done) { progress.Update(done); });
+  Progress progress("replaying " + path, dump->index.event_segments);
+  std::vector<Damage> damage;
+  HeapProfile heap = ReplayEvents(
+      dump->file, dump->index, dump->process, workers, &locks,
+      [&](Damage place) { damage.push_back(std::move(place)); },
+      [&](uint64_t done) { progress.Update(done); });
+  std::sort(damage.begin(), damage.end(),
+            [](const Damage& a, const Damage& b) { return a.offset < b.offset; });
+  dump->damage.insert(dump->damage.end(), damage.begin(), damage.end());
 
   Profile profile{*std::move(dump), std::move(heap), locks.Finish()};
   const uint64_t undefined = profile.heap.undefined_stacks + profile.locks.undefined_stacks;

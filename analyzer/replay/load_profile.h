@@ -29,7 +29,8 @@ struct LoadedDump {
 };
 
 // Nullopt when the file cannot be used; *error then says why, in one line.
-std::optional<LoadedDump> LoadDump(const std::string& path, Workers* workers, std::string* error);
+std::optional<LoadedDump> LoadDump(const std::string& path, Reading reading, Workers* workers,
+                                   std::string* error);
 
 struct Profile {
   LoadedDump dump;

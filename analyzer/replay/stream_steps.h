@@ -41,13 +41,13 @@ class StreamSteps {
   // Goes on to the next step. False at the end of the stream.
   bool Next() {
     begins_segment_ = false;
-    if (!is_return_) {
-      if (const auto* realloc = std::get_if<ReallocRecord>(&record_)) return Return(*realloc);
-    }
-    is_return_ = false;
+    is_return_ = return_is_due_;
+    return_is_due_ = false;
+    if (is_return_) return Return(std::get<ReallocRecord>(record_));
     const size_t segments = cursor_.segments_begun();
     if (!cursor_.Next(&record_)) return false;
     begins_segment_ = cursor_.segments_begun() != segments;
+    return_is_due_ = std::holds_alternative<ReallocRecord>(record_);
     // Nearly all records are of these two.
     if (const auto* alloc = std::get_if<AllocRecord>(&record_)) {
       RaiseKey(KeyAt(alloc->time, true));
@@ -59,17 +59,26 @@ class StreamSteps {
     return true;
   }
 
+  // Goes on to the next step, if it is a compact allocation or free of the same segment. False: it is not, or cannot be
+  // read; Next says more. Afterwards record() is what it was.
+  bool NextCompact(CompactEvent* event) {
+    if (return_is_due_ || !cursor_.NextCompact(event)) return false;
+    RaiseKey(KeyAt(event->time, !event->is_free));
+    return true;
+  }
+
   const Record& record() const { return record_; }
   // The new block of record(), which is a realloc, begins.
   bool is_return() const { return is_return_; }
   // The record is the first of a segment.
   bool begins_segment() const { return begins_segment_; }
+  size_t segments_begun() const { return cursor_.segments_begun(); }
+  const std::vector<Damage>& damage() const { return cursor_.damage(); }
   // Never less than that of an earlier step.
   TimeKey key() const { return key_; }
 
  private:
   bool Return(const ReallocRecord& realloc) {
-    is_return_ = true;
     uint64_t end = 0;
     if (__builtin_add_overflow(realloc.time, realloc.duration, &end))
       end = std::numeric_limits<uint64_t>::max();
@@ -82,6 +91,7 @@ class StreamSteps {
   Record record_;
   TimeKey key_;
   bool is_return_ = false;
+  bool return_is_due_ = false;
   bool begins_segment_ = false;
 };
 

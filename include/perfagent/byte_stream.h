@@ -62,6 +62,8 @@ class ByteReader {
 
  protected:
   bool IsAtEnd() const { return at_ == end_; }
+  // REQUIRES: !IsAtEnd().
+  uint8_t Peek() const { return *at_; }
   void Fail(const char* error) {
     if (error_ == nullptr) error_ = error;
   }

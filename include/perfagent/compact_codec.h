@@ -211,12 +211,24 @@ struct DecoderState {
   }
 };
 
+// An allocation or a free in full mode, as they are by the million.
+struct CompactEvent {
+  bool is_free;
+  HeapApi api;
+  uint64_t time;
+  uint64_t address;
+  uint64_t size;  // of allocations
+  uint64_t stack;
+};
+
 class CompactDecoder : public ByteReader {
  protected:
   CompactDecoder(std::span<const uint8_t> bytes, DecoderState* state)
       : ByteReader(bytes), state_(state) {}
 
-  void Compact(uint8_t first, Record* out) {
+  static bool IsCompact(uint8_t first) { return first >> token::kKindShift != token::kPlain; }
+
+  void Compact(uint8_t first, CompactEvent* out) {
     state_->has_tables = true;
     const auto kind = static_cast<token::Kind>(first >> token::kKindShift);
     const auto code =
@@ -224,12 +236,14 @@ class CompactDecoder : public ByteReader {
     const prediction::Site site = Site(code);
     uint64_t units = first & token::kTimeInNumber;
     if (units == token::kTimeInNumber) units += Varint();
-    const uint64_t time = Advance(units);
-    const auto api = static_cast<HeapApi>(prediction::ApiOf(site));
-    if (kind <= token::kAllocNeither) {
-      Allocation(kind, time, api, site, &out->emplace<AllocRecord>());
+    out->time = Advance(units);
+    out->api = static_cast<HeapApi>(prediction::ApiOf(site));
+    out->stack = prediction::StackOf(site);
+    out->is_free = kind > token::kAllocNeither;
+    if (out->is_free) {
+      Free(kind, out);
     } else {
-      Free(kind, time, api, site, &out->emplace<FreeRecord>());
+      Allocation(kind, out);
     }
   }
 
@@ -289,47 +303,42 @@ class CompactDecoder : public ByteReader {
   DecoderState* state_;
 
  private:
-  void Allocation(token::Kind kind, uint64_t time, HeapApi api, prediction::Site site,
-                  AllocRecord* r) {
-    if (!IsAllocation(api)) return Fail("an allocation by a function that frees");
+  void Allocation(token::Kind kind, CompactEvent* out) {
+    if (!IsAllocation(out->api)) return Fail("an allocation by a function that frees");
     const bool knows_block = kind == token::kAllocBoth || kind == token::kAllocBlock;
     const bool knows_size = kind == token::kAllocBoth || kind == token::kAllocSize;
     // The size says where the block is, so it is read first where it is known; else it comes last.
     uint32_t& usual_size = state_->tables.sites.detail(slot_);
     const uint64_t near = knows_block ? 0 : Place(state_->codec.last_address);
-    r->api = api;
-    r->time = time;
-    r->size = knows_size ? usual_size : Varint();
-    r->stack = prediction::StackOf(site);
-    r->limit = sampling::kNoLimit;
-    const uint8_t size_class = prediction::FreedBlocks::ClassOf(r->size);
-    r->address = near;
+    const uint64_t size = knows_size ? usual_size : Varint();
+    const uint8_t size_class = prediction::FreedBlocks::ClassOf(size);
+    uint64_t address = near;
     if (knows_block) {
-      r->address = state_->tables.freed.Last(size_class);
+      address = state_->tables.freed.Last(size_class);
       state_->tables.freed.Drop(size_class);
     }
-    usual_size = static_cast<uint32_t>(r->size);
-    state_->codec.last_address = r->address + size_class * uint64_t{16};
-    state_->tables.own.Add(r->address, size_class);
+    usual_size = static_cast<uint32_t>(size);
+    state_->codec.last_address = address + size_class * uint64_t{16};
+    state_->tables.own.Add(address, size_class);
+    out->size = size;
+    out->address = address;
   }
 
-  void Free(token::Kind kind, uint64_t time, HeapApi api, prediction::Site site, FreeRecord* r) {
+  void Free(token::Kind kind, CompactEvent* out) {
     // Any function may free: realloc to 0 bytes does.
     uint32_t& usual_distance = state_->tables.sites.detail(slot_);
     uint8_t size_class = 0;
+    uint64_t address = 0;
     if (kind == token::kFreeAddress) {
-      r->address = Place(state_->codec.last_freed);
+      address = Place(state_->codec.last_freed);
     } else {
       if (kind == token::kFreeDistance) usual_distance = static_cast<uint32_t>(Varint());
-      r->address = state_->tables.own.AddressAt(usual_distance);
+      address = state_->tables.own.AddressAt(usual_distance);
       size_class = state_->tables.own.ClassAt(usual_distance);
     }
-    r->api = api;
-    r->flags = 0;
-    r->time = time;
-    r->stack = prediction::StackOf(site);
-    state_->codec.last_freed = r->address;
-    state_->tables.freed.Push(size_class, r->address);
+    state_->codec.last_freed = address;
+    state_->tables.freed.Push(size_class, address);
+    out->address = address;
   }
 
   static bool IsAllocation(HeapApi api) { return api < HeapApi::kFree; }

@@ -30,6 +30,10 @@
 // one needs those before it, back to one that is. In sampled mode each begins with kReset, in full mode
 // at least every 32nd.
 //
+// Definitions are all records but heap and lock events. They need nothing of the events before them but the time of
+// the last one, and kStack not even that. So a sealed segment says where its definitions are (those with a time all
+// stand at its beginning, or it does not say), and a reader that wants nothing else steps over the events.
+//
 // A kLockTable segment is a SegmentHeader and an array of LockTableSlot, updated in place by its
 // stream's thread; it has no committed length and no checksum. A slot whose `lock` is zero is free.
 //
@@ -405,6 +409,13 @@ struct OngoingWait {
   uint64_t reserved1;
 };
 
+// Definitions one behind the other: bytes of the payload.
+struct DefinitionRun {
+  uint16_t begin;
+  uint16_t end;
+};
+inline constexpr size_t kMostDefinitionRuns = 13;
+
 struct SegmentHeader {
   std::atomic<uint32_t> magic;  // kSegmentMagic; stored last when the segment is begun
   SegmentKind kind;
@@ -422,7 +433,11 @@ struct SegmentHeader {
   std::atomic<uint64_t> lookups;
   // Frames of stacks that were not walked by rules compiled before: their unwind programs were interpreted.
   std::atomic<uint64_t> whole_walk_frames;
-  uint64_t reserved1[8];
+  uint64_t last_time;  // when sealed: of the last record that has one
+  // Used of `definitions`; 0 or more than there are: where they are is not known.
+  uint16_t definition_runs;
+  uint16_t reserved1;
+  DefinitionRun definitions[kMostDefinitionRuns];
   OngoingWait wait;
 };
 
@@ -441,6 +456,7 @@ struct LockTableSlot {
 };
 
 inline constexpr size_t kSegmentPayload = kSegmentBytes - sizeof(SegmentHeader);
+static_assert(kSegmentPayload <= UINT16_MAX);  // DefinitionRun
 inline constexpr size_t kLockTableSlots = kSegmentPayload / sizeof(LockTableSlot);
 
 static_assert(sizeof(HeaderPage) <= kHeaderBytes);

@@ -191,18 +191,33 @@ class Decoder : public CompactDecoder {
 
   // False at the end of the bytes or at damage.
   bool Next(Record* out) {
-    record_begin_ = end();
-    if (error() != nullptr || IsAtEnd()) return false;
-    const uint8_t first = Byte();
-    if (first >> token::kKindShift != token::kPlain) [[likely]] {
-      Compact(first, out);
-    } else {
-      Plain(static_cast<Tag>(first), out);
+    CompactEvent event = {};
+    if (NextCompact(&event)) {
+      ToRecord(event, out);
+      return true;
     }
+    if (error() != nullptr) return false;
+    record_begin_ = end();
+    if (IsAtEnd()) return false;
+    Plain(static_cast<Tag>(Byte()), out);
+    return error() == nullptr;
+  }
+  // The next record, if it is a compact allocation or free. False: it is not and was not read, or it is damaged.
+  bool NextCompact(CompactEvent* out) {
+    if (error() != nullptr || IsAtEnd() || !IsCompact(Peek())) return false;
+    record_begin_ = end();
+    Compact(Byte(), out);
     return error() == nullptr;
   }
 
  private:
+  static void ToRecord(const CompactEvent& event, Record* out) {
+    if (event.is_free) {
+      *out = FreeRecord{event.api, 0, event.time, event.address, event.stack};
+    } else {
+      *out = AllocRecord{event.api, event.time, event.address, event.size, event.stack};
+    }
+  }
   void Plain(Tag tag, Record* out) {
     switch (tag) {
       case Tag::kThread: {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <type_traits>
 #include <variant>
 
 #include "perfagent/dump_format.h"
@@ -149,5 +150,14 @@ using Record = std::variant<ThreadRecord, ThreadEndRecord, ModuleLoadRecord, Mod
                             StackRecord, AllocRecord, FreeRecord, ReallocRecord, LockWaitRecord,
                             LockReleaseRecord, LockSectionRecord, LockAcquireRecord, IntervalRecord,
                             MarkRecord, UnseenRecord, ClockRecord, ThinRecord, ResetRecord>;
+
+// Heap and lock events; all others are definitions.
+template <typename R>
+inline constexpr bool kIsEvent =
+    std::is_same_v<R, AllocRecord> || std::is_same_v<R, FreeRecord> ||
+    std::is_same_v<R, ReallocRecord> || std::is_same_v<R, LockWaitRecord> ||
+    std::is_same_v<R, LockAcquireRecord>;
+template <typename R>
+inline constexpr bool kHasTime = !std::is_same_v<R, StackRecord> && !std::is_same_v<R, ResetRecord>;
 
 }  // namespace perfagent

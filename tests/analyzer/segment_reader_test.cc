@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 #include <cstring>
 #include <set>
@@ -97,6 +99,123 @@ TEST(SegmentReader, WhatGoesOnFromADamagedSegmentIsSkippedUpToAFreshOne) {
             0u)
       << damage[1];
   EXPECT_EQ(AllocationsOf(dump), 4);
+}
+
+// Segments that go on from each other. Each says whose it is and defines a stack at its beginning, and defines another one
+// amid its events, and notes where that is; the last one is not sealed.
+class DefiningSegments {
+ public:
+  DefiningSegments() {
+    for (uint64_t i = 0; i < 4; ++i) {
+      if (i == 0) {
+        stream_.NextSegment().UseTables();
+      } else {
+        stream_.GoOn();
+      }
+      AddSegment(i);
+    }
+  }
+  std::vector<uint8_t> Bytes() { return builder_.Bytes(); }
+
+ private:
+  void AddSegment(uint64_t i) {
+    SegmentBuilder& segment = stream_.current();
+    stream_.Thread(1000 * i, 4711, "main");
+    const uint64_t first = builder_.Stack({0x401000 + i, 0x400100});
+    Note({0, static_cast<uint16_t>(segment.committed())});
+    PutEvents(1000 * i, first);
+    const auto begin = static_cast<uint16_t>(segment.committed());
+    const uint64_t second = builder_.Stack({0x402000 + i, 0x400100 + i});
+    Note({begin, static_cast<uint16_t>(segment.committed())});
+    PutEvents(1000 * i + 500, second);
+  }
+  void PutEvents(uint64_t time, uint64_t stack) {
+    for (uint64_t i = 0; i < 10; ++i) {
+      const uint64_t now = (time + 40 * i) << kTimeShift;
+      stream_.Alloc(now, 0x1000 + 0x20 * (i % 3), 24, stack);
+      if (i % 4 != 3) stream_.Free(now, 0x1000 + 0x20 * (i % 3));
+      stream_.current().header().last_time = now;
+    }
+  }
+  void Note(DefinitionRun run) {
+    SegmentHeader& header = stream_.current().header();
+    header.definitions[header.definition_runs++] = run;
+  }
+
+  DumpBuilder builder_;
+  StreamBuilder& stream_ = builder_.AddStream();
+};
+
+void Forget(std::vector<uint8_t>* dump, size_t segment) {
+  memset(dump->data() + segment + offsetof(SegmentHeader, definition_runs), 0, sizeof(uint16_t));
+}
+std::string ReportOf(const std::vector<uint8_t>& dump) {
+  Profile profile = ProfileOf(dump);
+  return JsonReportOf(&profile);
+}
+uint64_t AllocationsDecodedAtFirst(const std::vector<uint8_t>& dump) {
+  return ProfileOf(dump).dump.index.records[Record(AllocRecord{}).index()].records;
+}
+
+TEST(SegmentReader, EventsAreSteppedOverWhereDefinitionsAreNoted) {
+  EXPECT_EQ(AllocationsDecodedAtFirst(DefiningSegments().Bytes()), 80u)
+      << "the last segment says nothing, and needs those before it";
+  std::vector<uint8_t> dump = DefiningSegments().Bytes();
+  const uint32_t claimed = 3;
+  memcpy(dump.data() + offsetof(HeaderPage, segments_claimed), &claimed, sizeof claimed);
+  EXPECT_EQ(AllocationsDecodedAtFirst(dump), 0u);
+  EXPECT_EQ(AllocationsOf(dump), 60);
+  Forget(&dump, kSecond);
+  EXPECT_EQ(AllocationsDecodedAtFirst(dump), 40u);
+}
+
+TEST(SegmentReader, ReportIsTheSameWithoutTheNotes) {
+  std::vector<uint8_t> dump = DefiningSegments().Bytes();
+  const uint32_t claimed = 3;
+  memcpy(dump.data() + offsetof(HeaderPage, segments_claimed), &claimed, sizeof claimed);
+  dump[offsetof(HeaderPage, end_state)] = 0;  // killed: its duration is the time of the last record
+  const std::string noted = ReportOf(dump);
+  EXPECT_EQ(DamageOf(dump), Lines());
+  EXPECT_NE(noted.find("402001"), std::string::npos) << noted;
+  for (const size_t segment : {kThird, kFirst, kSecond}) {
+    Forget(&dump, segment);
+    EXPECT_EQ(ReportOf(dump), noted);
+  }
+}
+
+TEST(SegmentReader, NotedDefinitionsOfADamagedSegmentAreNotUsed) {
+  std::vector<uint8_t> dump = DefiningSegments().Bytes();
+  dump[kSecond + sizeof(SegmentHeader) + 1] ^= 0x40;
+  const Lines damage = DamageOf(dump);
+  ASSERT_EQ(damage.size(), 3u);
+  EXPECT_NE(damage[0].find("segment checksum"), std::string::npos) << damage[0];
+  EXPECT_EQ(AllocationsOf(dump), 20);
+}
+
+TEST(SegmentReader, NotesThatPointAnywhereAreHarmless) {
+  std::vector<uint8_t> dump = DefiningSegments().Bytes();
+  dump.resize(kThird);
+  for (const DefinitionRun run : {DefinitionRun{5, 2}, {60000, 65535}, {1, 65535}, {3, 3}}) {
+    memcpy(dump.data() + kFirst + offsetof(SegmentHeader, definitions), &run, sizeof run);
+    ReportOf(dump);
+  }
+}
+
+// Its checksum holds, so that its events are left to the second reading.
+TEST(SegmentReader, EventsOfASoundSegmentThatCannotBeDecodedAreDamage) {
+  std::vector<uint8_t> dump = DefiningSegments().Bytes();
+  const uint32_t claimed = 3;
+  memcpy(dump.data() + offsetof(HeaderPage, segments_claimed), &claimed, sizeof claimed);
+  uint32_t committed;
+  memcpy(&committed, dump.data() + kSecond + offsetof(SegmentHeader, committed), sizeof committed);
+  uint8_t* records = dump.data() + kSecond + sizeof(SegmentHeader);
+  for (uint32_t i = committed / 2; i < committed; ++i) records[i] = 31;
+  const uint64_t checksum = XXH3_64bits(records, committed);
+  memcpy(dump.data() + kSecond + offsetof(SegmentHeader, checksum), &checksum, sizeof checksum);
+  const Lines damage = DamageOf(dump);
+  ASSERT_FALSE(damage.empty());
+  EXPECT_NE(damage[0].find("skipped"), std::string::npos) << damage[0];
+  EXPECT_LT(AllocationsOf(dump), 60);
 }
 
 TEST(SegmentReader, UnsealedSegmentIsReadUpToTheDamage) {

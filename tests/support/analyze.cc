@@ -54,7 +54,7 @@ std::string EventsOf(const LoadedDump& dump) {
 LoadedDump Load(const std::string& path) {
   std::string error;
   Workers workers(1);
-  std::optional<LoadedDump> dump = LoadDump(path, &workers, &error);
+  std::optional<LoadedDump> dump = LoadDump(path, Reading::kEverything, &workers, &error);
   if (!dump) throw std::runtime_error(error);
   return *std::move(dump);
 }
