@@ -88,21 +88,23 @@ SAMPLES := $(SAMPLE_SRC:samples/%.cc=$(BUILD)/samples/%) \
   $(patsubst samples/plugin/%.cc,$(BUILD)/samples/lib%.so,$(wildcard samples/plugin/*.cc))
 RUSTC := $(shell command -v rustc 2>/dev/null)
 ifneq ($(RUSTC),)
-SAMPLES += $(BUILD)/samples/rust_leak
+SAMPLES += $(patsubst samples/%.rs,$(BUILD)/samples/%,$(wildcard samples/*.rs))
 endif
 
 samples: $(SAMPLES)
-	@$(if $(RUSTC),,echo "rustc not found: samples/rust_leak is left out")
+	@$(if $(RUSTC),,echo "rustc not found: samples/*.rs are left out")
 
 $(BUILD)/samples/%: samples/%.cc
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $(STD) -O1 -g $(WARN) $(INC) $(DEP) $< -o $@ -pthread -ldl
+	$(Q)$(CXX) $(STD) -O1 -g $(WARN) $(INC) $(DEP) $< -o $@ -pthread -ldl $(SAMPLE_LIBS)
+
+$(BUILD)/samples/absl_mutex: SAMPLE_LIBS = $(shell pkg-config --libs absl_synchronization)
 
 $(BUILD)/samples/lib%.so: samples/plugin/%.cc
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(STD) -O1 -g $(WARN) -shared -fPIC $(DEP) $< -o $@
 
-$(BUILD)/samples/rust_leak: samples/rust_leak.rs
+$(BUILD)/samples/rust_%: samples/rust_%.rs
 	@mkdir -p $(@D)
 	$(Q)MAKEFLAGS= $(RUSTC) -g -O $< -o $@
 
