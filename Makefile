@@ -145,7 +145,8 @@ AGENT_RACE_TEST_SRC := tests/agent/sampler_test.cc tests/agent/live_set_test.cc 
 # Tests last: of what several objects instantiate, the first one's code is linked, and theirs is not optimized.
 ANALYZER_TEST_SRC := $(ANALYZER_LIB_SRC) $(addprefix tests/support/,dump_builder.cc analyze.cc process.cc report.cc) \
   $(wildcard tests/analyzer/*_test.cc)
-E2E_TEST_SRC := $(addprefix tests/support/,process.cc report.cc behaviour.cc heaptrack.cc real_programs.cc disassembly.cc) \
+E2E_TEST_SRC := $(addprefix tests/support/,process.cc report.cc behaviour.cc heaptrack.cc real_programs.cc disassembly.cc \
+  last_releaser.cc) \
   $(wildcard tests/e2e/*_test.cc)
 
 $(BUILD)/tests/include_test: $(call objects,asan,$(INCLUDE_TEST_SRC))
@@ -160,9 +161,9 @@ $(BUILD)/tests/agent_race_test: $(call objects,tsan,$(AGENT_RACE_TEST_SRC))
 $(BUILD)/tests/analyzer_test: $(call objects,asan,$(ANALYZER_TEST_SRC)) | $(BUILD)/analyzer
 	@mkdir -p $(@D)
 	$(Q)$(ASAN_CXX) $(ASAN) $^ $(GTEST) $(ANALYZER_LIBS) -o $@
-$(BUILD)/tests/e2e_test: $(call objects,plain,$(E2E_TEST_SRC))
+$(BUILD)/tests/e2e_test: $(call objects,plain,$(E2E_TEST_SRC)) $(ANALYZER_LIB_OBJ)
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $^ $(GTEST) -o $@
+	$(Q)$(CXX) $^ $(GTEST) $(ANALYZER_LIBS) -o $@
 
 # The fuzzers of the reader, of the symbolizer and of the codec.
 FUZZER = $(Q)$(ASAN_CXX) -fsanitize=fuzzer $(ASAN) $^ $(ANALYZER_LIBS) -o $@
