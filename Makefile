@@ -246,7 +246,7 @@ $(HEAP_FAMILIES): $(BUILD)/tests/programs/heap_family_%: tests/e2e/programs/own/
 	$(Q)$(CXX) $(TEST_PROGRAM_CXXFLAGS) $(DEP) $< -o $@ -Wl,--no-as-needed $(HEAP_FAMILY_$*) -pthread -ldl
 
 # What benchmarks run: pairs of calls, the least that a preload can cost, parts of the agent on their own.
-$(BUILD)/bench/pair: tests/bench/pair.cc
+$(BUILD)/bench/pair $(BUILD)/bench/contention: $(BUILD)/bench/%: tests/bench/%.cc
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(STD) -O2 -g -fno-builtin-malloc $(WARN) $(DEP) $< -o $@ -pthread
 $(BUILD)/bench/libfloor.so: tests/bench/floor.cc
@@ -256,7 +256,7 @@ $(eval $(call object_rule,fast,$(CXX),-O2))
 $(BUILD)/bench/units: $(call objects,fast,tests/bench/units.cc) $(patsubst %.cc,$(BUILD)/%.o,$(AGENT_PART_SRC) $(AGENT_STREAM_SRC))
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $^ -lbenchmark -pthread -o $@
-BENCH := $(addprefix $(BUILD)/bench/,pair libfloor.so units)
+BENCH := $(addprefix $(BUILD)/bench/,pair contention libfloor.so units)
 
 TESTS := $(addprefix $(BUILD)/tests/,e2e_test analyzer_test include_test agent_test agent_race_test)
 FUZZERS := $(addprefix $(BUILD)/tests/,reader_fuzz elf_fuzz codec_fuzz)
