@@ -134,12 +134,13 @@ class Worker {
   void AwaitReturn() const {
     Await([this] { return returned_ == told_; });
   }
-  // Until it is asleep in futex on the object; under a mutex of Abseil's, on a word of its own.
+  // Until it is asleep in futex on a word of the object.
   template <typename Object>
   void CallUntilAsleepOn(const Object& object) {
     Call();
     Await([&] { return IsAsleepOn(object); });
   }
+  // On any word: under a mutex of Abseil's it is one of the thread's own.
   void CallUntilAsleep() {
     Call();
     Await([&] { return IsAsleepWithin(0, UINT64_MAX); });

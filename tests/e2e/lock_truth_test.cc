@@ -5,8 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <ostream>
+#include <map>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "tests/support/behaviour.h"
