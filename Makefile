@@ -88,21 +88,23 @@ SAMPLES := $(SAMPLE_SRC:samples/%.cc=$(BUILD)/samples/%) \
   $(patsubst samples/plugin/%.cc,$(BUILD)/samples/lib%.so,$(wildcard samples/plugin/*.cc))
 RUSTC := $(shell command -v rustc 2>/dev/null)
 ifneq ($(RUSTC),)
-SAMPLES += $(BUILD)/samples/rust_leak
+SAMPLES += $(patsubst samples/%.rs,$(BUILD)/samples/%,$(wildcard samples/*.rs))
 endif
 
 samples: $(SAMPLES)
-	@$(if $(RUSTC),,echo "rustc not found: samples/rust_leak is left out")
+	@$(if $(RUSTC),,echo "rustc not found: samples/*.rs are left out")
 
 $(BUILD)/samples/%: samples/%.cc
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $(STD) -O1 -g $(WARN) $(INC) $(DEP) $< -o $@ -pthread -ldl
+	$(Q)$(CXX) $(STD) -O1 -g $(WARN) $(INC) $(DEP) $< -o $@ -pthread -ldl $(SAMPLE_LIBS)
+
+$(BUILD)/samples/absl_mutex: SAMPLE_LIBS = $(shell pkg-config --libs absl_synchronization)
 
 $(BUILD)/samples/lib%.so: samples/plugin/%.cc
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(STD) -O1 -g $(WARN) -shared -fPIC $(DEP) $< -o $@
 
-$(BUILD)/samples/rust_leak: samples/rust_leak.rs
+$(BUILD)/samples/rust_%: samples/rust_%.rs
 	@mkdir -p $(@D)
 	$(Q)MAKEFLAGS= $(RUSTC) -g -O $< -o $@
 
@@ -143,7 +145,8 @@ AGENT_RACE_TEST_SRC := tests/agent/sampler_test.cc tests/agent/live_set_test.cc 
 # Tests last: of what several objects instantiate, the first one's code is linked, and theirs is not optimized.
 ANALYZER_TEST_SRC := $(ANALYZER_LIB_SRC) $(addprefix tests/support/,dump_builder.cc analyze.cc process.cc report.cc) \
   $(wildcard tests/analyzer/*_test.cc)
-E2E_TEST_SRC := $(addprefix tests/support/,process.cc report.cc behaviour.cc heaptrack.cc real_programs.cc disassembly.cc) \
+E2E_TEST_SRC := $(addprefix tests/support/,process.cc report.cc behaviour.cc heaptrack.cc real_programs.cc disassembly.cc \
+  last_releaser.cc) \
   $(wildcard tests/e2e/*_test.cc)
 
 $(BUILD)/tests/include_test: $(call objects,asan,$(INCLUDE_TEST_SRC))
@@ -158,9 +161,9 @@ $(BUILD)/tests/agent_race_test: $(call objects,tsan,$(AGENT_RACE_TEST_SRC))
 $(BUILD)/tests/analyzer_test: $(call objects,asan,$(ANALYZER_TEST_SRC)) | $(BUILD)/analyzer
 	@mkdir -p $(@D)
 	$(Q)$(ASAN_CXX) $(ASAN) $^ $(GTEST) $(ANALYZER_LIBS) -o $@
-$(BUILD)/tests/e2e_test: $(call objects,plain,$(E2E_TEST_SRC))
+$(BUILD)/tests/e2e_test: $(call objects,plain,$(E2E_TEST_SRC)) $(ANALYZER_LIB_OBJ)
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $^ $(GTEST) -o $@
+	$(Q)$(CXX) $^ $(GTEST) $(ANALYZER_LIBS) -o $@
 
 # The fuzzers of the reader, of the symbolizer and of the codec.
 FUZZER = $(Q)$(ASAN_CXX) -fsanitize=fuzzer $(ASAN) $^ $(ANALYZER_LIBS) -o $@
@@ -243,7 +246,7 @@ $(HEAP_FAMILIES): $(BUILD)/tests/programs/heap_family_%: tests/e2e/programs/own/
 	$(Q)$(CXX) $(TEST_PROGRAM_CXXFLAGS) $(DEP) $< -o $@ -Wl,--no-as-needed $(HEAP_FAMILY_$*) -pthread -ldl
 
 # What benchmarks run: pairs of calls, the least that a preload can cost, parts of the agent on their own.
-$(BUILD)/bench/pair: tests/bench/pair.cc
+$(BUILD)/bench/pair $(BUILD)/bench/contention: $(BUILD)/bench/%: tests/bench/%.cc
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(STD) -O2 -g -fno-builtin-malloc $(WARN) $(DEP) $< -o $@ -pthread
 $(BUILD)/bench/libfloor.so: tests/bench/floor.cc
@@ -253,7 +256,7 @@ $(eval $(call object_rule,fast,$(CXX),-O2))
 $(BUILD)/bench/units: $(call objects,fast,tests/bench/units.cc) $(patsubst %.cc,$(BUILD)/%.o,$(AGENT_PART_SRC) $(AGENT_STREAM_SRC))
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $^ -lbenchmark -pthread -o $@
-BENCH := $(addprefix $(BUILD)/bench/,pair libfloor.so units)
+BENCH := $(addprefix $(BUILD)/bench/,pair contention libfloor.so units)
 
 TESTS := $(addprefix $(BUILD)/tests/,e2e_test analyzer_test include_test agent_test agent_race_test)
 FUZZERS := $(addprefix $(BUILD)/tests/,reader_fuzz elf_fuzz codec_fuzz)

@@ -6,7 +6,8 @@
 //
 // The keys after `function=NAME` are what the program counted, itself, about the heap calls made
 // below the function of that name: allocations, bytes, frees, temporary, leaked_blocks,
-// leaked_bytes. The keys before the first function are about the whole process.
+// leaked_bytes. The keys before the first function are about the whole process, or about a lock
+// (lock_truth.h).
 #pragma once
 
 #include <cstddef>

@@ -23,8 +23,12 @@ BenchPairs() {
   PairRow "malloc+free, 66 MiB live" "$tools" heap 0
 }
 
+MeasureContention() { "${under[@]}" "$build/bench/contention" "$milliseconds" | grep -xE '[0-9. ]+'; }
+
 BenchLocks() {
   local tools="bare floor sample full gprofng"
+  Rows "$rounds" MeasureContention "bare sample full gprofng" "contended section, 2 threads|ns" \
+    "hold of it, median|ns" "from owner to owner, median|ns"
   PairRow "lock+unlock, single-threaded" "$tools" lock 0
   PairRow "lock+unlock, threads running" "$tools" lock 1
   PairRow "lock+unlock, 2 locks, 2 threads" "$tools" lock 2

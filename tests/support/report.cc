@@ -165,7 +165,8 @@ std::vector<ProcessTruth> ParseTruth(const std::string& output) {
     const size_t equals = word.find('=');
     const std::string key = word.substr(0, equals);
     const std::string value = word.substr(equals + 1);
-    if (key == "pid" && processes.back().values.contains("pid")) processes.emplace_back();
+    const bool is_subject = key == "pid" || key == "lock";
+    if (is_subject && processes.back().values.contains(key)) processes.emplace_back();
     ProcessTruth& process = processes.back();
     if (key == "function") {
       process.functions.push_back({value, {}});

@@ -82,7 +82,7 @@ struct ProcessTruth {
 
   double Number(const std::string& key) const;
 };
-// One per `pid=`; one in all where the line names no pid.
+// One per `pid=`, or per `lock=`; one in all where the line names neither.
 std::vector<ProcessTruth> ParseTruth(const std::string& output);
 
 // One line of `analyzer events`.
