@@ -14,12 +14,17 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sys/single_threaded.h>
+#include <threads.h>
 
+#include "agent/call_results.h"
 #include "agent/record_lock.h"
 #include "agent/thread_state.h"
 #include "agent/wait_table.h"
 
 namespace perfagent::lock_call {
+
+// What a lock or another thing that is waited for is known by.
+inline const void* NameOf(const volatile void* lock) { return const_cast<const void*>(lock); }
 
 // Robust, priority-inheriting and priority-protected mutexes (glibc's kind bits 16, 32, 64): trying first would change
 // priorities or the owner's list, so the call itself is what happens, with the clock around it.
@@ -27,7 +32,7 @@ constexpr int kProtocolKinds = 16 | 32 | 64;
 inline bool HasProtocol(const pthread_mutex_t* mutex) {
   return (mutex->__data.__kind & kProtocolKinds) != 0;
 }
-inline bool HasProtocol(const pthread_rwlock_t*) { return false; }
+inline bool HasProtocol(const volatile void*) { return false; }
 
 // For those kinds the lock word says whether somebody else holds it: a thread id, or, below a ceiling, 0, 1 or 2.
 inline bool HeldByAnother(const pthread_mutex_t* mutex) {
@@ -37,19 +42,24 @@ inline bool HeldByAnother(const pthread_mutex_t* mutex) {
   if ((mutex->__data.__kind & 64) != 0) return (word & ~kCeiling) != 0;
   return (word & kOwnerOrState) != 0;
 }
-inline bool HeldByAnother(const pthread_rwlock_t*) { return true; }
+inline bool HeldByAnother(const volatile void*) { return true; }
 
 // Does this unlock give the lock away? An inner level of a recursive mutex does not.
 inline bool IsLastLevel(const pthread_mutex_t* mutex) {
   constexpr int kTypes = 3;
   return (mutex->__data.__kind & kTypes) != PTHREAD_MUTEX_RECURSIVE || mutex->__data.__count <= 1;
 }
-inline bool IsLastLevel(const pthread_rwlock_t*) { return true; }
+// Inside it is the other one.
+inline bool IsLastLevel(const mtx_t* mutex) {
+  return IsLastLevel(reinterpret_cast<const pthread_mutex_t*>(mutex));
+}
+inline bool IsLastLevel(const volatile void*) { return true; }
 
 inline bool Holds(int result) { return result == 0 || result == EOWNERDEAD; }
 
-// A function that takes the lock, and waits for it: what it is called in the dump, the real one, and the one that tries.
-template <LockApi kApi, auto* kTake, auto* kTry>
+// A function that takes the lock, and waits for it: what it is called in the dump, the real one, the one that tries, and
+// what their results mean.
+template <LockApi kApi, auto* kTake, auto* kTry, typename Results = PosixResults>
 struct Take {
   template <typename Lock, typename... Rest>
   [[gnu::always_inline]] static int Call(Lock* lock, Rest... rest) {
@@ -59,7 +69,7 @@ struct Take {
     if (HasProtocol(lock)) [[unlikely]]
       return Refused(lock, rest...);
     const int result = (*kTry)(lock);
-    if (result == EBUSY) [[unlikely]]
+    if (result == Results::kBusy) [[unlikely]]
       return Refused(lock, rest...);
     return result;
   }
@@ -76,7 +86,7 @@ struct Take {
   [[gnu::noinline]] static int Recorded(Lock* lock, Rest... rest) {
     const uint64_t caller = lock::Caller(__builtin_return_address(0));
     const int result = TryThenWait(caller, lock, rest...);
-    if (Holds(result)) lock::RecordAcquisition(kApi, lock);
+    if (Holds(Results::Error(result))) lock::RecordAcquisition(kApi, NameOf(lock));
     return result;
   }
 
@@ -85,7 +95,7 @@ struct Take {
     if (__libc_single_threaded != 0) return (*kTake)(lock, rest...);
     if (!HasProtocol(lock)) {
       const int result = (*kTry)(lock);
-      if (result != EBUSY) return result;
+      if (result != Results::kBusy) return result;
     }
     return Wait(caller, lock, rest...);
   }
@@ -93,29 +103,30 @@ struct Take {
   template <typename Lock, typename... Rest>
   static int Wait(uint64_t caller, Lock* lock, Rest... rest) {
     if (HasProtocol(lock) && !HeldByAnother(lock)) return (*kTake)(lock, rest...);
-    const lock::Wait wait = lock::BeginWait(lock);
+    const lock::Wait wait = lock::BeginWait(NameOf(lock));
     // No second try in between: it is the first thing that the real function does.
     const int result = (*kTake)(lock, rest...);
-    lock::EndWait(kApi, lock, caller, wait, result);
+    lock::EndWait(kApi, NameOf(lock), caller, wait, Results::Error(result));
     return result;
   }
 };
 
 // A refused try is neither an acquisition nor a wait: only those that hold the lock count.
-template <LockApi kApi, auto* kTry, typename Lock>
+template <LockApi kApi, auto* kTry, typename Results = PosixResults, typename Lock>
 [[gnu::always_inline]] inline int Try(Lock* lock) {
   const int result = (*kTry)(lock);
-  if (Holds(result) && !thread_state.SpendLock()) [[unlikely]] {
-    lock::RecordAcquisition(kApi, lock);
+  if (Holds(Results::Error(result)) && !thread_state.SpendLock()) [[unlikely]] {
+    lock::RecordAcquisition(kApi, NameOf(lock));
   }
   return result;
 }
 
+// A function that gives the lock away, or wakes those who wait. All families of functions return 0 when they did.
 template <LockApi kApi, auto* kRelease>
 struct Release {
   template <typename Lock>
   [[gnu::always_inline]] static int Call(Lock* lock) {
-    if (wait_table::MayBeWaitedFor(lock)) [[unlikely]]
+    if (wait_table::MayBeWaitedFor(NameOf(lock))) [[unlikely]]
       return Awaited(lock);
     return (*kRelease)(lock);
   }
@@ -124,9 +135,9 @@ struct Release {
   template <typename Lock>
   [[gnu::noinline]] static int Awaited(Lock* lock) {
     const uint64_t caller = lock::Caller(__builtin_return_address(0));
-    const bool is_awaited = IsLastLevel(lock) && lock::IsAwaited(lock);
+    const bool is_awaited = IsLastLevel(lock) && lock::IsAwaited(NameOf(lock));
     const int result = (*kRelease)(lock);
-    if (is_awaited && result == 0) lock::RecordRelease(kApi, lock, caller);
+    if (is_awaited && result == 0) lock::RecordRelease(kApi, NameOf(lock), caller);
     return result;
   }
 };
