@@ -56,7 +56,7 @@ $(BUILD)/agent/%.o: agent/%.cc
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(AGENT_CXXFLAGS) $(AGENT_LTO) $(DEP) -c $< -o $@
 
-$(BUILD)/agent/real.o $(BUILD)/agent/sandbox_hooks.o: AGENT_LTO :=
+$(addprefix $(BUILD)/agent/,real.o syscall_hooks.o wait_frame.o): AGENT_LTO :=
 $(BUILD)/agent/real.o: AGENT_CXXFLAGS += -fno-optimize-sibling-calls
 # Hooks are as short as they can be; everything else can be walked by frame pointers, too.
 $(BUILD)/agent/%_hooks.o: AGENT_CXXFLAGS += -fomit-frame-pointer

@@ -1,6 +1,7 @@
-// lock_hooks.cc: pthread mutexes. What each hook does: lock_call.h.
+// lock_hooks.cc: pthread mutexes, and C11's, which lock inside libc where the former's hooks do not see it. What each hook does: lock_call.h.
 
 #include <pthread.h>
+#include <threads.h>
 #include <time.h>
 
 #include "agent/export.h"
@@ -13,6 +14,8 @@ namespace {
 
 template <LockApi kApi, auto* kTake>
 using TakeMutex = lock_call::Take<kApi, kTake, &real::pthread_mutex_trylock>;
+template <LockApi kApi, auto* kTake>
+using TakeMtx = lock_call::Take<kApi, kTake, &real::mtx_trylock, C11Results>;
 
 }  // namespace
 
@@ -43,6 +46,22 @@ PERFAGENT_EXPORT int pthread_mutex_trylock(pthread_mutex_t* mutex) noexcept {
 
 PERFAGENT_EXPORT int pthread_mutex_unlock(pthread_mutex_t* mutex) noexcept {
   return lock_call::Release<LockApi::kMutexUnlock, &real::pthread_mutex_unlock>::Call(mutex);
+}
+
+PERFAGENT_EXPORT int mtx_lock(mtx_t* mutex) {
+  return TakeMtx<LockApi::kMtxLock, &real::mtx_lock>::Call(mutex);
+}
+
+PERFAGENT_EXPORT int mtx_timedlock(mtx_t* mutex, const timespec* until) {
+  return TakeMtx<LockApi::kMtxTimedlock, &real::mtx_timedlock>::Call(mutex, until);
+}
+
+PERFAGENT_EXPORT int mtx_trylock(mtx_t* mutex) {
+  return lock_call::Try<LockApi::kMtxTrylock, &real::mtx_trylock, C11Results>::Call(mutex);
+}
+
+PERFAGENT_EXPORT int mtx_unlock(mtx_t* mutex) {
+  return lock_call::Release<LockApi::kMtxUnlock, &real::mtx_unlock>::Call(mutex);
 }
 
 // The names that programs linked long ago know them by.

@@ -82,6 +82,7 @@ void StubFree(void* block) {
     return name arguments;                                  \
   }
 PERFAGENT_REAL_OTHERS(PERFAGENT_STUB)
+PERFAGENT_REAL_CONDITIONS(PERFAGENT_STUB)
 #undef PERFAGENT_STUB
 
 // A failed dlsym leaves a message for the guest's next dlerror; taking it keeps the guest's view clean.
@@ -94,6 +95,16 @@ void* Probe(void* scope, const char* name) {
 template <typename Function>
 void Find(const char* name, Function* out) {
   if (void* found = Probe(RTLD_NEXT, name)) *out = reinterpret_cast<Function>(found);
+}
+
+// The version of 2002, which programs mean since.
+template <typename Function>
+void FindCondition(const char* name, Function* out) {
+  if (void* found = dlvsym(RTLD_NEXT, name, "GLIBC_2.3.2")) {
+    *out = reinterpret_cast<Function>(found);
+  } else {
+    dlerror();
+  }
 }
 
 struct link_map* MapOf(const void* address) {
@@ -141,6 +152,7 @@ void* (*realloc)(void*, size_t) = StubRealloc;
 #define PERFAGENT_REAL_POINTER(name, result, parameters, arguments) \
   result(*name) parameters = Stub_##name;
 PERFAGENT_REAL_OTHERS(PERFAGENT_REAL_POINTER)
+PERFAGENT_REAL_CONDITIONS(PERFAGENT_REAL_POINTER)
 #undef PERFAGENT_REAL_POINTER
 void (*free_of_program)(void*) = nullptr;
 void* (*realloc_of_program)(void*, size_t) = nullptr;
@@ -157,9 +169,15 @@ void Resolve() {
   PERFAGENT_REAL_BASICS(PERFAGENT_FIND)
   PERFAGENT_REAL_OTHERS(PERFAGENT_FIND)
 #undef PERFAGENT_FIND
+#define PERFAGENT_FIND_CONDITION(name, result, parameters, arguments) \
+  result(*found_##name) parameters = name;                            \
+  FindCondition(#name, &found_##name);
+  PERFAGENT_REAL_CONDITIONS(PERFAGENT_FIND_CONDITION)
+#undef PERFAGENT_FIND_CONDITION
 #define PERFAGENT_INSTALL(name, result, parameters, arguments) name = found_##name;
   PERFAGENT_REAL_BASICS(PERFAGENT_INSTALL)
   PERFAGENT_REAL_OTHERS(PERFAGENT_INSTALL)
+  PERFAGENT_REAL_CONDITIONS(PERFAGENT_INSTALL)
 #undef PERFAGENT_INSTALL
   if (arena_used != 0) {
     next_free = free;

@@ -8,6 +8,8 @@
 #pragma once
 
 #include <pthread.h>
+#include <semaphore.h>
+#include <threads.h>
 #include <time.h>
 
 #include <cstddef>
@@ -22,44 +24,86 @@ namespace perfagent::real {
   X(calloc, void*, (size_t count, size_t size), (count, size)) \
   X(realloc, void*, (void* block, size_t size), (block, size))
 
-#define PERFAGENT_REAL_OTHERS(X)                                                              \
-  X(memalign, void*, (size_t alignment, size_t size), (alignment, size))                      \
-  X(aligned_alloc, void*, (size_t alignment, size_t size), (alignment, size))                 \
-  X(posix_memalign, int, (void** out, size_t alignment, size_t size), (out, alignment, size)) \
-  X(valloc, void*, (size_t size), (size))                                                     \
-  X(pvalloc, void*, (size_t size), (size))                                                    \
-  X(pthread_mutex_lock, int, (pthread_mutex_t * mutex), (mutex))                              \
-  X(pthread_mutex_trylock, int, (pthread_mutex_t * mutex), (mutex))                           \
-  X(pthread_mutex_timedlock, int, (pthread_mutex_t * mutex, const timespec* until),           \
-    (mutex, until))                                                                           \
-  X(pthread_mutex_clocklock, int,                                                             \
-    (pthread_mutex_t * mutex, clockid_t clock, const timespec* until), (mutex, clock, until)) \
-  X(pthread_mutex_unlock, int, (pthread_mutex_t * mutex), (mutex))                            \
-  X(pthread_rwlock_rdlock, int, (pthread_rwlock_t * lock), (lock))                            \
-  X(pthread_rwlock_tryrdlock, int, (pthread_rwlock_t * lock), (lock))                         \
-  X(pthread_rwlock_timedrdlock, int, (pthread_rwlock_t * lock, const timespec* until),        \
-    (lock, until))                                                                            \
-  X(pthread_rwlock_clockrdlock, int,                                                          \
-    (pthread_rwlock_t * lock, clockid_t clock, const timespec* until), (lock, clock, until))  \
-  X(pthread_rwlock_wrlock, int, (pthread_rwlock_t * lock), (lock))                            \
-  X(pthread_rwlock_trywrlock, int, (pthread_rwlock_t * lock), (lock))                         \
-  X(pthread_rwlock_timedwrlock, int, (pthread_rwlock_t * lock, const timespec* until),        \
-    (lock, until))                                                                            \
-  X(pthread_rwlock_clockwrlock, int,                                                          \
-    (pthread_rwlock_t * lock, clockid_t clock, const timespec* until), (lock, clock, until))  \
-  X(pthread_rwlock_unlock, int, (pthread_rwlock_t * lock), (lock))                            \
-  X(dlclose, int, (void* handle), (handle))                                                   \
-  X(prctl, int,                                                                               \
-    (int operation, unsigned long a, unsigned long b, unsigned long c, unsigned long d),      \
-    (operation, a, b, c, d))                                                                  \
-  X(syscall, long, (long number, long a, long b, long c, long d, long e, long f),             \
+#define PERFAGENT_REAL_OTHERS(X)                                                                   \
+  X(memalign, void*, (size_t alignment, size_t size), (alignment, size))                           \
+  X(aligned_alloc, void*, (size_t alignment, size_t size), (alignment, size))                      \
+  X(posix_memalign, int, (void** out, size_t alignment, size_t size), (out, alignment, size))      \
+  X(valloc, void*, (size_t size), (size))                                                          \
+  X(pvalloc, void*, (size_t size), (size))                                                         \
+  X(pthread_mutex_lock, int, (pthread_mutex_t * mutex), (mutex))                                   \
+  X(pthread_mutex_trylock, int, (pthread_mutex_t * mutex), (mutex))                                \
+  X(pthread_mutex_timedlock, int, (pthread_mutex_t * mutex, const timespec* until),                \
+    (mutex, until))                                                                                \
+  X(pthread_mutex_clocklock, int,                                                                  \
+    (pthread_mutex_t * mutex, clockid_t clock, const timespec* until), (mutex, clock, until))      \
+  X(pthread_mutex_unlock, int, (pthread_mutex_t * mutex), (mutex))                                 \
+  X(pthread_rwlock_rdlock, int, (pthread_rwlock_t * lock), (lock))                                 \
+  X(pthread_rwlock_tryrdlock, int, (pthread_rwlock_t * lock), (lock))                              \
+  X(pthread_rwlock_timedrdlock, int, (pthread_rwlock_t * lock, const timespec* until),             \
+    (lock, until))                                                                                 \
+  X(pthread_rwlock_clockrdlock, int,                                                               \
+    (pthread_rwlock_t * lock, clockid_t clock, const timespec* until), (lock, clock, until))       \
+  X(pthread_rwlock_wrlock, int, (pthread_rwlock_t * lock), (lock))                                 \
+  X(pthread_rwlock_trywrlock, int, (pthread_rwlock_t * lock), (lock))                              \
+  X(pthread_rwlock_timedwrlock, int, (pthread_rwlock_t * lock, const timespec* until),             \
+    (lock, until))                                                                                 \
+  X(pthread_rwlock_clockwrlock, int,                                                               \
+    (pthread_rwlock_t * lock, clockid_t clock, const timespec* until), (lock, clock, until))       \
+  X(pthread_rwlock_unlock, int, (pthread_rwlock_t * lock), (lock))                                 \
+  X(pthread_spin_lock, int, (pthread_spinlock_t * lock), (lock))                                   \
+  X(pthread_spin_trylock, int, (pthread_spinlock_t * lock), (lock))                                \
+  X(pthread_spin_unlock, int, (pthread_spinlock_t * lock), (lock))                                 \
+  X(mtx_lock, int, (mtx_t * mutex), (mutex))                                                       \
+  X(mtx_trylock, int, (mtx_t * mutex), (mutex))                                                    \
+  X(mtx_timedlock, int, (mtx_t * mutex, const timespec* until), (mutex, until))                    \
+  X(mtx_unlock, int, (mtx_t * mutex), (mutex))                                                     \
+  X(pthread_cond_clockwait, int,                                                                   \
+    (pthread_cond_t * condition, pthread_mutex_t * mutex, clockid_t clock, const timespec* until), \
+    (condition, mutex, clock, until))                                                              \
+  X(cnd_wait, int, (cnd_t * condition, mtx_t * mutex), (condition, mutex))                         \
+  X(cnd_timedwait, int, (cnd_t * condition, mtx_t * mutex, const timespec* until),                 \
+    (condition, mutex, until))                                                                     \
+  X(cnd_signal, int, (cnd_t * condition), (condition))                                             \
+  X(cnd_broadcast, int, (cnd_t * condition), (condition))                                          \
+  X(sem_wait, int, (sem_t * semaphore), (semaphore))                                               \
+  X(sem_trywait, int, (sem_t * semaphore), (semaphore))                                            \
+  X(sem_timedwait, int, (sem_t * semaphore, const timespec* until), (semaphore, until))            \
+  X(sem_clockwait, int, (sem_t * semaphore, clockid_t clock, const timespec* until),               \
+    (semaphore, clock, until))                                                                     \
+  X(sem_post, int, (sem_t * semaphore), (semaphore))                                               \
+  X(pthread_barrier_wait, int, (pthread_barrier_t * barrier), (barrier))                           \
+  X(pthread_join, int, (pthread_t thread, void** result), (thread, result))                        \
+  X(pthread_timedjoin_np, int, (pthread_t thread, void** result, const timespec* until),           \
+    (thread, result, until))                                                                       \
+  X(pthread_clockjoin_np, int,                                                                     \
+    (pthread_t thread, void** result, clockid_t clock, const timespec* until),                     \
+    (thread, result, clock, until))                                                                \
+  X(thrd_join, int, (thrd_t thread, int* result), (thread, result))                                \
+  X(pthread_once, int, (pthread_once_t * flag, void (*routine)()), (flag, routine))                \
+  X(call_once, void, (once_flag * flag, void (*routine)()), (flag, routine))                       \
+  X(dlclose, int, (void* handle), (handle))                                                        \
+  X(prctl, int,                                                                                    \
+    (int operation, unsigned long a, unsigned long b, unsigned long c, unsigned long d),           \
+    (operation, a, b, c, d))                                                                       \
+  X(syscall, long, (long number, long a, long b, long c, long d, long e, long f),                  \
     (number, a, b, c, d, e, f))
+
+// Of these libc has an older version, too: one that a plain look-up gives before glibc 2.36.
+#define PERFAGENT_REAL_CONDITIONS(X)                                               \
+  X(pthread_cond_wait, int, (pthread_cond_t * condition, pthread_mutex_t * mutex), \
+    (condition, mutex))                                                            \
+  X(pthread_cond_timedwait, int,                                                   \
+    (pthread_cond_t * condition, pthread_mutex_t * mutex, const timespec* until),  \
+    (condition, mutex, until))                                                     \
+  X(pthread_cond_signal, int, (pthread_cond_t * condition), (condition))           \
+  X(pthread_cond_broadcast, int, (pthread_cond_t * condition), (condition))
 
 // Hidden: the hooks then jump through the pointer itself and not through the GOT entry that leads to it.
 #define PERFAGENT_REAL_POINTER(name, result, parameters, arguments) \
   extern __attribute__((visibility("hidden"))) result(*name) parameters;
 PERFAGENT_REAL_BASICS(PERFAGENT_REAL_POINTER)
 PERFAGENT_REAL_OTHERS(PERFAGENT_REAL_POINTER)
+PERFAGENT_REAL_CONDITIONS(PERFAGENT_REAL_POINTER)
 #undef PERFAGENT_REAL_POINTER
 
 // What a call from the program finds, where that is not the agent's hook but a definition in the program itself or in a

@@ -31,7 +31,7 @@ bool IsHeld(LockApi api) {
 bool Holds(int result) { return result == 0 || result == EOWNERDEAD; }
 
 // EDEADLK, EINVAL and the like come back at once: nobody was waited for.
-bool WasWait(int result) { return Holds(result) || result == ETIMEDOUT || result == EINTR; }
+bool WasWait(int result) { return Holds(result) || result == ETIMEDOUT; }
 
 // Charges a wait to the thread's countdown of waiting time. Its event is kept, as one drawn with the mean `interval`, or it
 // is not.

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "agent/deadline.h"
 #include "agent/export.h"
 #include "agent/lock_call.h"
 #include "agent/real.h"
@@ -17,13 +18,6 @@ template <LockApi kApi, auto* kTake>
 using Read = lock_call::Take<kApi, kTake, &real::pthread_rwlock_tryrdlock>;
 template <LockApi kApi, auto* kTake>
 using Write = lock_call::Take<kApi, kTake, &real::pthread_rwlock_trywrlock>;
-
-// Unlike a mutex, an rwlock refuses a bad clock or time even when it is free. No time at all is libc's business, too.
-bool IsRefused(clockid_t clock, const timespec* until) {
-  constexpr unsigned long kSecond = 1000000000;
-  if (clock != CLOCK_REALTIME && clock != CLOCK_MONOTONIC) return true;
-  return until == nullptr || static_cast<unsigned long>(until->tv_nsec) >= kSecond;
-}
 
 }  // namespace
 
@@ -39,26 +33,30 @@ PERFAGENT_EXPORT int pthread_rwlock_wrlock(pthread_rwlock_t* lock) noexcept {
 
 PERFAGENT_EXPORT int pthread_rwlock_timedrdlock(pthread_rwlock_t* lock,
                                                 const timespec* until) noexcept {
-  if (IsRefused(CLOCK_REALTIME, until)) return real::pthread_rwlock_timedrdlock(lock, until);
+  if (deadline::IsRefused(CLOCK_REALTIME, until))
+    return real::pthread_rwlock_timedrdlock(lock, until);
   return Read<LockApi::kRwlockTimedrdlock, &real::pthread_rwlock_timedrdlock>::Call(lock, until);
 }
 
 PERFAGENT_EXPORT int pthread_rwlock_timedwrlock(pthread_rwlock_t* lock,
                                                 const timespec* until) noexcept {
-  if (IsRefused(CLOCK_REALTIME, until)) return real::pthread_rwlock_timedwrlock(lock, until);
+  if (deadline::IsRefused(CLOCK_REALTIME, until))
+    return real::pthread_rwlock_timedwrlock(lock, until);
   return Write<LockApi::kRwlockTimedwrlock, &real::pthread_rwlock_timedwrlock>::Call(lock, until);
 }
 
 PERFAGENT_EXPORT int pthread_rwlock_clockrdlock(pthread_rwlock_t* lock, clockid_t clock,
                                                 const timespec* until) noexcept {
-  if (IsRefused(clock, until)) return real::pthread_rwlock_clockrdlock(lock, clock, until);
+  if (deadline::IsRefused(clock, until))
+    return real::pthread_rwlock_clockrdlock(lock, clock, until);
   return Read<LockApi::kRwlockClockrdlock, &real::pthread_rwlock_clockrdlock>::Call(lock, clock,
                                                                                     until);
 }
 
 PERFAGENT_EXPORT int pthread_rwlock_clockwrlock(pthread_rwlock_t* lock, clockid_t clock,
                                                 const timespec* until) noexcept {
-  if (IsRefused(clock, until)) return real::pthread_rwlock_clockwrlock(lock, clock, until);
+  if (deadline::IsRefused(clock, until))
+    return real::pthread_rwlock_clockwrlock(lock, clock, until);
   return Write<LockApi::kRwlockClockwrlock, &real::pthread_rwlock_clockwrlock>::Call(lock, clock,
                                                                                      until);
 }

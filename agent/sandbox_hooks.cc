@@ -1,8 +1,7 @@
-// sandbox_hooks.cc: prctl and syscall, looked at for one thing: a seccomp filter that is about to be installed.
+// sandbox_hooks.cc: prctl and syscall(SYS_seccomp), looked at for one thing: a seccomp filter that is about to be installed.
 
 #include <linux/prctl.h>
 #include <linux/seccomp.h>
-#include <sys/syscall.h>
 
 #include "agent/export.h"
 #include "agent/lifecycle.h"
@@ -44,7 +43,7 @@ PERFAGENT_EXPORT int prctl(int operation, unsigned long a, unsigned long b, unsi
   return Restrict(a == SECCOMP_MODE_FILTER ? RightsUnder(b) : sandbox::kNoClock, call);
 }
 
-// Where the assembly below sends number SYS_seccomp.
+// Where syscall_hooks.cc sends number SYS_seccomp.
 __attribute__((visibility("hidden"), used)) long PerfagentSeccomp(long number, long operation,
                                                                   long flags, long argument) {
   const auto call = [=] { return real::syscall(number, operation, flags, argument, 0, 0, 0); };
@@ -61,20 +60,3 @@ __attribute__((visibility("hidden"), used)) long PerfagentSeccomp(long number, l
 }  // extern "C"
 
 }  // namespace perfagent
-
-// Every other number is jumped on with registers and stack as they are: the sixth argument lies above the return address,
-// and vfork and clone return twice, which must not be through a frame of ours.
-asm(R"(
-  .pushsection .text
-  .globl syscall
-  .type syscall, @function
-syscall:
-  .cfi_startproc
-  cmpl $317, %edi
-  je PerfagentSeccomp
-  jmp *_ZN9perfagent4real7syscallE(%rip)
-  .cfi_endproc
-  .size syscall, . - syscall
-  .popsection
-)");
-static_assert(SYS_seccomp == 317);

@@ -4,6 +4,15 @@
 
 namespace perfagent {
 
+namespace {
+
+// Of which a thread that waits is kept from work: the others are waited for to be idle.
+bool IsLock(LockKind kind) {
+  return kind == LockKind::kMutex || kind == LockKind::kRwlock || kind == LockKind::kSpin;
+}
+
+}  // namespace
+
 void LockReplay::OnTable(std::span<const LockTableEntry> entries) {
   for (const LockTableEntry& entry : entries) {
     const LockId id = LockAt(entry.lock, entry.api);
@@ -91,6 +100,7 @@ LockProfile LockReplay::Finish() {
     std::stable_sort(
         lock.releasers.begin(), lock.releasers.end(),
         [](const LockReleaser& a, const LockReleaser& b) { return a.released > b.released; });
+    if (!IsLock(lock.kind)) continue;
     profile_.contended += lock.contended;
     profile_.wait_ns += lock.wait_ns;
   }

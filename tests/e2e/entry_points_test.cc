@@ -77,6 +77,18 @@ TEST_P(EntryPoints, RwlocksReturnTheSameWithTheAgent) {
   ExpectSameTable("rwlock_semantics", GetParam());
 }
 
+TEST_P(EntryPoints, WaitsReturnTheSameWithTheAgent) {
+  ExpectSameTable("wait_semantics", GetParam());
+}
+
+TEST_P(EntryPoints, WaitsMayBeCancelledInterruptedAndLeftAsWithoutTheAgent) {
+  ExpectSameTable("wait_endings", GetParam());
+}
+
+TEST_P(EntryPoints, FutexesReturnTheSameWithTheAgent) {
+  ExpectSameTable("futex_results", GetParam());
+}
+
 INSTANTIATE_TEST_SUITE_P(Modes, EntryPoints, testing::Values("full", "sample", "off"),
                          [](const auto& info) { return info.param; });
 

@@ -122,7 +122,13 @@ INSTANTIATE_TEST_SUITE_P(
                     Hook{"pthread_mutex_unlock", 4, 16},
                     Hook{"pthread_rwlock_rdlock", 5, 16, "pthread_rwlock_tryrdlock"},
                     Hook{"pthread_rwlock_wrlock", 5, 16, "pthread_rwlock_trywrlock"},
-                    Hook{"pthread_rwlock_unlock", 4, 16}),
+                    Hook{"pthread_rwlock_unlock", 4, 16},
+                    Hook{"pthread_spin_lock", 5, 16, "pthread_spin_trylock"},
+                    Hook{"pthread_spin_unlock", 4, 16}, Hook{"mtx_lock", 5, 16, "mtx_trylock"},
+                    Hook{"mtx_unlock", 4, 16}, Hook{"pthread_cond_signal", 4, 16},
+                    Hook{"pthread_cond_broadcast", 4, 16}, Hook{"cnd_signal", 4, 16},
+                    Hook{"cnd_broadcast", 4, 16}, Hook{"sem_post", 4, 16},
+                    Hook{"pthread_once", 4, 8}, Hook{"call_once", 4, 8}),
     [](const auto& info) { return info.param.name; });
 
 // ---- the checks can fail ----

@@ -4,10 +4,12 @@
 #include <linux/seccomp.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <threads.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -266,6 +268,112 @@ static void CallOldNames() {
   CallOld("__pthread_rwlock_unlock", &rwlock);
 }
 
+static void CallSpinAndMtx() {
+  pthread_spinlock_t spin;
+  pthread_spin_init(&spin, PTHREAD_PROCESS_PRIVATE);
+  Number("pthread_spin_lock", [&] { return pthread_spin_lock(&spin); });
+  Number("pthread_spin_trylock", [&] { return pthread_spin_trylock(&spin); });
+  Number("pthread_spin_unlock", [&] { return pthread_spin_unlock(&spin); });
+  const timespec past = {1, 0};
+  mtx_t mutex;
+  mtx_init(&mutex, mtx_timed);
+  Number("mtx_lock", [&] { return mtx_lock(&mutex); });
+  Number("mtx_trylock", [&] { return mtx_trylock(&mutex); });
+  Number("mtx_timedlock", [&] { return mtx_timedlock(&mutex, &past); });
+  Number("mtx_unlock", [&] { return mtx_unlock(&mutex); });
+}
+
+template <typename Call>
+static int Failure(const char* name, Call call) {
+  errno = kSentinel;
+  const int result = call();
+  Print(name, result == -1 ? "-1" : result == 0 ? "0" : "more");
+  return result;
+}
+
+static void CallWaits() {
+  const timespec past = {1, 0};
+  const timespec never = {1, -1};
+  pthread_mutex_t mutex = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
+  pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
+  Number("pthread_cond_wait", [&] { return pthread_cond_wait(&condition, &mutex); });
+  pthread_mutex_lock(&mutex);
+  for (const timespec* until : {&past, &never}) {
+    Number("pthread_cond_timedwait",
+           [&] { return pthread_cond_timedwait(&condition, &mutex, until); });
+    Number("pthread_cond_clockwait",
+           [&] { return pthread_cond_clockwait(&condition, &mutex, CLOCK_MONOTONIC, until); });
+  }
+  Number("pthread_cond_signal", [&] { return pthread_cond_signal(&condition); });
+  Number("pthread_cond_broadcast", [&] { return pthread_cond_broadcast(&condition); });
+  sem_t semaphore;
+  sem_init(&semaphore, 0, 0);
+  for (int value = 0; value < 2; ++value) {
+    for (const timespec* until : {&past, &never}) {
+      Failure("sem_post", [&] { return value == 0 ? 0 : sem_post(&semaphore); });
+      Failure("sem_timedwait", [&] { return sem_timedwait(&semaphore, until); });
+      Failure("sem_post", [&] { return value == 0 ? 0 : sem_post(&semaphore); });
+      Failure("sem_clockwait", [&] { return sem_clockwait(&semaphore, CLOCK_MONOTONIC, until); });
+    }
+  }
+  Failure("sem_wait", [&] { return sem_wait(&semaphore); });
+  pthread_barrier_t barrier;
+  pthread_barrier_init(&barrier, nullptr, 1);
+  Failure("pthread_barrier_wait", [&] { return pthread_barrier_wait(&barrier); });
+}
+
+static void CallC11Waits() {
+  const timespec past = {1, 0};
+  mtx_t mutex;
+  cnd_t condition;
+  mtx_init(&mutex, mtx_plain);
+  cnd_init(&condition);
+  mtx_lock(&mutex);
+  Number("cnd_timedwait", [&] { return cnd_timedwait(&condition, &mutex, &past); });
+  thrd_t waker;
+  struct Both {
+    mtx_t* mutex;
+    cnd_t* condition;
+  } both = {&mutex, &condition};
+  const auto wake = [](void* p) {
+    const Both* const arguments = static_cast<const Both*>(p);
+    mtx_lock(arguments->mutex);
+    mtx_unlock(arguments->mutex);
+    return cnd_signal(arguments->condition);
+  };
+  thrd_create(&waker, wake, &both);
+  Number("cnd_wait", [&] { return cnd_wait(&condition, &mutex); });
+  Number("thrd_join", [&] { return thrd_join(waker, nullptr); });
+  Number("cnd_signal", [&] { return cnd_signal(&condition); });
+  Number("cnd_broadcast", [&] { return cnd_broadcast(&condition); });
+}
+
+static void CallJoins() {
+  const auto end = [](void*) -> void* { return nullptr; };
+  const timespec past = {1, 0};
+  pthread_t thread;
+  Number("pthread_join", [] { return pthread_join(pthread_self(), nullptr); });
+  Number("pthread_timedjoin_np",
+         [&] { return pthread_timedjoin_np(pthread_self(), nullptr, &past); });
+  Number("pthread_clockjoin_np",
+         [&] { return pthread_clockjoin_np(pthread_self(), nullptr, CLOCK_MONOTONIC, &past); });
+  if (pthread_create(&thread, nullptr, end, nullptr) != 0) std::abort();
+  Number("pthread_join", [&] { return pthread_join(thread, nullptr); });
+}
+
+static void CallOnces() {
+  pthread_once_t control = PTHREAD_ONCE_INIT;
+  const auto routine = [] {};
+  Number("pthread_once", [&] { return pthread_once(&control, routine); });
+  Number("pthread_once", [&] { return pthread_once(&control, routine); });
+  control = PTHREAD_ONCE_INIT;
+  const auto old = reinterpret_cast<int (*)(pthread_once_t*, void (*)())>(
+      dlvsym(RTLD_DEFAULT, "__pthread_once", "GLIBC_2.2.5"));
+  Number("__pthread_once", [&] { return old(&control, routine); });
+  once_flag flag = ONCE_FLAG_INIT;
+  Nothing("call_once", [&] { call_once(&flag, routine); });
+}
+
 template <typename Call>
 static void SystemCall(const char* name, Call call) {
   errno = kSentinel;
@@ -336,9 +444,17 @@ int main() {
     CallMutex(PTHREAD_MUTEX_ERRORCHECK);
     CallRwlock();
     CallOldNames();
+    CallSpinAndMtx();
+    CallWaits();
     CallDlclose();
     CallPrctlAndSyscall();
     CallOwn();
+    // These make threads themselves.
+    if (has_threads) {
+      CallC11Waits();
+      CallJoins();
+      CallOnces();
+    }
     pthread_mutex_unlock(&gate);
     if (has_threads) pthread_join(thread, nullptr);
   }
