@@ -78,7 +78,8 @@ struct SemaphoreWait {
   }
 };
 
-// A function that waits for all others. The last one to come does not wait, and lets them go on.
+// A function that waits for all others. Whoever comes while others wait already ends their waiting for it, and the last one
+// does not wait itself.
 template <LockApi kApi, auto* kWait>
 struct BarrierWait {
   struct Results {
@@ -89,12 +90,11 @@ struct BarrierWait {
   template <typename Barrier>
   [[gnu::noinline]] static int Call(Barrier* barrier) {
     const lock::Call call = {kApi, barrier, HookFrame::Here()};
-    // Before this thread is one of those who wait. Of all who come, one turns out to be the last.
-    const lock::Release release = wait_table::MayBeWaitedFor(barrier) ? lock::BeginRelease(barrier)
-                                                                      : lock::Release();
-    const int result = Around<Results>(call, [=] { return (*kWait)(barrier); });
-    lock::EndRelease(call, release, result == PTHREAD_BARRIER_SERIAL_THREAD ? 0 : EBUSY);
-    return result;
+    // Before this thread is one of those who wait.
+    if (wait_table::MayBeWaitedFor(barrier)) {
+      lock::EndRelease(call, lock::BeginRelease(barrier), 0);
+    }
+    return Around<Results>(call, [=] { return (*kWait)(barrier); });
   }
 };
 

@@ -68,7 +68,7 @@ std::map<std::string, double> BlameLastReleaser(const std::filesystem::path& pat
                                                 const std::vector<std::string>& functions) {
   Workers workers(1);
   std::string error;
-  const std::optional<LoadedDump> dump = LoadDump(path, &workers, &error);
+  const std::optional<LoadedDump> dump = LoadDump(path, Reading::kDefinitions, &workers, &error);
   if (!dump) throw std::runtime_error(error);
   Symbolizer symbolizer({});
   StackNames names(dump->process, &symbolizer);
