@@ -75,6 +75,7 @@ std::optional<Profile> LoadProfile(const std::string& path, Workers* workers, st
   for (const Segment& table : dump->index.lock_tables) {
     locks.OnTable(ReadLockTable(dump->file, dump->index.clock, table));
   }
+  for (const OngoingEntry& wait : dump->index.ongoing) locks.OnUnended(wait);
   const bool full = dump->process.facts.mode == Mode::kFull;
   for (const Stream& stream : dump->index.streams) {
     for (const Segment& segment : stream.segments) {
@@ -90,7 +91,8 @@ std::optional<Profile> LoadProfile(const std::string& path, Workers* workers, st
   HeapProfile heap = ReplayEvents(dump->file, dump->index, dump->process, workers, &locks,
                                   [&](uint64_t done) { progress.Update(done); });
 
-  Profile profile{*std::move(dump), std::move(heap), locks.Finish()};
+  LockProfile lock_profile = locks.Finish();
+  Profile profile{*std::move(dump), std::move(heap), std::move(lock_profile)};
   const uint64_t undefined = profile.heap.undefined_stacks + profile.locks.undefined_stacks;
   if (undefined > 0) {
     profile.dump.damage.push_back(
