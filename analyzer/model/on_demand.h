@@ -10,12 +10,12 @@ class OnDemand {
  public:
   OnDemand() = default;
   OnDemand(const OnDemand& other) { *this = other; }
-  OnDemand(OnDemand&&) = default;
+  OnDemand(OnDemand&&) noexcept = default;
   OnDemand& operator=(const OnDemand& other) {
     value_ = other.value_ == nullptr ? nullptr : std::make_unique<T>(*other.value_);
     return *this;
   }
-  OnDemand& operator=(OnDemand&&) = default;
+  OnDemand& operator=(OnDemand&&) noexcept = default;
   ~OnDemand() = default;
 
   const T& operator*() const {
