@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "analyzer/commands/inputs.h"
+#include "analyzer/model/futex_locks.h"
 #include "analyzer/model/suppressions.h"
 #include "analyzer/report/json_report.h"
 #include "analyzer/report/text_report.h"
@@ -50,6 +51,7 @@ class Profiles {
     if (input->sections.churn || input->sections.leaks) {
       Suppress(kept.dump.process, &names, &kept.heap);
     }
+    if (input->sections.contention) FindFutexLocks(&names, &kept.locks);
     input->profiles.push_back({kept, names});
   }
 

@@ -34,13 +34,15 @@ struct PlainHeader {
   uint16_t definition_runs;
   uint16_t reserved1;
   DefinitionRun definitions[kMostDefinitionRuns];
+  OngoingEntry wait;
 
   bool KnowsDefinitions() const {
     return sealed != 0 && definition_runs != 0 && definition_runs <= kMostDefinitionRuns;
   }
 };
-static_assert(sizeof(PlainHeader) + sizeof(OngoingWait) == sizeof(SegmentHeader));
+static_assert(sizeof(PlainHeader) == sizeof(SegmentHeader));
 static_assert(offsetof(PlainHeader, definitions) == offsetof(SegmentHeader, definitions));
+static_assert(offsetof(PlainHeader, wait) == offsetof(SegmentHeader, wait));
 static_assert(offsetof(PlainHeader, whole_walk_frames) ==
               offsetof(SegmentHeader, whole_walk_frames));
 static_assert(offsetof(PlainHeader, committed) == offsetof(SegmentHeader, committed));
@@ -180,6 +182,7 @@ class PartReader {
   }
 
   std::vector<Segment> segments;
+  std::vector<OngoingEntry> ongoing;  // begun in ticks
   Troubles troubles;
   std::vector<ClockRecord> readings;
   RecordCounts records = {};
@@ -211,6 +214,8 @@ class PartReader {
       return;
     }
     segments.push_back(SegmentOf(place, checked.header()));
+    const OngoingEntry& wait = checked.header().wait;
+    if (wait.lock != 0 && wait.api < LockApi::kCount) ongoing.push_back(wait);
     next_sequence_ = uint64_t{place.sequence} + 1;
     if (with_events) {
       Decode(checked.records(), &segments.back());
@@ -396,6 +401,7 @@ class Indexer {
     troubles_.Append(std::move(part->troubles));
     readings_.insert(readings_.end(), part->readings.begin(), part->readings.end());
     last_time_ = std::max(last_time_, part->last_time);
+    index_.ongoing.insert(index_.ongoing.end(), part->ongoing.begin(), part->ongoing.end());
     for (size_t kind = 0; kind < part->records.size(); ++kind) {
       index_.records[kind].records += part->records[kind].records;
       index_.records[kind].bytes += part->records[kind].bytes;
@@ -423,6 +429,7 @@ class Indexer {
 
   void FinishStreams() {
     index_.last_time_ns = index_.clock.NsAt(last_time_);
+    for (OngoingEntry& wait : index_.ongoing) wait.begin_ns = index_.clock.NsAt(wait.begin_ns);
     for (Stream& stream : index_.streams) {
       for (Segment& segment : stream.segments)
         segment.first_time_ns = index_.clock.NsAt(segment.first_time_ns);

@@ -62,6 +62,21 @@ struct Stream {
   std::vector<Segment> segments;
 };
 
+// An OngoingWait as it is read.
+struct OngoingEntry {
+  uint64_t lock;
+  uint64_t begin_ns;
+  uint64_t caller;  // return address into the function that called the lock function
+  uint64_t stack;   // in the dump; 0: not taken
+  uint64_t thread;  // its id
+  uint64_t owner;   // thread id of who held the lock when the wait began; 0: not known
+  LockApi api;
+  uint8_t reserved0[7];
+  uint64_t reserved1;
+};
+static_assert(sizeof(OngoingEntry) == sizeof(OngoingWait));
+static_assert(offsetof(OngoingEntry, api) == offsetof(OngoingWait, api));
+
 struct RecordCount {
   uint64_t records = 0;
   uint64_t bytes = 0;
@@ -73,6 +88,7 @@ struct SegmentIndex {
   ClockMap clock;
   std::vector<Stream> streams;  // indexed by StreamId
   std::vector<Segment> lock_tables;
+  std::vector<OngoingEntry> ongoing;  // waits that had not ended, by stream
   RecordCounts records = {};  // those that were decoded
   uint64_t event_segments = 0;
   uint64_t claimed_segments = 0;

@@ -1,18 +1,37 @@
 // lock_profile.h: what the locks' events add up to.
+//
+// Of a kept wait each piece is somebody's: the one who held the lock until then is to blame for it, or it passed while the
+// lock changed hands (hand-over), or nobody is known (unattributed). Of what is no lock (conditions, semaphores and the
+// like) the same pieces say who woke the waiter.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "analyzer/model/estimate.h"
 #include "analyzer/model/event_stacks.h"
 #include "analyzer/model/ids.h"
+#include "analyzer/model/on_demand.h"
+#include "analyzer/model/weighted_quantiles.h"
 #include "perfagent/dump_format.h"
 
 namespace perfagent {
 
 inline bool IsRead(LockApi api) {
   return api >= LockApi::kRwlockRdlock && api <= LockApi::kRwlockClockrdlock;
+}
+
+// Comes back at once when the lock is held.
+inline bool IsTry(LockApi api) {
+  return api == LockApi::kMutexTrylock || api == LockApi::kMtxTrylock ||
+         api == LockApi::kRwlockTryrdlock || api == LockApi::kRwlockTrywrlock ||
+         api == LockApi::kSpinTrylock;
+}
+
+// Threads hold it. Of a futex only its waiters' code can say so.
+inline bool IsLock(LockKind kind) {
+  return kind == LockKind::kMutex || kind == LockKind::kRwlock || kind == LockKind::kSpin;
 }
 
 struct Waits {
@@ -39,6 +58,18 @@ struct LockReleaser {
   uint64_t released = 0;
 };
 
+// Tries of one caller that found the lock held, exact in both modes.
+struct LockPoller {
+  uint64_t pc = 0;
+  uint64_t refused = 0;
+};
+
+// Waits of one thread for one lock, exact in both modes.
+struct LockThread {
+  uint64_t tid = 0;
+  Waits waits = {};
+};
+
 // Kept waits of one lock with one stack.
 struct LockWaits {
   StackId stack;
@@ -46,33 +77,118 @@ struct LockWaits {
   Tally wait_ns = {};
 };
 
+// What a waiter owes to the one who held the lock meanwhile, or to the one who woke it. A wait with several holders is in
+// the number of each.
+struct LockPair {
+  StackId waiter;
+  StackId holder;
+  Tally waits = {};
+  Tally wait_ns = {};
+};
+
+// Kept waits as they are, without weights: blame, hand-over and unattributed are their sum, exactly.
+struct KeptWaits {
+  uint64_t waits = 0;
+  uint64_t wait_ns = 0;
+  uint64_t blame_ns = 0;
+  uint64_t hand_over_ns = 0;
+  uint64_t unattributed_ns = 0;
+
+  void Merge(const KeptWaits& other) {
+    waits += other.waits;
+    wait_ns += other.wait_ns;
+    blame_ns += other.blame_ns;
+    hand_over_ns += other.hand_over_ns;
+    unattributed_ns += other.unattributed_ns;
+  }
+};
+
+// How long the lock was held, and what its holders did meanwhile: estimates from the followed acquisitions.
+struct LockHolds {
+  Tally sections = {};
+  Tally hold_ns = {};
+  WeightedQuantiles distribution = {};
+  Tally running_ns = {};     // CPU time, of those sections where it is known
+  Tally running_of_ns = {};  // these sections' hold time
+  Tally allocations = {};
+  Tally bytes = {};
+  Tally allocator_ns = {};
+  Tally nested_waits = {};  // for other locks
+  Tally nested_wait_ns = {};
+  Tally idle_ns = {};  // waits for no lock: conditions, semaphores, threads
+
+  void Merge(const LockHolds& other);
+};
+
 // Of one kind: a mutex and an rwlock that were at one address are two.
 struct Lock {
   uint64_t address = 0;
   LockKind kind = LockKind::kMutex;
+  bool is_lock = false;    // its waits are contention; of a futex see futex_locks.h
   uint64_t contended = 0;  // waits that ended
   uint64_t wait_ns = 0;
-  uint64_t longest_wait_ns = 0;              // among the kept ones
+  uint64_t longest_wait_ns = 0;
   Tally sampled_acquisitions = {};           // sampled mode only
   Waits readers = {};                        // of an rwlock, among the above; the rest are writers'
   uint64_t released = 0;                     // while others waited
+  uint64_t refused = 0;                      // tries that found it held
   std::vector<LockCaller> callers = {};      // by wait time, greatest first
   std::vector<LockReleaser> releasers = {};  // by number, greatest first
-  std::vector<LockWaits> waits = {};         // by wait time, greatest first
-  StackId first_wait = {};                   // kNoStack when none was kept
+  std::vector<LockPoller> pollers = {};      // by number, greatest first
+  std::vector<LockThread> threads = {};      // by wait time, greatest first
+  KeptWaits kept = {};
+  std::vector<LockWaits> waits = {};         // of the kept ones, by wait time, greatest first
+  std::vector<LockPair> pairs = {};          // likewise
+  WeightedQuantiles wait_distribution = {};  // likewise
+  Tally cuts = {};                           // releases during the kept waits
+  Tally hand_over_ns = {};
+  Tally unattributed_ns = {};
+  Tally reacquire_ns = {};  // of a condition: from the first signal to the end of the wait
+  StackId first_wait = {};  // kNoStack when none was kept
+  OnDemand<LockHolds> holds = {};
 };
 
 inline Waits WritersOf(const Lock& lock) {
   return {lock.contended - lock.readers.contended, lock.wait_ns - lock.readers.wait_ns};
 }
 
+// A wait that had not ended when the dump did.
+struct UnendedWait {
+  LockId lock;
+  LockApi api = {};
+  uint64_t begin_ns = 0;
+  uint64_t tid = 0;
+  uint64_t owner_tid = 0;  // who held the lock when the wait began; 0: not known
+  uint64_t caller = 0;     // return address
+  StackId stack = {};
+};
+
+// That `then` was taken while `lock` was held.
+struct LockOrder {
+  uint64_t lock = 0;  // addresses
+  uint64_t then = 0;
+  StackId stack = {};  // where it was seen first
+  uint64_t count = 0;
+};
+
 struct LockProfile {
-  std::vector<Lock> locks;  // indexed by LockId
+  std::deque<Lock> locks;  // indexed by LockId; no vector, which would copy each when it grows
+  // Of locks alone, without conditions and the like.
   uint64_t contended = 0;
   uint64_t wait_ns = 0;
+  Tally hand_over_ns;
+  Tally unattributed_ns;
   Tally acquisitions;
+  std::vector<UnendedWait> unended;  // by their beginning
+  // Indices in `unended`: each waits for what the next one's thread holds, and the last for the first's.
+  std::vector<std::vector<size_t>> deadlocks;
+  // Each begins with the lock that the one before ends with, and the first with the last one's.
+  std::vector<std::vector<LockOrder>> order_cycles;
   uint64_t undefined_stacks = 0;
   EventStacks stacks;  // of kept waits
+
+  // Adds up what is said of all locks.
+  void SumLocks();
 };
 
 }  // namespace perfagent

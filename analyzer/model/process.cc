@@ -163,6 +163,11 @@ const Process::Mapping* Process::MappingAt(const Place& place, uint64_t address,
   return address < last.end ? &last : nullptr;
 }
 
+std::string_view Process::ThreadName(uint64_t tid) const {
+  const auto found = thread_at_.find(tid);
+  return found == thread_at_.end() ? std::string_view() : threads_[found->second].name;
+}
+
 std::optional<ModuleId> Process::ModuleAt(uint64_t address) const {
   const Mapping* last = nullptr;
   VisitPlacesBelow(address, [&](const Place& place) {
@@ -250,6 +255,9 @@ Process ProcessBuilder::Build(ProcessFacts facts, const ClockMap& clock) {
   Process process;
   process.facts = std::move(facts);
   process.threads_ = std::move(threads_);
+  for (size_t i = 0; i < process.threads_.size(); ++i) {
+    process.thread_at_[process.threads_[i].tid] = i;
+  }
   process.marks_ = std::move(marks_);
   std::stable_sort(process.marks_.begin(), process.marks_.end(),
                    [](const Mark& a, const Mark& b) { return a.time_ns < b.time_ns; });

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "analyzer/dump/segment_reader.h"
 #include "analyzer/model/ids.h"
 #include "analyzer/model/stack_trie.h"
@@ -94,6 +95,8 @@ class Process {
   ProcessFacts facts;
 
   const std::vector<Thread>& threads() const { return threads_; }
+  // Of the last thread with that id; empty when there was none.
+  std::string_view ThreadName(uint64_t tid) const;
   const std::vector<ModuleImage>& modules() const { return modules_; }
   // One more than the greatest StackId.
   size_t stack_count() const { return stacks_.size(); }
@@ -142,6 +145,7 @@ class Process {
   void VisitPlacesBelow(uint64_t address, Visit visit) const;
 
   std::vector<Thread> threads_;
+  absl::flat_hash_map<uint64_t, size_t> thread_at_;  // index in threads_, by id
   std::vector<ModuleImage> modules_;
   std::vector<Mapping> mappings_;  // by start, then by load epoch
   std::vector<Place> places_;      // by start

@@ -20,14 +20,14 @@ size_t ShardOf(uint64_t address, size_t shards) {
   return hash * shards >> 32;
 }
 
-void Hand(const LockEvent& event, LockReplay* locks) {
+void Hand(uint32_t stream, const LockEvent& event, LockReplay* locks) {
   if (const auto* wait = std::get_if<LockWaitEvent>(&event)) {
-    return locks->OnEvent(wait->record, wait->cuts);
+    return locks->OnEvent(stream, wait->record, wait->cuts);
   }
   std::visit(
-      [locks](const auto& record) {
+      [stream, locks](const auto& record) {
         if constexpr (!std::is_same_v<std::decay_t<decltype(record)>, LockWaitEvent>) {
-          locks->OnEvent(record);
+          locks->OnEvent(stream, record);
         }
       },
       event);
@@ -149,7 +149,7 @@ void EventWindows::MergeRun(Decoding* stream, const Place& end, Window* window, 
   for (; at < most && keys[at] <= last_key; ++at) {
     const HeapEvent& event = stream->front.events[at];
     if (event.kind == HeapEvent::kLock) [[unlikely]] {
-      Hand(stream->front.lock_events[event.size], locks);
+      Hand(stream->number, stream->front.lock_events[event.size], locks);
       continue;
     }
     HeapEvent& routed = shards[ShardOf(event.address, shard_count)].Add();

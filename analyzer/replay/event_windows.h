@@ -65,6 +65,7 @@ class EventWindows {
   struct Decoding {
     Decoding(const DumpFile& file, const SegmentIndex& index, const Process& process, StreamId id)
         : id(id),
+          number(index.streams[id.value()].number),
           events(file, index, process, id),
           known_to({FirstKey(index.streams[id.value()]), id.value()}) {}
 
@@ -74,6 +75,7 @@ class EventWindows {
     void TurnOver();
 
     StreamId id;
+    uint32_t number;  // in the dump
     HeapEvents events;
     bool ended = false;    // all events are decoded
     bool filling = false;  // back is being filled in this round

@@ -76,6 +76,7 @@ std::optional<Profile> LoadProfile(const std::string& path, Workers* workers, st
   for (const Segment& table : dump->index.lock_tables) {
     locks.OnTable(ReadLockTable(dump->file, dump->index.clock, table));
   }
+  for (const OngoingEntry& wait : dump->index.ongoing) locks.OnUnended(wait);
   const bool full = dump->process.facts.mode == Mode::kFull;
   for (const Stream& stream : dump->index.streams) {
     for (const Segment& segment : stream.segments) {
@@ -92,7 +93,8 @@ std::optional<Profile> LoadProfile(const std::string& path, Workers* workers, st
             [](const Damage& a, const Damage& b) { return a.offset < b.offset; });
   dump->damage.insert(dump->damage.end(), damage.begin(), damage.end());
 
-  Profile profile{*std::move(dump), std::move(heap), locks.Finish()};
+  LockProfile lock_profile = locks.Finish();
+  Profile profile{*std::move(dump), std::move(heap), std::move(lock_profile)};
   const uint64_t undefined = profile.heap.undefined_stacks + profile.locks.undefined_stacks;
   if (undefined > 0) {
     profile.dump.damage.push_back(

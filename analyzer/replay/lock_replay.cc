@@ -2,13 +2,17 @@
 
 #include <algorithm>
 
-namespace perfagent {
+#include "analyzer/replay/deadlocks.h"
+#include "analyzer/replay/lock_holds.h"
 
+namespace perfagent {
 namespace {
 
-// Of which a thread that waits is kept from work: the others are waited for to be idle.
-bool IsLock(LockKind kind) {
-  return kind == LockKind::kMutex || kind == LockKind::kRwlock || kind == LockKind::kSpin;
+// By what `key` says, greatest first.
+template <typename T, typename Key>
+void SortDescending(std::vector<T>* things, Key key) {
+  std::stable_sort(things->begin(), things->end(),
+                   [key](const T& a, const T& b) { return key(a) > key(b); });
 }
 
 }  // namespace
@@ -18,6 +22,7 @@ void LockReplay::OnTable(std::span<const LockTableEntry> entries) {
     const LockId id = LockAt(entry.lock, entry.api);
     if (entry.contended != 0) AddWaits(id, entry);
     if (entry.released != 0) AddReleases(id, entry);
+    if (entry.refused != 0) AddRefusals(id, entry);
   }
 }
 
@@ -29,8 +34,13 @@ void LockReplay::AddWaits(LockId id, const LockTableEntry& entry) {
   LockCaller& caller = lock.callers[found->second];
   caller.contended += entry.contended;
   caller.wait_ns += entry.wait_ns;
+  const auto [thread, is_new_thread] =
+      thread_at_.try_emplace({id, entry.thread}, lock.threads.size());
+  if (is_new_thread) lock.threads.push_back({.tid = entry.thread});
+  lock.threads[thread->second].waits.Add(entry.contended, entry.wait_ns);
   lock.contended += entry.contended;
   lock.wait_ns += entry.wait_ns;
+  lock.longest_wait_ns = std::max(lock.longest_wait_ns, entry.longest_wait_ns);
   if (IsRead(entry.api)) lock.readers.Add(entry.contended, entry.wait_ns);
 }
 
@@ -42,11 +52,32 @@ void LockReplay::AddReleases(LockId id, const LockTableEntry& entry) {
   lock.released += entry.released;
 }
 
+void LockReplay::AddRefusals(LockId id, const LockTableEntry& entry) {
+  Lock& lock = profile_.locks[id.value()];
+  const auto [found, is_new] = poller_at_.try_emplace({id, entry.caller}, lock.pollers.size());
+  if (is_new) lock.pollers.push_back({.pc = entry.caller});
+  lock.pollers[found->second].refused += entry.refused;
+  lock.refused += entry.refused;
+}
+
+void LockReplay::OnUnended(const OngoingEntry& entry) {
+  const LockId id = LockAt(entry.lock, entry.api);
+  const StackId stack = process_.FindStack(entry.stack).value_or(kNoStack);
+  profile_.unended.push_back({.lock = id,
+                              .api = entry.api,
+                              .begin_ns = entry.begin_ns,
+                              .tid = entry.thread,
+                              .owner_tid = entry.owner,
+                              .caller = entry.caller,
+                              .stack = stack});
+  NoteFirstWait(id, entry.begin_ns, stack);
+}
+
 void LockReplay::OnAcquisitions(uint64_t acquisitions) {
   profile_.acquisitions.Add(static_cast<double>(acquisitions), Weight());
 }
 
-void LockReplay::OnEvent(const LockWaitRecord& record, std::span<const WaitCut>) {
+void LockReplay::OnEvent(uint32_t, const LockWaitRecord& record, std::span<const WaitCut> cuts) {
   const LockId id = LockAt(record.lock, record.api);
   const StackId stack = StackOf(record.stack);
   Lock& lock = profile_.locks[id.value()];
@@ -54,23 +85,30 @@ void LockReplay::OnEvent(const LockWaitRecord& record, std::span<const WaitCut>)
   if (is_new) lock.waits.push_back({.stack = stack});
   LockWaits& waits = lock.waits[found->second];
   const double wait_ns = static_cast<double>(record.wait);
-  const Weight weight =
-      record.interval != 0 ? Weight::OfAmount(wait_ns, record.interval) : Weight();
+  const Weight weight = Weight::OfAmount(wait_ns, record.interval);
   waits.waits.Add(1, weight);
   waits.wait_ns.Add(wait_ns, weight);
+  lock.wait_distribution.Add(record.wait, weight.factor);
   lock.longest_wait_ns = std::max(lock.longest_wait_ns, record.wait);
-  const auto [first, is_first] = first_wait_ns_.try_emplace(id, record.time);
-  if (is_first || record.time < first->second) {
-    first->second = record.time;
-    lock.first_wait = stack;
-  }
+  NoteFirstWait(id, record.time, stack);
+  blame_.OnWait(id, stack, weight, record, cuts);
 }
 
-void LockReplay::OnEvent(const LockReleaseRecord&) {}
+void LockReplay::OnEvent(uint32_t stream, const LockReleaseRecord& record) {
+  blame_.OnRelease(stream, record);
+}
 
-void LockReplay::OnEvent(const LockSectionRecord&) {}
+void LockReplay::OnEvent(uint32_t, const LockSectionRecord& record) {
+  if ((record.flags & kSectionContended) == 0) {
+    widest_section_interval_ = std::max(widest_section_interval_, record.interval);
+  }
+  AddSection(record, &profile_.locks[LockAt(record.lock, record.api).value()].holds.Make());
+}
 
-void LockReplay::OnEvent(const LockAcquireRecord& record) {
+void LockReplay::OnEvent(uint32_t, const LockAcquireRecord& record) {
+  if (!IsTry(record.api)) {
+    orders_.Add(record.outer, record.lock, process_.FindStack(record.stack).value_or(kNoStack));
+  }
   if (record.interval == 0) return;
   const Weight weight = Weight::OfEvery(record.interval);
   profile_.locks[LockAt(record.lock, record.api).value()].sampled_acquisitions.Add(1, weight);
@@ -78,43 +116,59 @@ void LockReplay::OnEvent(const LockAcquireRecord& record) {
 }
 
 LockProfile LockReplay::Finish() {
-  for (Lock& lock : profile_.locks) {
-    // A wait may be kept that no table had room for; what was seen happened.
-    double waits = 0;
-    double wait_ns = 0;
-    for (const LockWaits& kept : lock.waits) {
-      waits += kept.waits.seen();
-      wait_ns += kept.wait_ns.seen();
-    }
-    if (const auto kept = static_cast<uint64_t>(waits); kept > lock.contended) {
-      lock.contended = kept;
-      lock.wait_ns = std::max(lock.wait_ns, static_cast<uint64_t>(std::min(wait_ns, 1e19)));
-    }
-    std::stable_sort(lock.waits.begin(), lock.waits.end(),
-                     [](const LockWaits& a, const LockWaits& b) {
-                       return a.wait_ns.value() > b.wait_ns.value();
-                     });
-    std::stable_sort(
-        lock.callers.begin(), lock.callers.end(),
-        [](const LockCaller& a, const LockCaller& b) { return a.wait_ns > b.wait_ns; });
-    std::stable_sort(
-        lock.releasers.begin(), lock.releasers.end(),
-        [](const LockReleaser& a, const LockReleaser& b) { return a.released > b.released; });
-    if (!IsLock(lock.kind)) continue;
-    profile_.contended += lock.contended;
-    profile_.wait_ns += lock.wait_ns;
-  }
+  blame_.Finish();
+  for (Lock& lock : profile_.locks) FinishLock(&lock);
+  std::stable_sort(
+      profile_.unended.begin(), profile_.unended.end(),
+      [](const UnendedWait& a, const UnendedWait& b) { return a.begin_ns < b.begin_ns; });
+  profile_.deadlocks = FindDeadlocks(profile_.unended);
+  profile_.order_cycles = orders_.FindCycles();
+  profile_.SumLocks();
   if (process_.facts.IsSampled() && process_.facts.locks_enabled) {
     profile_.acquisitions.MayMiss(Weight::OfEvery(process_.facts.acquire_interval).factor);
   }
   return std::move(profile_);
 }
 
+void LockReplay::FinishLock(Lock* lock) {
+  // A wait may be kept that no table had room for; what was seen happened.
+  if (lock->kept.waits > lock->contended) {
+    lock->contended = lock->kept.waits;
+    lock->wait_ns = std::max(lock->wait_ns, lock->kept.wait_ns);
+  }
+  // Where all waits are kept, one that is not was lost.
+  if (!process_.facts.IsSampled() && lock->kept.waits < lock->contended) {
+    const uint64_t lost_ns = lock->wait_ns - std::min(lock->wait_ns, lock->kept.wait_ns);
+    lock->unattributed_ns.AddCertain(static_cast<double>(lost_ns));
+  }
+  if (widest_section_interval_ > 1 && !lock->holds->sections.IsEmpty()) {
+    lock->holds.Make().sections.MayMiss(Weight::OfEvery(widest_section_interval_).factor);
+  }
+  SortDescending(&lock->waits, [](const LockWaits& waits) { return waits.wait_ns.value(); });
+  SortDescending(&lock->pairs, [](const LockPair& pair) { return pair.wait_ns.value(); });
+  SortDescending(&lock->callers, [](const LockCaller& caller) { return caller.wait_ns; });
+  SortDescending(&lock->releasers, [](const LockReleaser& releaser) { return releaser.released; });
+  SortDescending(&lock->pollers, [](const LockPoller& poller) { return poller.refused; });
+  SortDescending(&lock->threads, [](const LockThread& thread) { return thread.waits.wait_ns; });
+}
+
 LockId LockReplay::LockAt(uint64_t address, LockApi api) {
   const LockKind kind = KindOf(api);
-  const auto [found, is_new] = lock_at_.try_emplace({address, kind}, LockId(profile_.locks.size()));
-  if (is_new) profile_.locks.push_back({.address = address, .kind = kind});
+  const auto [found, is_new] =
+      lock_at_.try_emplace(Key{address, kind}, LockId(profile_.locks.size()));
+  if (is_new) {
+    profile_.locks.push_back({.address = address, .kind = kind, .is_lock = IsLock(kind)});
+  }
+  // A futex that the kernel hands from owner to owner.
+  if (api == LockApi::kFutexLock) profile_.locks[found->second.value()].is_lock = true;
   return found->second;
+}
+
+void LockReplay::NoteFirstWait(LockId id, uint64_t time_ns, StackId stack) {
+  const auto [first, is_first] = first_wait_ns_.try_emplace(id, time_ns);
+  if (!is_first && time_ns >= first->second) return;
+  first->second = time_ns;
+  profile_.locks[id.value()].first_wait = stack;
 }
 
 StackId LockReplay::StackOf(uint64_t dump_stack) {

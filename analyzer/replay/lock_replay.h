@@ -1,4 +1,4 @@
-// lock_replay.h: lock tables and lock events become locks with their waiters.
+// lock_replay.h: lock tables and lock events become locks with their waiters and holders.
 //
 // Counts and wait times per lock, and releases while others waited, are the tables', exact in both modes. Stacks are those of the kept
 // waits: all of them in full mode, scaled up in sampled mode.
@@ -7,7 +7,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <span>
 #include <tuple>
 #include <utility>
@@ -17,6 +16,8 @@
 #include "analyzer/dump/segment_reader.h"
 #include "analyzer/model/lock_profile.h"
 #include "analyzer/model/process.h"
+#include "analyzer/replay/lock_blame.h"
+#include "analyzer/replay/lock_order.h"
 #include "perfagent/event_codec.h"
 
 namespace perfagent {
@@ -24,31 +25,55 @@ namespace perfagent {
 class LockReplay {
  public:
   // `process` must outlive the replay.
-  explicit LockReplay(const Process& process) : process_(process) {}
+  explicit LockReplay(const Process& process) : process_(process), blame_(process, &profile_) {}
+  LockReplay(const LockReplay&) = delete;  // blame_ points into it
+  LockReplay& operator=(const LockReplay&) = delete;
 
   void OnTable(std::span<const LockTableEntry> entries);
+  // A wait that the dump's end came before.
+  void OnUnended(const OngoingEntry& entry);
   // Exact acquisitions of a segment, full mode.
   void OnAcquisitions(uint64_t acquisitions);
-  // A wait with its cuts.
-  void OnEvent(const LockWaitRecord& record, std::span<const WaitCut> cuts);
-  void OnEvent(const LockReleaseRecord& record);
-  void OnEvent(const LockSectionRecord& record);
-  void OnEvent(const LockAcquireRecord& record);
+  // Events of the stream with that number in the dump.
+  void OnEvent(uint32_t stream, const LockWaitRecord& record, std::span<const WaitCut> cuts);
+  void OnEvent(uint32_t stream, const LockReleaseRecord& record);
+  void OnEvent(uint32_t stream, const LockSectionRecord& record);
+  void OnEvent(uint32_t stream, const LockAcquireRecord& record);
 
   LockProfile Finish();
 
  private:
+  // What tells locks apart.
+  struct Key {
+    uint64_t address;
+    LockKind kind;
+
+    friend bool operator==(const Key&, const Key&) = default;
+    template <typename H>
+    friend H AbslHashValue(H hash, const Key& key) {
+      return H::combine(std::move(hash), key.address, key.kind);
+    }
+  };
+
   LockId LockAt(uint64_t address, LockApi api);
   void AddWaits(LockId id, const LockTableEntry& entry);
   void AddReleases(LockId id, const LockTableEntry& entry);
+  void AddRefusals(LockId id, const LockTableEntry& entry);
+  void NoteFirstWait(LockId id, uint64_t time_ns, StackId stack);
   StackId StackOf(uint64_t dump_stack);
+  void FinishLock(Lock* lock);
 
   const Process& process_;
   LockProfile profile_;
-  absl::flat_hash_map<std::pair<uint64_t, LockKind>, LockId> lock_at_;
-  // Index in Lock::callers, releasers or waits, by lock and caller or stack.
+  LockBlame blame_;
+  LockOrders orders_;
+  uint64_t widest_section_interval_ = 0;  // of acquisitions that did not wait
+  absl::flat_hash_map<Key, LockId> lock_at_;
+  // Index in Lock::callers, releasers, pollers, threads or waits, by lock and caller, thread or stack.
   absl::flat_hash_map<std::tuple<LockId, uint64_t, LockApi>, size_t> caller_at_;
   absl::flat_hash_map<std::pair<LockId, uint64_t>, size_t> releaser_at_;
+  absl::flat_hash_map<std::pair<LockId, uint64_t>, size_t> poller_at_;
+  absl::flat_hash_map<std::pair<LockId, uint64_t>, size_t> thread_at_;
   absl::flat_hash_map<std::pair<LockId, StackId>, size_t> waits_at_;
   absl::flat_hash_map<LockId, uint64_t> first_wait_ns_;
 };

@@ -1,101 +1,110 @@
 #include "analyzer/report/json_locks.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "analyzer/report/format.h"
+#include "analyzer/report/json_lock.h"
 #include "analyzer/report/json_values.h"
 
 namespace perfagent {
 namespace {
 
-// The fields that say where a call was made, in an object that is being written.
-void WritePlace(JsonWriter* json, const NamedProfile& named, uint64_t pc) {
-  const SourceFrame& frame = *named.names.Headline(pc);
-  json->Key("function").String(frame.function);
-  json->Key("file").String(frame.file);
-  json->Key("line").Signed(frame.line);
-  json->Key("module").String(frame.module);
-}
-
-void WriteCaller(JsonWriter* json, const NamedProfile& named, const LockCaller& caller) {
-  json->BeginObject();
-  WritePlace(json, named, caller.pc);
-  json->Key("api").String(Name(caller.api));
-  WriteExact(json, "contended", caller.contended);
-  WriteExact(json, "wait_ns", caller.wait_ns);
-  json->EndObject();
-}
-
-void WriteReleaser(JsonWriter* json, const NamedProfile& named, const LockReleaser& releaser) {
-  json->BeginObject();
-  WritePlace(json, named, releaser.pc);
-  WriteExact(json, "released_awaited", releaser.released);
-  json->EndObject();
-}
-
-// Of rwlocks alone: null for others.
-void WriteWaits(JsonWriter* json, const char* key, const Lock& lock, const Waits& waits) {
+void WriteThread(JsonWriter* json, const NamedProfile& named, const char* key, uint64_t tid) {
   json->Key(key);
-  if (lock.kind != LockKind::kRwlock) return json->Null();
+  if (tid == 0) return json->Null();
   json->BeginObject();
-  WriteExact(json, "contended", waits.contended);
-  WriteExact(json, "wait_ns", waits.wait_ns);
+  json->Key("tid").Integer(tid);
+  json->Key("name").String(named.profile.dump.process.ThreadName(tid));
   json->EndObject();
 }
 
-void WriteLock(JsonWriter* json, const NamedProfile& named, const Lock& lock) {
-  json->BeginObject();
-  json->Key("name").String(LockName(lock, &named.names));
-  json->Key("kind").String(Name(lock.kind));
-  json->Key("address").String(absl::StrCat("0x", absl::Hex(lock.address)));
-  json->Key("allocated_at").Null();
-  WriteExact(json, "contended", lock.contended);
-  WriteExact(json, "wait_ns", lock.wait_ns);
-  WriteWaits(json, "readers", lock, lock.readers);
-  WriteWaits(json, "writers", lock, WritersOf(lock));
-  json->Key("longest_wait_ns").Integer(lock.longest_wait_ns);
-  json->Key("hold_ns").Null();
-  json->Key("blame").BeginArray();
+// Where no stack was taken, the place of the call.
+void WriteWaiter(JsonWriter* json, const NamedProfile& named, const UnendedWait& wait) {
+  json->Key("stack");
+  if (wait.stack != kNoStack || wait.caller == 0) return WriteStack(json, named, wait.stack);
+  json->BeginArray();
+  WriteFrame(json, *named.names.Headline(wait.caller));
   json->EndArray();
-  json->Key("waits").BeginArray();
-  for (const LockWaits& waits : lock.waits) {
+}
+
+std::string NameOfLock(const NamedProfile& named, const UnendedWait& wait) {
+  return LockName(named.profile.locks.locks[wait.lock.value()], &named.names);
+}
+
+void WriteUnended(JsonWriter* json, const NamedProfile& named, const UnendedWait& wait) {
+  const uint64_t end_ns = named.profile.dump.process.facts.duration_ns;
+  json->BeginObject();
+  WriteThread(json, named, "thread", wait.tid);
+  json->Key("api").String(Name(wait.api));
+  json->Key("lock").String(NameOfLock(named, wait));
+  const uint64_t address = named.profile.locks.locks[wait.lock.value()].address;
+  json->Key("address").String(absl::StrCat("0x", absl::Hex(address)));
+  WriteThread(json, named, "owner", wait.owner_tid);
+  json->Key("waited_ns").Integer(end_ns - std::min(end_ns, wait.begin_ns));
+  WriteWaiter(json, named, wait);
+  json->EndObject();
+}
+
+void WriteDeadlock(JsonWriter* json, const NamedProfile& named, const std::vector<size_t>& cycle) {
+  json->BeginObject();
+  json->Key("cycle").BeginArray();
+  for (const size_t i : cycle) {
+    const UnendedWait& wait = named.profile.locks.unended[i];
     json->BeginObject();
-    json->Key("waiter_stack");
-    WriteStack(json, named, waits.stack);
-    WriteTally(json, "wait_ns", waits.wait_ns);
-    WriteTally(json, "waits", waits.waits);
+    WriteThread(json, named, "thread", wait.tid);
+    json->Key("waits_for").String(NameOfLock(named, wait));
+    WriteThread(json, named, "held_by", wait.owner_tid);
+    WriteWaiter(json, named, wait);
     json->EndObject();
   }
   json->EndArray();
-  json->Key("callers").BeginArray();
-  for (const LockCaller& caller : lock.callers) WriteCaller(json, named, caller);
-  json->EndArray();
-  WriteExact(json, "released_awaited", lock.released);
-  json->Key("releasers").BeginArray();
-  for (const LockReleaser& releaser : lock.releasers) WriteReleaser(json, named, releaser);
+  json->EndObject();
+}
+
+void WriteOrder(JsonWriter* json, const NamedProfile& named, const std::vector<LockOrder>& cycle) {
+  json->BeginObject();
+  json->Key("cycle").BeginArray();
+  for (const LockOrder& order : cycle) {
+    json->BeginObject();
+    json->Key("lock").String(LockNameAt(order.lock, named));
+    json->Key("then").String(LockNameAt(order.then, named));
+    json->Key("stack");
+    WriteStack(json, named, order.stack);
+    json->Key("count").Integer(order.count);
+    json->EndObject();
+  }
   json->EndArray();
   json->EndObject();
 }
 
 }  // namespace
 
-void WriteLockTotals(JsonWriter* json, const Tally& acquisitions, uint64_t contended,
-                     uint64_t wait_ns) {
-  WriteTally(json, "acquisitions", acquisitions);
-  WriteExact(json, "contended", contended);
-  WriteExact(json, "wait_ns", wait_ns);
-  WriteExact(json, "unattributed_ns", wait_ns);  // no wait is attributed to a holder yet
+void WriteLockTotals(JsonWriter* json, const LockProfile& locks) {
+  WriteTally(json, "acquisitions", locks.acquisitions);
+  WriteExact(json, "contended", locks.contended);
+  WriteExact(json, "wait_ns", locks.wait_ns);
+  WriteTally(json, "unattributed_ns", locks.unattributed_ns);
+  WriteTally(json, "hand_over_ns", locks.hand_over_ns);
 }
 
 void WriteLocks(JsonWriter* json, const NamedProfile& named, std::optional<uint64_t> limit) {
   const LockProfile& locks = named.profile.locks;
-  std::vector<const Lock*> contended = ContendedLocks(locks);
-  if (limit && contended.size() > *limit) contended.resize(*limit);
+  std::vector<const Lock*> known = KnownLocks(locks);
+  if (limit && known.size() > *limit) known.resize(*limit);
   json->BeginObject();
-  WriteLockTotals(json, locks.acquisitions, locks.contended, locks.wait_ns);
+  WriteLockTotals(json, locks);
   json->Key("objects").BeginArray();
-  for (const Lock* lock : contended) WriteLock(json, named, *lock);
+  for (const Lock* lock : known) WriteLock(json, named, *lock);
+  json->EndArray();
+  json->Key("ongoing").BeginArray();
+  for (const UnendedWait& wait : locks.unended) WriteUnended(json, named, wait);
+  json->EndArray();
+  json->Key("deadlocks").BeginArray();
+  for (const std::vector<size_t>& cycle : locks.deadlocks) WriteDeadlock(json, named, cycle);
+  json->EndArray();
+  json->Key("lock_order").BeginArray();
+  for (const std::vector<LockOrder>& cycle : locks.order_cycles) WriteOrder(json, named, cycle);
   json->EndArray();
   json->EndObject();
 }

@@ -1,10 +1,13 @@
 #include "analyzer/report/json_report.h"
 
 #include <algorithm>
+#include <iterator>
 #include <span>
 #include <vector>
 
+#include "analyzer/findings/lock_findings.h"
 #include "analyzer/report/format.h"
+#include "analyzer/report/json_findings.h"
 #include "analyzer/report/json_heap.h"
 #include "analyzer/report/json_locks.h"
 #include "analyzer/report/json_values.h"
@@ -138,6 +141,14 @@ void WriteMarks(JsonWriter* json, const std::vector<Mark>& marks) {
   json->EndArray();
 }
 
+void AddLockTotals(const LockProfile& locks, LockProfile* sum) {
+  sum->acquisitions.Merge(locks.acquisitions);
+  sum->contended += locks.contended;
+  sum->wait_ns += locks.wait_ns;
+  sum->hand_over_ns.Merge(locks.hand_over_ns);
+  sum->unattributed_ns.Merge(locks.unattributed_ns);
+}
+
 class Writer {
  public:
   Writer(const ReportInput& input, Output* output) : input_(input), json_(output) {}
@@ -205,22 +216,18 @@ class Writer {
       json_.Key("locks");
       WriteLocks(&json_, named, input_.limit);
     }
-    WriteFindings();
+    WriteFindings({&named, 1});
   }
 
   // Of several processes: what can be added up. Their peaks were at different times: the sum is an
   // upper bound of what they had live at once.
   void WriteSums() {
     HeapMetrics heap;
-    Tally acquisitions;
-    uint64_t contended = 0;
-    uint64_t wait_ns = 0;
+    LockProfile locks;
     AgentCost cost;
     for (const NamedProfile& named : input_.profiles) {
       heap.Merge(named.profile.heap.total);
-      acquisitions.Merge(named.profile.locks.acquisitions);
-      contended += named.profile.locks.contended;
-      wait_ns += named.profile.locks.wait_ns;
+      AddLockTotals(named.profile.locks, &locks);
       cost.Merge(named.profile.dump.Cost());
     }
     json_.Key("settings").Null();
@@ -237,15 +244,19 @@ class Writer {
     }
     if (ShowsLocks()) {
       json_.Key("locks").BeginObject();
-      WriteLockTotals(&json_, acquisitions, contended, wait_ns);
+      WriteLockTotals(&json_, locks);
       json_.EndObject();
     }
-    WriteFindings();
+    WriteFindings(input_.profiles);
   }
 
-  void WriteFindings() {
-    json_.Key("findings").BeginArray();
-    json_.EndArray();
+  void WriteFindings(std::span<const NamedProfile> profiles) {
+    Findings findings;
+    for (const NamedProfile& named : profiles) {
+      if (ShowsLocks()) std::ranges::move(FindLockProblems(named), std::back_inserter(findings));
+    }
+    json_.Key("findings");
+    perfagent::WriteFindings(&json_, findings);
   }
 
   void WriteNotes() {

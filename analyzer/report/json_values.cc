@@ -3,8 +3,6 @@
 #include <cmath>
 
 namespace perfagent {
-namespace {
-
 void WriteFrame(JsonWriter* json, const SourceFrame& frame) {
   json->BeginObject();
   json->Key("function").String(frame.function);
@@ -14,8 +12,6 @@ void WriteFrame(JsonWriter* json, const SourceFrame& frame) {
   json->Key("inlined").Bool(frame.inlined);
   json->EndObject();
 }
-
-}  // namespace
 
 // What is counted or lasts is whole; rounding outwards keeps the interval's promise.
 void WriteEstimate(JsonWriter* json, const Estimate& estimate) {

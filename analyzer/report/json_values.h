@@ -12,6 +12,7 @@ void WriteEstimate(JsonWriter* json, const Estimate& estimate);
 void WriteTally(JsonWriter* json, const char* key, const Tally& tally);
 void WriteExact(JsonWriter* json, const char* key, uint64_t value);
 
+void WriteFrame(JsonWriter* json, const SourceFrame& frame);
 // Its frames, leaf first.
 void WriteStack(JsonWriter* json, const NamedProfile& named, StackId stack);
 

@@ -22,6 +22,7 @@ class LineWriter {
   void Fact(const char* name, const Parts&... parts) {
     Line(absl::StrFormat("  %-*s", name_width_, name), parts...);
   }
+  Output* output() const { return output_; }
 
  private:
   Output* output_;

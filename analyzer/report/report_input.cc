@@ -39,15 +39,37 @@ std::string LockName(const Lock& lock, StackNames* names) {
   return absl::StrCat(name, ", first waited for in ", waiter->function);
 }
 
-std::vector<const Lock*> ContendedLocks(const LockProfile& locks) {
-  std::vector<const Lock*> contended;
-  for (const Lock& lock : locks.locks) {
-    if (lock.contended > 0) contended.push_back(&lock);
+std::string LockNameAt(uint64_t address, const NamedProfile& named) {
+  const Lock* best = nullptr;
+  for (const Lock& lock : named.profile.locks.locks) {
+    if (lock.address != address) continue;
+    if (best == nullptr || lock.wait_ns > best->wait_ns) best = &lock;
   }
-  std::stable_sort(contended.begin(), contended.end(), [](const Lock* a, const Lock* b) {
-    return a->wait_ns != b->wait_ns ? a->wait_ns > b->wait_ns : a->contended > b->contended;
+  return best != nullptr ? LockName(*best, &named.names)
+                         : LockName({.address = address}, &named.names);
+}
+
+const char* LockNamedBy(const Lock& lock, StackNames* names) {
+  return names->DataName(lock.address).empty() ? "first_wait" : "symbol";
+}
+
+std::vector<const Lock*> KnownLocks(const LockProfile& locks) {
+  std::vector<const Lock*> known;
+  for (const Lock& lock : locks.locks) {
+    const bool was_followed = !lock.holds->sections.IsEmpty();
+    if (lock.contended > 0 || lock.refused > 0 || was_followed) known.push_back(&lock);
+  }
+  std::stable_sort(known.begin(), known.end(), [](const Lock* a, const Lock* b) {
+    if (a->wait_ns != b->wait_ns) return a->wait_ns > b->wait_ns;
+    if (a->contended != b->contended) return a->contended > b->contended;
+    return a->holds->hold_ns.value() > b->holds->hold_ns.value();
   });
-  return contended;
+  return known;
+}
+
+std::optional<double> Utilisation(const Lock& lock, const ProcessFacts& facts) {
+  if (lock.holds->sections.IsEmpty() || facts.duration_ns == 0) return std::nullopt;
+  return lock.holds->hold_ns.value() / static_cast<double>(facts.duration_ns);
 }
 
 }  // namespace perfagent

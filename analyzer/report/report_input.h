@@ -46,7 +46,17 @@ std::string ModeText(const ProcessFacts& facts);
 // The lock's name: its static object's, or its address and the function that waited for it first.
 std::string LockName(const Lock& lock, StackNames* names);
 
-// Locks that were waited for, by wait time, greatest first.
-std::vector<const Lock*> ContendedLocks(const LockProfile& locks);
+// Of the lock at an address; where there are several, of the one that was waited for longest.
+std::string LockNameAt(uint64_t address, const NamedProfile& named);
+
+// What LockName names it by: "symbol" or "first_wait".
+const char* LockNamedBy(const Lock& lock, StackNames* names);
+
+// Those that were waited for, tried in vain or followed, by wait time, greatest first.
+std::vector<const Lock*> KnownLocks(const LockProfile& locks);
+
+// Part of the process's time in which the lock was held: of an rwlock with readers it may be more than 1. Nullopt when no
+// holder was followed.
+std::optional<double> Utilisation(const Lock& lock, const ProcessFacts& facts);
 
 }  // namespace perfagent

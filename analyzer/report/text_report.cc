@@ -8,6 +8,8 @@
 #include "absl/strings/str_format.h"
 #include "analyzer/report/format.h"
 #include "analyzer/report/line_writer.h"
+#include "analyzer/report/text_locks.h"
+#include "analyzer/report/text_values.h"
 #include "analyzer/report/unseen.h"
 
 namespace perfagent {
@@ -15,8 +17,6 @@ namespace {
 
 constexpr uint64_t kDefaultLimit = 10;
 constexpr size_t kMaxDamageLines = 20;
-constexpr size_t kMaxCallers = 3;
-constexpr size_t kMaxWaitStacks = 3;
 
 using SiteKey = double (*)(const HeapSite&);
 
@@ -38,23 +38,6 @@ std::vector<const HeapSite*> TopSites(const HeapProfile& heap, SiteKey key, uint
                     });
   sites.resize(count);
   return sites;
-}
-
-std::string Count(const Tally& tally) { return FormatEstimate(tally.Interval(), FormatCount); }
-std::string Size(const Tally& tally) { return FormatEstimate(tally.Interval(), FormatBytes); }
-std::string Time(const Tally& tally) { return FormatEstimate(tally.Interval(), FormatDuration); }
-
-// "parse_line (app.cc:12)", "memcpy (libc.so.6)".
-std::string Place(const SourceFrame& frame) {
-  std::string place = EscapeForTerminal(frame.function);
-  if (!frame.file.empty()) {
-    absl::StrAppend(&place, " (", EscapeForTerminal(frame.file));
-    if (frame.line > 0) absl::StrAppend(&place, ":", frame.line);
-    place += ')';
-  } else if (!frame.module.empty()) {
-    absl::StrAppend(&place, " (", EscapeForTerminal(BaseName(frame.module)), ")");
-  }
-  return place;
 }
 
 // One dump's part of the report.
@@ -80,7 +63,7 @@ class Writer : private LineWriter {
       if (sections_.churn) WriteChurn();
       if (sections_.leaks) WriteLeaks();
     }
-    if (facts_.locks_enabled && sections_.contention) WriteContention();
+    if (facts_.locks_enabled && sections_.contention) WriteLocksText(named_, limit_, output());
     WriteNext();
   }
 
@@ -312,70 +295,6 @@ class Writer : private LineWriter {
     Heading("NOT COUNTED AS LEAKED");
     for (const auto& [reason, metrics] : reasons) {
       Line("  ", Size(metrics.live_bytes), " in ", Count(metrics.live_blocks), " blocks: ", reason);
-    }
-  }
-
-  void WriteContention() {
-    const LockProfile& locks = named_.profile.locks;
-    Heading("LOCKS");
-    Fact("acquired", Count(locks.acquisitions), " times");
-    Fact("contended", FormatCount(static_cast<double>(locks.contended)), " times, waited ",
-         FormatDuration(static_cast<double>(locks.wait_ns)), " in all");
-    if (locks.wait_ns > 0) {
-      Fact("unattributed", FormatDuration(static_cast<double>(locks.wait_ns)),
-           ": holders are not recorded yet");
-    }
-    Heading("CONTENTION: locks by wait time");
-    const std::vector<const Lock*> contended = ContendedLocks(locks);
-    if (contended.empty()) Line("  none");
-    const size_t shown = std::min<uint64_t>(limit_, contended.size());
-    for (size_t i = 0; i < shown; ++i) WriteLock(i + 1, *contended[i]);
-    if (shown < contended.size()) Line("  and ", contended.size() - shown, " more locks");
-  }
-
-  static std::string WaitsText(const Waits& waits) {
-    return absl::StrCat(FormatCount(static_cast<double>(waits.contended)), " waits, ",
-                        FormatDuration(static_cast<double>(waits.wait_ns)));
-  }
-
-  void WriteLock(size_t number, const Lock& lock) {
-    Line("  [L", number, "] ", EscapeForTerminal(LockName(lock, &named_.names)));
-    Line("       ", Name(lock.kind), " at 0x", absl::Hex(lock.address), ": ",
-         FormatCount(static_cast<double>(lock.contended)), " waits, ",
-         FormatDuration(static_cast<double>(lock.wait_ns)), " (",
-         FormatShare(static_cast<double>(lock.wait_ns),
-                     static_cast<double>(named_.profile.locks.wait_ns)),
-         "), longest kept ", FormatDuration(static_cast<double>(lock.longest_wait_ns)));
-    if (lock.kind == LockKind::kRwlock) {
-      Line("       readers: ", WaitsText(lock.readers), "; writers: ", WaitsText(WritersOf(lock)));
-    }
-    const size_t callers = std::min(lock.callers.size(), kMaxCallers);
-    for (size_t i = 0; i < callers; ++i) {
-      const LockCaller& caller = lock.callers[i];
-      Line("       ", FormatDuration(static_cast<double>(caller.wait_ns)), " in ",
-           FormatCount(static_cast<double>(caller.contended)), " waits in ",
-           Place(*named_.names.Headline(caller.pc)));
-    }
-    if (callers < lock.callers.size()) {
-      Line("       and ", lock.callers.size() - callers, " more callers");
-    }
-    const size_t releasers = std::min(lock.releasers.size(), kMaxCallers);
-    for (size_t i = 0; i < releasers; ++i) {
-      const LockReleaser& releaser = lock.releasers[i];
-      Line("       released while awaited: ", FormatCount(static_cast<double>(releaser.released)),
-           " times by ", Place(*named_.names.Headline(releaser.pc)));
-    }
-    if (releasers < lock.releasers.size()) {
-      Line("       and by ", lock.releasers.size() - releasers, " more callers");
-    }
-    const size_t stacks = std::min(lock.waits.size(), kMaxWaitStacks);
-    for (size_t i = 0; i < stacks; ++i) {
-      const LockWaits& waits = lock.waits[i];
-      Line("       ", Time(waits.wait_ns), " in ", Count(waits.waits), " waits from");
-      WriteStack(waits.stack, "         ");
-    }
-    if (stacks < lock.waits.size()) {
-      Line("       and ", lock.waits.size() - stacks, " more stacks (--format json has all)");
     }
   }
 

@@ -59,6 +59,16 @@ TEST(JsonReport, HasTheFieldsOfTheSchema) {
   EXPECT_TRUE(lock.at("hold_ns").is_null());
   EXPECT_TRUE(lock.at("blame").empty());
   EXPECT_EQ(lock.at("waits").at(0).at("waits").at("value"), 1);
+  EXPECT_EQ(lock.at("named_by"), "first_wait");
+  EXPECT_EQ(lock.at("is_lock"), true);
+  EXPECT_EQ(lock.at("waits_ended").at("value"), 1);
+  EXPECT_EQ(lock.at("kept").at("unattributed_ns"), 1000);
+  EXPECT_EQ(lock.at("not_kept_ns"), 0);
+  EXPECT_EQ(lock.at("wait_distribution").at("p50_ns"), 1000);
+  EXPECT_EQ(lock.at("threads").at(0).at("tid"), 4711);
+  for (const char* key : {"hold", "inside", "utilisation", "idle_ns", "reacquire_ns"}) {
+    EXPECT_TRUE(lock.at(key).is_null()) << key;
+  }
   EXPECT_EQ(process.at("locks").at("unattributed_ns").at("value"), 1000);
 
   for (const char* key : {"settings", "loss", "heap", "locks", "findings"}) {
@@ -85,6 +95,56 @@ TEST(JsonReport, AnRwlockSaysWhoReadWroteAndReleasedIt) {
   EXPECT_EQ(lock.at("released_awaited").at("value"), 3);
   EXPECT_EQ(lock.at("releasers").at(0).at("function"), "app+0x2fff");
   EXPECT_EQ(lock.at("releasers").at(0).at("released_awaited").at("value"), 3);
+}
+
+TEST(JsonReport, BlameHoldsAndWhatIsStuckAreThere) {
+  DumpBuilder dump;
+  StreamBuilder& stream = dump.AddStream();
+  stream.Thread(0, 1, "main");
+  dump.Module(0x400000, 0x500000, "/nonexistent/app");
+  const uint64_t waiter = dump.Stack({0x401000}), holder = dump.Stack({0x402000});
+  WaitCut cuts[] = {{600, 0, holder}};
+  stream.Put(LockWaitRecord{LockApi::kMutexLock, 0, 20, 1000, 0x9000, waiter, 0, 0, 1, cuts});
+  stream.Put(LockWaitRecord{LockApi::kSemWait, 0, 20, 1000, 0xa000, waiter, 0, 0, 1, cuts});
+  stream.Put(LockWaitRecord{LockApi::kCondWait, 0, 20, 1000, 0xb000, waiter, 0, 0, 1, cuts});
+  stream.Put(LockSectionRecord{LockApi::kMutexLock, kSectionContended, 1020, 500'000'000, 101,
+                               0x9000, waiter, 0, 1000, 3, 64, 20, 1, 30, 40});
+  stream.Put(LockAcquireRecord{LockApi::kMutexLock, 30, 0xc000, waiter, 0, 0x9000});
+  stream.Put(LockAcquireRecord{LockApi::kMutexLock, 40, 0x9000, holder, 0, 0xc000});
+  stream.current().SetWait(LockApi::kMutexLock, 0x9000, 400'000'000, 1, 1, holder);
+  const nlohmann::json report = ReportOf(dump).at("locks");
+
+  EXPECT_EQ(report.at("contended").at("value"), 1);
+  EXPECT_EQ(report.at("hand_over_ns").at("value"), 400);
+  EXPECT_EQ(report.at("unattributed_ns").at("value"), 0);
+  const nlohmann::json &mutex = report.at("objects").at(0), &semaphore = report.at("objects").at(1),
+                       &condition = report.at("objects").at(2);
+  const nlohmann::json& blame = mutex.at("blame").at(0);
+  EXPECT_EQ(blame.at("wait_ns").at("value"), 600);
+  EXPECT_EQ(blame.at("waits").at("value"), 1);
+  EXPECT_EQ(blame.at("waiter_stack").at(0).at("function"), "app+0xfff");
+  EXPECT_EQ(blame.at("holder_stack").at(0).at("function"), "app+0x1fff");
+  EXPECT_TRUE(mutex.at("wakers").empty());
+  EXPECT_EQ(mutex.at("hold_ns").at("value"), 500'000'000);
+  EXPECT_EQ(mutex.at("hold").at("running_ns").at("value"), 100);
+  EXPECT_EQ(mutex.at("inside").at("allocations").at("value"), 3);
+  EXPECT_EQ(mutex.at("inside").at("idle_ns").at("value"), 40);
+  EXPECT_EQ(mutex.at("utilisation"), 0.5);
+  EXPECT_EQ(semaphore.at("kind"), "semaphore");
+  EXPECT_TRUE(semaphore.at("blame").empty());
+  EXPECT_EQ(semaphore.at("wakers").at(0).at("waker_stack").at(0).at("function"), "app+0x1fff");
+  EXPECT_EQ(condition.at("contended").at("value"), 0);
+  EXPECT_EQ(condition.at("waits_ended").at("value"), 1);
+  EXPECT_EQ(condition.at("idle_ns").at("value"), 1000);
+  EXPECT_EQ(condition.at("reacquire_ns").at("value"), 400);
+  const nlohmann::json& ongoing = report.at("ongoing").at(0);
+  EXPECT_EQ(ongoing.at("thread").at("name"), "main");
+  EXPECT_EQ(ongoing.at("owner").at("tid"), 1);
+  EXPECT_EQ(ongoing.at("waited_ns"), 600'000'000);
+  EXPECT_EQ(ongoing.at("address"), "0x9000");
+  EXPECT_EQ(report.at("deadlocks").at(0).at("cycle").at(0).at("held_by").at("tid"), 1);
+  EXPECT_EQ(report.at("lock_order").at(0).at("cycle").size(), 2u);
+  EXPECT_EQ(report.at("lock_order").at(0).at("cycle").at(0).at("count"), 1);
 }
 
 TEST(JsonReport, HostileNamesMakeValidJsonWithoutControlCharacters) {

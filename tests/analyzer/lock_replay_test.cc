@@ -52,7 +52,6 @@ TEST(LockReplay, KeptWaitsHaveTheirStacksAndTimeoutsAreWaits) {
   ASSERT_EQ(locks.locks.size(), 1u);
   const Lock& lock = locks.locks[0];
   EXPECT_EQ(lock.wait_ns, 650u);
-  EXPECT_EQ(lock.longest_wait_ns, 500u);
   ASSERT_EQ(lock.waits.size(), 2u);
   EXPECT_EQ(lock.waits[0].wait_ns.value(), 500);
   EXPECT_EQ(lock.waits[1].waits.value(), 2);
@@ -203,6 +202,133 @@ TEST(LockReplay, SampledAcquisitionsStandForTheirInterval) {
   const LockProfile locks = ProfileOf(dump).locks;
   EXPECT_NEAR(locks.acquisitions.value(), 5000, 1e-6);
   EXPECT_NEAR(locks.acquisitions.variance(), 5.0 * 1000 * 999, 1e-3);
+}
+
+TEST(LockReplay, TablesSayTheLongestWaitWhoWaitedAndWhoPolled) {
+  DumpBuilder dump;
+  dump.AddStream().Thread(0, 12, "worker");
+  SegmentBuilder& table = dump.AddLockTable();
+  LockTableEntry slot{.lock = 0x10,
+                      .caller = 0x401000,
+                      .contended = 3,
+                      .wait_ns = 300,
+                      .longest_wait_ns = 200,
+                      .released = 0,
+                      .refused = 0,
+                      .thread = 12,
+                      .api = LockApi::kMutexLock,
+                      .reserved0 = {}};
+  table.PutSlot(slot);
+  slot.caller = 0x402000;
+  table.PutSlot(slot);
+  slot.thread = 13;
+  slot.longest_wait_ns = 290;
+  table.PutSlot(slot);
+  slot = {.lock = 0x10,
+          .caller = 0x403000,
+          .contended = 0,
+          .wait_ns = 0,
+          .longest_wait_ns = 0,
+          .released = 0,
+          .refused = 7,
+          .thread = 12,
+          .api = LockApi::kMutexTrylock,
+          .reserved0 = {}};
+  table.PutSlot(slot);
+  const Profile profile = ProfileOf(dump);
+  const Lock& lock = profile.locks.locks.at(0);
+  EXPECT_EQ(lock.longest_wait_ns, 290u);
+  ASSERT_EQ(lock.threads.size(), 2u);
+  EXPECT_EQ(lock.threads[0].tid, 12u);
+  EXPECT_EQ(lock.threads[0].waits.wait_ns, 600u);
+  EXPECT_EQ(profile.dump.process.ThreadName(12), "worker");
+  EXPECT_EQ(profile.dump.process.ThreadName(13), "");
+  EXPECT_EQ(lock.refused, 7u);
+  ASSERT_EQ(lock.pollers.size(), 1u);
+  EXPECT_EQ(lock.pollers[0].pc, 0x403000u);
+  EXPECT_EQ(lock.contended, 9u) << "a refused try is no wait";
+}
+
+LockSectionRecord Section(uint64_t hold, uint64_t interval, uint64_t wait = 0, uint64_t flags = 0) {
+  return {LockApi::kMutexLock, flags, 100, hold, 11, 0x10, 0, interval, wait, 2, 64, 5, 1, 3, 4};
+}
+
+TEST(LockReplay, SectionsOfBothStrataAddUpWithTheirWeights) {
+  DumpBuilder dump;
+  dump.header().mode = Mode::kSample;
+  StreamBuilder& stream = dump.AddStream();
+  stream.Put(Section(40, 1000));
+  stream.Put(Section(90, 500, 250, kSectionContended));
+  const LockHolds holds = *ProfileOf(dump).locks.locks.at(0).holds;
+  const double contended = 1 / -std::expm1(-0.5);
+  EXPECT_NEAR(holds.sections.value(), 1000 + contended, 1e-9);
+  EXPECT_NEAR(holds.hold_ns.value(), 40 * 1000 + 90 * contended, 1e-6);
+  EXPECT_NEAR(holds.running_ns.value(), 10 * (1000 + contended), 1e-6) << "one less than recorded";
+  EXPECT_NEAR(holds.allocations.value(), 2 * (1000 + contended), 1e-6);
+  EXPECT_NEAR(holds.idle_ns.value(), 4 * (1000 + contended), 1e-6);
+  EXPECT_EQ(holds.distribution.Quantile(0.5), 40u);
+  EXPECT_EQ(holds.distribution.max(), 90u);
+}
+
+TEST(LockReplay, SectionsThatAreAllRecordedAreExact) {
+  DumpBuilder dump;
+  StreamBuilder& stream = dump.AddStream();
+  for (const uint64_t hold : {10, 20, 30}) stream.Put(Section(hold, 0, 70, kSectionContended));
+  const LockHolds holds = *ProfileOf(dump).locks.locks.at(0).holds;
+  EXPECT_TRUE(holds.sections.Interval().IsExact());
+  EXPECT_EQ(holds.hold_ns.value(), 60);
+  EXPECT_EQ(holds.distribution.Quantile(0.5), 20u);
+}
+
+TEST(LockReplay, ThreadsThatWaitForOneAnotherAreDeadlocked) {
+  DumpBuilder dump;
+  constexpr LockApi kApi = LockApi::kMutexLock;
+  StreamBuilder* streams[5];
+  for (StreamBuilder*& stream : streams) stream = &dump.AddStream();
+  const uint64_t stack = dump.Stack({0x401000});
+  streams[0]->NextSegment().SetWait(kApi, 0x10, 500, 1, 2, stack);
+  streams[1]->NextSegment().SetWait(kApi, 0x20, 400, 2, 3, stack);
+  streams[2]->NextSegment().SetWait(kApi, 0x30, 600, 3, 1, stack);
+  streams[3]->NextSegment().SetWait(kApi, 0x10, 700, 4, 2, stack);  // waits for the cycle
+  streams[4]->NextSegment().SetWait(LockApi::kCondWait, 0x50, 100, 5, 5, stack);
+  const LockProfile locks = ProfileOf(dump).locks;
+  ASSERT_EQ(locks.unended.size(), 5u);
+  EXPECT_EQ(locks.unended[0].tid, 5u) << "the longest first";
+  ASSERT_EQ(locks.deadlocks.size(), 1u);
+  ASSERT_EQ(locks.deadlocks[0].size(), 3u);
+  for (size_t i = 0; i < 3; ++i) {
+    const UnendedWait& wait = locks.unended[locks.deadlocks[0][i]];
+    const UnendedWait& next = locks.unended[locks.deadlocks[0][(i + 1) % 3]];
+    EXPECT_EQ(wait.owner_tid, next.tid);
+    EXPECT_NE(wait.stack, kNoStack);
+  }
+}
+
+TEST(LockReplay, WithoutAKnownOwnerNothingIsADeadlock) {
+  DumpBuilder dump;
+  dump.AddStream().NextSegment().SetWait(LockApi::kMutexLock, 0x10, 500, 1, 2);
+  dump.AddStream().NextSegment().SetWait(LockApi::kMutexLock, 0x20, 400, 2, 0);
+  const LockProfile locks = ProfileOf(dump).locks;
+  EXPECT_EQ(locks.unended.size(), 2u);
+  EXPECT_TRUE(locks.deadlocks.empty());
+}
+
+TEST(LockReplay, AThreadThatTakesItsOwnMutexAgainIsDeadlocked) {
+  DumpBuilder dump;
+  dump.AddStream().NextSegment().SetWait(LockApi::kMutexLock, 0x10, 500, 1, 1);
+  EXPECT_EQ(ProfileOf(dump).locks.deadlocks.size(), 1u);
+}
+
+TEST(LockReplay, OrdersComeFromAcquisitionsAndTriesMakeNone) {
+  DumpBuilder dump;
+  StreamBuilder& stream = dump.AddStream();
+  stream.Put(LockAcquireRecord{LockApi::kMutexLock, 10, 0x20, 0, 0, 0x10});
+  stream.Put(LockAcquireRecord{LockApi::kMutexTrylock, 20, 0x10, 0, 0, 0x20});
+  EXPECT_TRUE(ProfileOf(dump).locks.order_cycles.empty());
+  stream.Put(LockAcquireRecord{LockApi::kMutexLock, 30, 0x10, 0, 0, 0x20});
+  const LockProfile locks = ProfileOf(dump).locks;
+  EXPECT_EQ(locks.order_cycles.size(), 1u);
+  EXPECT_EQ(locks.acquisitions.value(), 0) << "they say the order and count for nothing";
 }
 
 }  // namespace

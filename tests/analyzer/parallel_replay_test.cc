@@ -69,9 +69,25 @@ class Generator {
       Alloc(address, time_ > 200 ? time_ - 200 : 0);
       AnyStream().Free(time_, address);
     } else {
-      AnyStream().Put(
-          LockWaitRecord{LockApi::kMutexLock, 0, time_, 1000, 0x9000 + address % 3, AnyStack()});
+      Locks(0x9000 + address % 3);
     }
+  }
+
+  // A wait with two cuts, of which one is another stream's release, and what its holder did.
+  void Locks(uint64_t lock) {
+    const uint64_t releaser = Random(kThreads), after = Random(1200);
+    WaitCut cuts[] = {{after, releaser, 0}, {after + Random(200), 0, AnyStack()}};
+    const uint64_t interval = is_sampled_ ? 3000 : 0;
+    AnyStream().Put(LockWaitRecord{LockApi::kMutexLock, 0, time_, 1000, lock, AnyStack(), 0,
+                                   interval, 2, cuts});
+    if (Random(4) != 0) {
+      streams_[releaser]->Put(
+          LockReleaseRecord{LockApi::kMutexUnlock, time_ + after, lock, AnyStack()});
+    }
+    AnyStream().Put(LockSectionRecord{LockApi::kMutexLock, 0, time_, Random(5000), 0, lock,
+                                      AnyStack(), interval, 0, 1, 2, 3, 4, 5, 6});
+    AnyStream().Put(
+        LockAcquireRecord{LockApi::kMutexLock, time_, lock, AnyStack(), 0, 0x9000 + Random(3)});
   }
 
   void Alloc(uint64_t address, uint64_t time) {

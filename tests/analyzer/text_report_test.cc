@@ -104,6 +104,30 @@ TEST(TextReport, AnRwlockHasItsReadersWritersAndReleasers) {
   EXPECT_TRUE(Contains(text, "released while awaited: 3 times by 0x402fff")) << text;
 }
 
+TEST(TextReport, SaysWhoWaitedForWhomAndWhatIsStuck) {
+  DumpBuilder dump;
+  StreamBuilder& stream = dump.AddStream();
+  stream.Thread(0, 1, "main");
+  const uint64_t waiter = dump.Stack({0x401000}), holder = dump.Stack({0x402000});
+  WaitCut cuts[] = {{600, 0, holder}};
+  stream.Put(LockWaitRecord{LockApi::kMutexLock, 0, 20, 1000, 0x9000, waiter, 0, 0, 1, cuts});
+  stream.Put(LockWaitRecord{LockApi::kCondWait, 0, 20, 1000, 0xb000, waiter, 0, 0, 1, cuts});
+  stream.Put(LockSectionRecord{LockApi::kMutexLock, kSectionContended, 1020, 500'000'000, 1, 0x9000,
+                               waiter, 0, 1000, 3, 64, 250'000'000, 0, 0, 0});
+  stream.current().SetWait(LockApi::kMutexLock, 0x9000, 400'000'000, 1, 1, holder);
+  Profile profile = ProfileOf(dump);
+  const std::string text = TextReportOf(&profile);
+  for (const char* line :
+       {"DEADLOCK: 1 thread waits for itself", "thread 1 (main) waits for mutex 0x9000",
+        "60.0 % of the wait: 600 ns in 1 waits", "waiter  0x400fff", "holder  0x401fff",
+        "50.0 % of the time: more threads can do at most 2 times as much; with sections half as "
+        "long, these at most 1.33 times",
+        "inside  50.0 % in the allocator; 3 allocations of 64 B", "hand-over    400 ns", "WAITING",
+        "waker   0x401fff", "of it 400 ns after the first signal"}) {
+    EXPECT_TRUE(Contains(text, line)) << line << "\n" << text;
+  }
+}
+
 TEST(TextReport, EventsAreOneLineEachInReplayOrder) {
   DumpBuilder dump;
   StreamBuilder& main = dump.AddStream();

@@ -7,6 +7,7 @@
 #include <span>
 #include <stdexcept>
 
+#include "analyzer/model/futex_locks.h"
 #include "analyzer/model/stack_names.h"
 #include "analyzer/model/suppressions.h"
 #include "analyzer/report/event_lines.h"
@@ -33,6 +34,7 @@ std::string ReportOf(std::span<Profile> profiles, WriteReport write) {
   for (Profile& profile : profiles) {
     names.emplace_back(profile.dump.process, &symbolizer);
     Suppress(profile.dump.process, &names.back(), &profile.heap);
+    FindFutexLocks(&names.back(), &profile.locks);
     input.profiles.push_back({profile, names.back()});
   }
   input.symbolizer = &symbolizer;

@@ -37,13 +37,33 @@ void SegmentBuilder::Append(const uint8_t* bytes, size_t size) {
 
 void SegmentBuilder::PutSlot(uint64_t lock, uint64_t caller, uint64_t contended,
                              uint64_t wait_ticks, LockApi api, uint64_t released) {
-  constexpr uint64_t kThread = 4711;
-  const uint64_t slot[] = {
-      lock,       caller,   contended, wait_ticks,
-      wait_ticks, released, 0,         kThread | uint64_t{static_cast<uint8_t>(api)} << 32};
-  static_assert(sizeof slot == sizeof(LockTableSlot));
-  memcpy(bytes_.data() + sizeof(SegmentHeader) + slots_ * sizeof slot, slot, sizeof slot);
+  PutSlot(LockTableEntry{.lock = lock,
+                         .caller = caller,
+                         .contended = contended,
+                         .wait_ns = wait_ticks,
+                         .longest_wait_ns = wait_ticks,
+                         .released = released,
+                         .refused = 0,
+                         .thread = 4711,
+                         .api = api,
+                         .reserved0 = {}});
+}
+
+void SegmentBuilder::PutSlot(const LockTableEntry& slot) {
+  memcpy(bytes_.data() + sizeof(SegmentHeader) + slots_ * sizeof slot, &slot, sizeof slot);
   ++slots_;
+}
+
+void SegmentBuilder::SetWait(LockApi api, uint64_t lock, uint64_t begin, uint64_t thread,
+                             uint64_t owner, uint64_t stack) {
+  OngoingWait& wait = header().wait;
+  wait.begin = begin;
+  wait.caller = 0;
+  wait.stack = stack;
+  wait.thread = thread;
+  wait.owner = owner;
+  wait.api = api;
+  wait.lock = lock;
 }
 
 void SegmentBuilder::Seal() {

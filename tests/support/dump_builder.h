@@ -16,6 +16,7 @@
 #include <string_view>
 #include <vector>
 
+#include "analyzer/dump/segment_reader.h"
 #include "perfagent/dump_format.h"
 #include "perfagent/event_codec.h"
 
@@ -41,6 +42,7 @@ class SegmentBuilder {
   void Append(const uint8_t* bytes, size_t size);
   void PutSlot(uint64_t lock, uint64_t caller, uint64_t contended, uint64_t wait_ticks,
                LockApi api = LockApi::kMutexLock, uint64_t released = 0);
+  void PutSlot(const LockTableEntry& slot);
   void PutRelease(uint64_t lock, uint64_t caller, uint64_t released,
                   LockApi api = LockApi::kMutexUnlock) {
     PutSlot(lock, caller, 0, 0, api, released);
@@ -48,6 +50,9 @@ class SegmentBuilder {
 
   size_t committed() const { return committed_; }
   SegmentHeader& header() { return *reinterpret_cast<SegmentHeader*>(bytes_.data()); }
+  // The wait that the stream's thread is in.
+  void SetWait(LockApi api, uint64_t lock, uint64_t begin, uint64_t thread, uint64_t owner,
+               uint64_t stack = 0);
   // Sets the checksum of what is committed.
   void Seal();
   const std::vector<uint8_t>& bytes() const { return bytes_; }

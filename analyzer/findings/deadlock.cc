@@ -1,0 +1,27 @@
+#include "absl/strings/str_cat.h"
+#include "analyzer/findings/lock_findings.h"
+
+namespace perfagent {
+
+void FindDeadlocked(const NamedProfile& named, Findings* findings) {
+  const LockProfile& locks = named.profile.locks;
+  for (const std::vector<size_t>& cycle : locks.deadlocks) {
+    const Lock& first = locks.locks[locks.unended[cycle.front()].lock.value()];
+    Finding finding = Accuse(named, first, "deadlock");
+    finding.title = absl::StrCat(cycle.size(), " threads wait for one another for ever");
+    for (const size_t i : cycle) {
+      const UnendedWait& wait = locks.unended[i];
+      finding.evidence.push_back(
+          absl::StrCat("thread ", wait.tid, " waits for ",
+                       LockName(locks.locks[wait.lock.value()], &named.names), ", held by thread ",
+                       wait.owner_tid));
+    }
+    finding.gain = "the program goes on";
+    finding.remedy = cycle.size() == 1 ? "do not take a lock that this thread holds"
+                                       : "take these locks in one order everywhere";
+    finding.confidence = Confidence::kHigh;
+    findings->push_back(std::move(finding));
+  }
+}
+
+}  // namespace perfagent

@@ -1,0 +1,40 @@
+#include "analyzer/findings/lock_findings.h"
+
+#include <algorithm>
+
+namespace perfagent {
+
+Findings FindLockProblems(const NamedProfile& named) {
+  Findings findings;
+  FindDeadlocked(named, &findings);
+  FindLockOrders(named, &findings);
+  FindHotLocks(named, &findings);
+  FindConvoys(named, &findings);
+  FindWaitingWriters(named, &findings);
+  FindAllocationsUnderLocks(named, &findings);
+  FindPolling(named, &findings);
+  FindFalseSharing(named, &findings);
+  return findings;
+}
+
+std::vector<const Lock*> SlowLocks(const LockProfile& locks, const ProcessFacts& facts,
+                                   double least_share) {
+  std::vector<const Lock*> slow = KnownLocks(locks);
+  const double least_ns = least_share * static_cast<double>(facts.duration_ns);
+  std::erase_if(slow, [&](const Lock* lock) {
+    return !lock->is_lock || lock->contended == 0 || static_cast<double>(lock->wait_ns) < least_ns;
+  });
+  return slow;
+}
+
+Finding Accuse(const NamedProfile& named, const Lock& lock, const char* kind) {
+  return {.kind = kind,
+          .title = {},
+          .lock = LockName(lock, &named.names),
+          .address = lock.address,
+          .evidence = {},
+          .gain = {},
+          .remedy = {}};
+}
+
+}  // namespace perfagent

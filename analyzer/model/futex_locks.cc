@@ -1,0 +1,151 @@
+#include "analyzer/model/futex_locks.h"
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <string>
+#include <tuple>
+
+namespace perfagent {
+namespace {
+
+// Both are in the function's name, in this order.
+struct LockFunction {
+  const char* scope;
+  const char* name;
+};
+constexpr LockFunction kLockFunctions[] = {
+    {"std::sys", "lock_contended"},  // Rust's Mutex and RwLock
+    {"std::sys", "read_contended"},         {"std::sys", "write_contended"},
+    {"absl::", "Mutex::LockSlow"},          {"parking_lot::raw_mutex", "lock_slow"},
+    {"parking_lot::raw_rwlock", "_slow"},   {"folly::SharedMutexImpl", "::lock"},
+    {"folly::MicroLock", "::lockSlowPath"}, {"", "__cxa_guard_acquire"},
+    {"", "g_mutex_lock_slowpath"},
+};
+
+constexpr const char* kPerThreadScope = "absl::";
+// It waits for a condition, and calls LockSlow to do so.
+constexpr const char* kConditionalLock = "LockWhen";
+
+bool IsPerThread(const std::string& function) {
+  return function.find(kPerThreadScope) != std::string::npos && IsLockFunction(function);
+}
+
+template <typename Predicate>
+bool AnyFrame(StackNames* names, StackId stack, Predicate predicate) {
+  const std::vector<const SourceFrame*> frames = names->Frames(stack);
+  return std::any_of(frames.begin(), frames.end(),
+                     [&](const SourceFrame* frame) { return predicate(frame->function); });
+}
+
+bool IsLockWait(StackNames* names, StackId stack) {
+  return AnyFrame(names, stack, IsLockFunction) &&
+         !AnyFrame(names, stack, [](const std::string& function) {
+           return function.find(kConditionalLock) != std::string::npos;
+         });
+}
+
+bool IsMostlyLocked(StackNames* names, const Lock& lock) {
+  double locked_ns = 0;
+  double all_ns = 0;
+  for (const LockWaits& waits : lock.waits) {
+    all_ns += waits.wait_ns.value();
+    if (IsLockWait(names, waits.stack)) locked_ns += waits.wait_ns.value();
+  }
+  return locked_ns > all_ns / 2;
+}
+
+// Adds what is under `key` in both, and what `more` has besides.
+template <typename T, typename SameKey, typename Add>
+void MergeParts(std::vector<T>* parts, const std::vector<T>& more, SameKey same, Add add) {
+  for (const T& other : more) {
+    const auto found = std::find_if(parts->begin(), parts->end(),
+                                    [&](const T& part) { return same(part, other); });
+    if (found == parts->end()) {
+      parts->push_back(other);
+    } else {
+      add(&*found, other);
+    }
+  }
+}
+
+void MergeStacks(const Lock& other, Lock* lock) {
+  MergeParts(
+      &lock->waits, other.waits,
+      [](const LockWaits& a, const LockWaits& b) { return a.stack == b.stack; },
+      [](LockWaits* a, const LockWaits& b) {
+        a->waits.Merge(b.waits);
+        a->wait_ns.Merge(b.wait_ns);
+      });
+  MergeParts(
+      &lock->pairs, other.pairs,
+      [](const LockPair& a, const LockPair& b) {
+        return a.waiter == b.waiter && a.holder == b.holder;
+      },
+      [](LockPair* a, const LockPair& b) {
+        a->waits.Merge(b.waits);
+        a->wait_ns.Merge(b.wait_ns);
+      });
+}
+
+void MergeTables(const Lock& other, Lock* lock) {
+  MergeParts(
+      &lock->callers, other.callers,
+      [](const LockCaller& a, const LockCaller& b) { return a.pc == b.pc && a.api == b.api; },
+      [](LockCaller* a, const LockCaller& b) {
+        a->contended += b.contended;
+        a->wait_ns += b.wait_ns;
+      });
+  MergeParts(
+      &lock->releasers, other.releasers,
+      [](const LockReleaser& a, const LockReleaser& b) { return a.pc == b.pc; },
+      [](LockReleaser* a, const LockReleaser& b) { a->released += b.released; });
+  MergeParts(
+      &lock->threads, other.threads,
+      [](const LockThread& a, const LockThread& b) { return a.tid == b.tid; },
+      [](LockThread* a, const LockThread& b) { a->waits.Add(b.waits.contended, b.waits.wait_ns); });
+}
+
+// `other` is left without waits.
+void MoveInto(Lock* other, Lock* lock) {
+  lock->contended += other->contended;
+  lock->wait_ns += other->wait_ns;
+  lock->longest_wait_ns = std::max(lock->longest_wait_ns, other->longest_wait_ns);
+  lock->released += other->released;
+  lock->kept.Merge(other->kept);
+  lock->wait_distribution.Merge(other->wait_distribution);
+  lock->cuts.Merge(other->cuts);
+  lock->hand_over_ns.Merge(other->hand_over_ns);
+  lock->unattributed_ns.Merge(other->unattributed_ns);
+  MergeStacks(*other, lock);
+  MergeTables(*other, lock);
+  *other = {.address = other->address, .kind = other->kind, .first_wait = other->first_wait};
+}
+
+}  // namespace
+
+bool IsLockFunction(const std::string& function) {
+  return std::any_of(
+      std::begin(kLockFunctions), std::end(kLockFunctions), [&](const LockFunction& known) {
+        const size_t scope = function.find(known.scope);
+        return scope != std::string::npos && function.find(known.name, scope) != std::string::npos;
+      });
+}
+
+void FindFutexLocks(StackNames* names, LockProfile* locks) {
+  // By the place that waited first: function, file and line.
+  std::map<std::tuple<std::string, std::string, int64_t>, Lock*> per_thread;
+  for (Lock& lock : locks->locks) {
+    if (lock.kind != LockKind::kFutex) continue;
+    if (!IsMostlyLocked(names, lock)) continue;
+    lock.is_lock = true;
+    const SourceFrame* place = names->Headline(lock.first_wait);
+    if (place == nullptr || !AnyFrame(names, lock.first_wait, IsPerThread)) continue;
+    const auto [found, is_first] =
+        per_thread.try_emplace({place->function, place->file, place->line}, &lock);
+    if (!is_first) MoveInto(&lock, found->second);
+  }
+  locks->SumLocks();
+}
+
+}  // namespace perfagent

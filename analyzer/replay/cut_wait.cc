@@ -1,0 +1,48 @@
+#include "analyzer/replay/cut_wait.h"
+
+#include <algorithm>
+
+namespace perfagent {
+namespace {
+
+// One share of each holder: a wait may be cut by the same code again and again.
+void Join(std::vector<HolderShare>* shares) {
+  std::sort(shares->begin(), shares->end(),
+            [](const HolderShare& a, const HolderShare& b) { return a.holder < b.holder; });
+  size_t joined = 0;
+  for (const HolderShare& share : *shares) {
+    if (joined > 0 && (*shares)[joined - 1].holder == share.holder) {
+      (*shares)[joined - 1].ns += share.ns;
+    } else {
+      (*shares)[joined++] = share;
+    }
+  }
+  shares->resize(joined);
+}
+
+}  // namespace
+
+CutWait Cut(uint64_t wait_ns, std::span<const KnownCut> cuts, bool begin_is_lost) {
+  CutWait result;
+  if (cuts.empty()) {
+    result.unattributed_ns = wait_ns;
+    return result;
+  }
+  uint64_t begin = 0;
+  for (size_t i = 0; i < cuts.size(); ++i) {
+    const uint64_t end = std::clamp(cuts[i].after_ns, begin, wait_ns);
+    const uint64_t ns = end - begin;
+    const bool is_known = cuts[i].holder != kNoStack && !(i == 0 && begin_is_lost);
+    if (!is_known) {
+      result.unattributed_ns += ns;
+    } else if (ns > 0) {
+      result.holders.push_back({cuts[i].holder, ns});
+    }
+    begin = end;
+  }
+  result.hand_over_ns = wait_ns - begin;
+  Join(&result.holders);
+  return result;
+}
+
+}  // namespace perfagent

@@ -1,0 +1,12 @@
+// json_findings.h: findings in the report for programs.
+#pragma once
+
+#include "analyzer/findings/finding.h"
+#include "analyzer/report/json_writer.h"
+
+namespace perfagent {
+
+// An array of {"kind", "title", "where", "evidence", "gain", "remedy", "confidence"}.
+void WriteFindings(JsonWriter* json, const Findings& findings);
+
+}  // namespace perfagent

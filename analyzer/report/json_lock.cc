@@ -1,0 +1,199 @@
+#include "analyzer/report/json_lock.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "analyzer/report/json_values.h"
+
+namespace perfagent {
+namespace {
+
+// The fields that say where a call was made, in an object that is being written.
+void WritePlace(JsonWriter* json, const NamedProfile& named, uint64_t pc) {
+  const SourceFrame& frame = *named.names.Headline(pc);
+  json->Key("function").String(frame.function);
+  json->Key("file").String(frame.file);
+  json->Key("line").Signed(frame.line);
+  json->Key("module").String(frame.module);
+}
+
+// An array, one object of each thing with the fields that `write` writes.
+template <typename T, typename Write>
+void WriteObjects(JsonWriter* json, const char* key, const std::vector<T>& things, Write write) {
+  json->Key(key).BeginArray();
+  for (const T& thing : things) {
+    json->BeginObject();
+    write(thing);
+    json->EndObject();
+  }
+  json->EndArray();
+}
+
+// Of rwlocks alone: null for others.
+void WriteWaits(JsonWriter* json, const char* key, const Lock& lock, const Waits& waits) {
+  json->Key(key);
+  if (lock.kind != LockKind::kRwlock) return json->Null();
+  json->BeginObject();
+  WriteExact(json, "contended", waits.contended);
+  WriteExact(json, "wait_ns", waits.wait_ns);
+  json->EndObject();
+}
+
+void WriteIdentity(JsonWriter* json, const NamedProfile& named, const Lock& lock) {
+  json->Key("name").String(LockName(lock, &named.names));
+  json->Key("named_by").String(LockNamedBy(lock, &named.names));
+  json->Key("kind").String(Name(lock.kind));
+  json->Key("is_lock").Bool(lock.is_lock);
+  json->Key("address").String(absl::StrCat("0x", absl::Hex(lock.address)));
+  json->Key("generation").Integer(0);
+  json->Key("allocated_at").Null();
+}
+
+void WriteWaiting(JsonWriter* json, const Lock& lock) {
+  const bool is_condition = lock.kind == LockKind::kCondition;
+  WriteExact(json, "contended", is_condition ? 0 : lock.contended);
+  WriteExact(json, "wait_ns", is_condition ? 0 : lock.wait_ns);
+  WriteExact(json, "waits_ended", lock.contended);
+  json->Key("longest_wait_ns").Integer(lock.longest_wait_ns);
+  WriteWaits(json, "readers", lock, lock.readers);
+  WriteWaits(json, "writers", lock, WritersOf(lock));
+  if (is_condition) {
+    WriteExact(json, "idle_ns", lock.wait_ns);
+    WriteTally(json, "reacquire_ns", lock.reacquire_ns);
+  } else {
+    json->Key("idle_ns").Null();
+    json->Key("reacquire_ns").Null();
+  }
+}
+
+void WriteDistribution(JsonWriter* json, const WeightedQuantiles& quantiles, uint64_t longest_ns) {
+  json->Key("p50_ns").Integer(quantiles.Quantile(0.5));
+  json->Key("p99_ns").Integer(quantiles.Quantile(0.99));
+  json->Key("max_ns").Integer(longest_ns);
+}
+
+void WriteWaitDistribution(JsonWriter* json, const Lock& lock) {
+  json->Key("wait_distribution");
+  if (lock.wait_distribution.IsEmpty()) return json->Null();
+  json->BeginObject();
+  WriteDistribution(json, lock.wait_distribution, lock.longest_wait_ns);
+  json->EndObject();
+}
+
+void WriteTables(JsonWriter* json, const NamedProfile& named, const Lock& lock) {
+  WriteExact(json, "refused_tries", lock.refused);
+  WriteObjects(json, "pollers", lock.pollers, [&](const LockPoller& poller) {
+    WritePlace(json, named, poller.pc);
+    WriteExact(json, "refused_tries", poller.refused);
+  });
+  WriteObjects(json, "callers", lock.callers, [&](const LockCaller& caller) {
+    WritePlace(json, named, caller.pc);
+    json->Key("api").String(Name(caller.api));
+    WriteExact(json, "contended", caller.contended);
+    WriteExact(json, "wait_ns", caller.wait_ns);
+  });
+  WriteExact(json, "released_awaited", lock.released);
+  WriteObjects(json, "releasers", lock.releasers, [&](const LockReleaser& releaser) {
+    WritePlace(json, named, releaser.pc);
+    WriteExact(json, "released_awaited", releaser.released);
+  });
+  WriteObjects(json, "threads", lock.threads, [&](const LockThread& thread) {
+    json->Key("tid").Integer(thread.tid);
+    json->Key("name").String(named.profile.dump.process.ThreadName(thread.tid));
+    WriteExact(json, "contended", thread.waits.contended);
+    WriteExact(json, "wait_ns", thread.waits.wait_ns);
+  });
+}
+
+void WriteHold(JsonWriter* json, const LockHolds& holds) {
+  json->BeginObject();
+  WriteTally(json, "sections", holds.sections);
+  WriteDistribution(json, holds.distribution, holds.distribution.max());
+  if (holds.running_of_ns.IsEmpty()) {
+    json->Key("running_ns").Null();
+    json->Key("running_of_ns").Null();
+  } else {
+    WriteTally(json, "running_ns", holds.running_ns);
+    WriteTally(json, "running_of_ns", holds.running_of_ns);
+  }
+  json->EndObject();
+}
+
+void WriteInside(JsonWriter* json, const LockHolds& holds) {
+  json->BeginObject();
+  WriteTally(json, "allocations", holds.allocations);
+  WriteTally(json, "bytes", holds.bytes);
+  WriteTally(json, "allocator_ns", holds.allocator_ns);
+  WriteTally(json, "nested_waits", holds.nested_waits);
+  WriteTally(json, "nested_wait_ns", holds.nested_wait_ns);
+  WriteTally(json, "idle_ns", holds.idle_ns);
+  json->EndObject();
+}
+
+void WriteHolds(JsonWriter* json, const NamedProfile& named, const Lock& lock) {
+  if (lock.holds->sections.IsEmpty()) {
+    for (const char* key : {"hold_ns", "hold", "inside", "utilisation"}) json->Key(key).Null();
+    return;
+  }
+  WriteTally(json, "hold_ns", lock.holds->hold_ns);
+  json->Key("hold");
+  WriteHold(json, *lock.holds);
+  json->Key("inside");
+  WriteInside(json, *lock.holds);
+  json->Key("utilisation");
+  const std::optional<double> share = Utilisation(lock, named.profile.dump.process.facts);
+  share ? json->Number(*share) : json->Null();
+}
+
+void WriteKept(JsonWriter* json, const Lock& lock) {
+  json->Key("kept").BeginObject();
+  json->Key("waits").Integer(lock.kept.waits);
+  json->Key("wait_ns").Integer(lock.kept.wait_ns);
+  json->Key("blame_ns").Integer(lock.kept.blame_ns);
+  json->Key("hand_over_ns").Integer(lock.kept.hand_over_ns);
+  json->Key("unattributed_ns").Integer(lock.kept.unattributed_ns);
+  json->EndObject();
+  json->Key("not_kept_ns").Integer(lock.wait_ns - std::min(lock.wait_ns, lock.kept.wait_ns));
+  WriteTally(json, "hand_over_ns", lock.hand_over_ns);
+  WriteTally(json, "unattributed_ns", lock.unattributed_ns);
+}
+
+void WritePairs(JsonWriter* json, const NamedProfile& named, const char* key,
+                const char* holder_key, const std::vector<LockPair>& pairs) {
+  WriteObjects(json, key, pairs, [&](const LockPair& pair) {
+    json->Key("waiter_stack");
+    WriteStack(json, named, pair.waiter);
+    json->Key(holder_key);
+    WriteStack(json, named, pair.holder);
+    WriteTally(json, "wait_ns", pair.wait_ns);
+    WriteTally(json, "waits", pair.waits);
+  });
+}
+
+void WriteStacks(JsonWriter* json, const NamedProfile& named, const Lock& lock) {
+  const std::vector<LockPair> none;
+  WritePairs(json, named, "blame", "holder_stack", lock.is_lock ? lock.pairs : none);
+  WritePairs(json, named, "wakers", "waker_stack", lock.is_lock ? none : lock.pairs);
+  WriteObjects(json, "waits", lock.waits, [&](const LockWaits& waits) {
+    json->Key("waiter_stack");
+    WriteStack(json, named, waits.stack);
+    WriteTally(json, "wait_ns", waits.wait_ns);
+    WriteTally(json, "waits", waits.waits);
+  });
+}
+
+}  // namespace
+
+void WriteLock(JsonWriter* json, const NamedProfile& named, const Lock& lock) {
+  json->BeginObject();
+  WriteIdentity(json, named, lock);
+  WriteWaiting(json, lock);
+  WriteWaitDistribution(json, lock);
+  WriteTables(json, named, lock);
+  WriteHolds(json, named, lock);
+  WriteKept(json, lock);
+  WriteStacks(json, named, lock);
+  json->EndObject();
+}
+
+}  // namespace perfagent
