@@ -1,9 +1,9 @@
 // growing_mean.h: the mean of a sample of events whose number nobody knows beforehand.
 //
 // It begins at a least mean, and grows in proportion to the amount that was seen: so the number of samples grows with the
-// logarithm of it, 16 K at first, and then for each e-fold as many again.
+// logarithm of it, 2^kLog2Samples at first, and then for each e-fold as many again.
 //
-// Threads, signals: any; a lost addition is no harm.
+// Threads, signals: any.
 #pragma once
 
 #include <atomic>
@@ -11,6 +11,7 @@
 
 namespace perfagent {
 
+template <unsigned kLog2Samples>
 class GrowingMean {
  public:
   uint64_t Next(uint64_t least) const {
@@ -19,10 +20,8 @@ class GrowingMean {
   }
   // A sample stands for so much.
   void Add(uint64_t amount) { seen_.fetch_add(amount, std::memory_order_relaxed); }
-  void Reset() { seen_.store(0, std::memory_order_relaxed); }
 
  private:
-  static constexpr unsigned kLog2Samples = 14;
   std::atomic<uint64_t> seen_;
 };
 

@@ -85,7 +85,7 @@ void Seed(ThreadState* t) {
     EndCountdowns(t);
   } else {
     sampler::DrawCountdown(t, budget::Interval());
-    t->locks_left = static_cast<int64_t>(sampler::DrawGap(&t->random, process::kAcquireInterval));
+    t->locks_left = 0;  // the first acquisition draws the next
   }
   LeaveOutUnwanted(t);
 }

@@ -7,10 +7,10 @@
 
 namespace perfagent::process {
 
-// Sampled mode: one contended wait in a millisecond of waiting is kept, and in both modes one acquisition in 1024 followed, at
-// first (growing_mean.h).
+// At first (growing_mean.h): sampled mode keeps one contended wait in a millisecond of waiting, and both modes follow every
+// acquisition.
 inline constexpr uint64_t kWaitIntervalNs = 1000000;
-inline constexpr uint64_t kAcquireInterval = 1 << 10;
+inline constexpr uint64_t kAcquireInterval = 1;
 
 struct Facts {
   uint32_t pid;

@@ -1,6 +1,7 @@
 #include "analyzer/replay/lock_replay.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "analyzer/replay/deadlocks.h"
 #include "analyzer/replay/lock_holds.h"
@@ -110,6 +111,7 @@ void LockReplay::OnEvent(uint32_t, const LockAcquireRecord& record) {
     orders_.Add(record.outer, record.lock, process_.FindStack(record.stack).value_or(kNoStack));
   }
   if (record.interval == 0) return;
+  widest_interval_ = std::max(widest_interval_, record.interval);
   const Weight weight = Weight::OfEvery(record.interval);
   profile_.locks[LockAt(record.lock, record.api).value()].sampled_acquisitions.Add(1, weight);
   profile_.acquisitions.Add(1, weight);
@@ -125,7 +127,8 @@ LockProfile LockReplay::Finish() {
   profile_.order_cycles = orders_.FindCycles();
   profile_.SumLocks();
   if (process_.facts.IsSampled() && process_.facts.locks_enabled) {
-    profile_.acquisitions.MayMiss(Weight::OfEvery(process_.facts.acquire_interval).factor);
+    const uint64_t interval = std::max(widest_interval_, process_.facts.acquire_interval);
+    profile_.acquisitions.MayMiss(std::sqrt(Weight::OfEvery(interval).spread));
   }
   return std::move(profile_);
 }

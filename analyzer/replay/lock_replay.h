@@ -64,6 +64,7 @@ class LockReplay {
   void FinishLock(Lock* lock);
 
   const Process& process_;
+  uint64_t widest_interval_ = 0;  // between acquisitions that were sampled
   LockProfile profile_;
   LockBlame blame_;
   LockOrders orders_;

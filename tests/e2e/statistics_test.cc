@@ -322,9 +322,7 @@ TEST(StatisticsOfNothing, EndWhereSomethingWouldHaveBeenSeen) {
   }
   const Estimate acquisitions = ToEstimate(report.at("locks").at("acquisitions"));
   EXPECT_EQ(acquisitions.value, 0);
-  EXPECT_EQ(acquisitions.low, 0);
-  const auto every = report.at("settings").at("acquire_interval").get<double>();
-  EXPECT_NEAR(acquisitions.high, expected_samples * every, 3);
+  EXPECT_TRUE(acquisitions.IsExact()) << "the first ones are all seen";
   EXPECT_TRUE(ToEstimate(report.at("locks").at("contended")).IsExact());
 }
 
