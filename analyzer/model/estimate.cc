@@ -33,7 +33,7 @@ Weight Weight::OfBlock(uint64_t size, uint64_t interval_bytes) {
 }
 
 Weight Weight::OfEvery(uint64_t interval) {
-  return OfProbability(1 / static_cast<double>(std::max<uint64_t>(interval, 1)));
+  return interval <= 1 ? Weight() : OfAmount(1, interval);
 }
 
 void Tally::MayMissSomeOf(const Tally& whole) {

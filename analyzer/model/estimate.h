@@ -52,7 +52,8 @@ struct Weight {
   static Weight OfAmount(double amount, uint64_t interval);
   // Of a block of `size` bytes; size + 1 is what the agent's countdown is charged.
   static Weight OfBlock(uint64_t size, uint64_t interval_bytes);
-  // Of one event that stands for a geometrically drawn run of mean `interval`, p = 1 / interval.
+  // Of one event that ends a countdown of events, drawn from an exponential distribution of this mean and rounded down:
+  // p = 1 - exp(-1 / interval). Up to 1: certain.
   static Weight OfEvery(uint64_t interval);
 };
 

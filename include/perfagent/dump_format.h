@@ -79,7 +79,8 @@
 // belongs to the kLockRelease record of its stream, lock and time, if there is one. With kWaitCutsLost, releases before
 // the first cut are not known, and what lies before it is due to nobody known; likewise all of a wait without cuts.
 //
-// A kLockSection record without kSectionContended stands for `interval` acquisitions; with it, for as many as a kept
+// A sampled acquisition of `interval` N was sampled with probability 1 - exp(-1 / N), with 1 for certain. A kLockSection
+// record without kSectionContended stands for as many as that says; with it, for as many as a kept
 // wait of `wait` ticks and that `interval` does. `hold` is from the acquisition to the release, `running_ns` + 1 the
 // thread's CPU time meanwhile (0: not known). In it, the thread made `allocations` of `bytes` in `allocator` ticks, waited
 // `waits` times for other locks, `waited` ticks in all, and `idle` ticks on conditions and the like. A kLockAcquire
@@ -330,7 +331,7 @@ inline constexpr uint64_t kReallocBeginsNew = 2;  // the new block is tracked fr
 inline constexpr uint64_t kWaitCutsLost = 1;  // releases before the first cut are not known
 // kLockSection flags.
 inline constexpr uint64_t kSectionContended = 1;  // the acquisition waited, and the wait was kept
-inline constexpr uint64_t kSectionCut = 2;  // so much happened that not all of it was counted
+inline constexpr uint64_t kSectionCut = 2;        // so much happened that not all of it was counted
 
 // Cuts of one wait at most; of more releases the last ones count.
 inline constexpr uint64_t kMaxWaitCuts = 256;
@@ -358,7 +359,8 @@ struct HeaderPage {
                                  // block is one; full mode: 0
   uint64_t
       wait_interval_ticks;  // mean wait between kept kLockWait records, where they are sampled: at least
-  uint64_t acquire_interval;  // mean acquisitions between kLockAcquire records that count, likewise
+  uint64_t
+      acquire_interval;  // mean acquisitions between kLockAcquire records that count, likewise; 1: every one
   uint64_t seed;
   uint64_t page_bytes;
   uint32_t pid;
