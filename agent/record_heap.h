@@ -20,9 +20,7 @@
 namespace perfagent::heap {
 
 // Before a real call that allocates: the time, where somebody wants to know how long it takes (sections.h); else 0.
-inline uint64_t BeginAllocation() {
-  return thread_state.watch != 0 ? clock::Now() : 0;
-}
+inline uint64_t BeginAllocation() { return thread_state.watch != 0 ? clock::Now() : 0; }
 // `block` of `size` requested bytes was returned by the real call, not null. Decides whether it is sampled.
 void RecordAlloc(HeapApi api, const void* block, size_t size, HookFrame hook, uint64_t begin);
 

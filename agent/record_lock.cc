@@ -107,13 +107,10 @@ void NoteOrder(const Call& call, uint64_t time, uint64_t stack, Stream* stream) 
   sections::Section* outer = sections::Innermost(stream);
   if (outer == nullptr || outer->record.lock == call.address()) return;
   if (outer->inside++ >= sections::kMostInside) return;
-  stream->Put(
-      LockAcquireRecord{call.api, time, call.address(), stack, 0, outer->record.lock});
+  stream->Put(LockAcquireRecord{call.api, time, call.address(), stack, 0, outer->record.lock});
 }
 
-uint64_t CpuTime() {
-  return sandbox::Entered() ? 0 : clock::ReadNs(CLOCK_THREAD_CPUTIME_ID);
-}
+uint64_t CpuTime() { return sandbox::Entered() ? 0 : clock::ReadNs(CLOCK_THREAD_CPUTIME_ID); }
 
 uint64_t DrawAcquisitions(uint64_t* interval) {
   *interval = acquisitions_seen.Next(process::kAcquireInterval);
@@ -206,8 +203,7 @@ Release BeginRelease(const void* lock) {
   Stream* stream = streams::Current();
   if (stream == nullptr) return {};
   Release release;
-  release.is_followed =
-      thread_state.watch != 0 && sections::Of(stream, AddressOf(lock)) != nullptr;
+  release.is_followed = thread_state.watch != 0 && sections::Of(stream, AddressOf(lock)) != nullptr;
   if (is_awaited) {
     release.ticket = tickets::Leave(lock, stream->number);
     release.time = release.ticket.time;
@@ -256,9 +252,8 @@ Acquisition BeginAcquisition(const Call& call) {
   Stream* stream = streams::Current();
   if (stream == nullptr || !config.locks || lifecycle::Paused()) return acquisition;
   acquisition.is_counted = path.records_all();
-  acquisition.is_followed = path.records_all()
-                                ? IsDueInFullMode(stream, &acquisition.interval)
-                                : IsDueInSampledMode(stream, &acquisition.interval);
+  acquisition.is_followed = path.records_all() ? IsDueInFullMode(stream, &acquisition.interval)
+                                               : IsDueInSampledMode(stream, &acquisition.interval);
   if (!acquisition.is_followed && sections::Innermost(stream) == nullptr) return acquisition;
   acquisition.stack = call_stack::Take(stream, call.hook.Caller());
   if (acquisition.is_followed) acquisition.cpu_ns = CpuTime();

@@ -134,11 +134,12 @@ LockProfile LockReplay::Finish() {
 }
 
 void LockReplay::FinishLock(Lock* lock) {
-  // A wait may be kept that no table had room for; what was seen happened.
-  if (lock->kept.waits > lock->contended) {
-    lock->contended = lock->kept.waits;
-    lock->wait_ns = std::max(lock->wait_ns, lock->kept.wait_ns);
-  }
+  // Where all are kept, the tables' sum of ticks is the same time, rounded another way. More are kept where no table had room;
+  // what was seen happened.
+  if (lock->kept.waits == lock->contended) lock->wait_ns = lock->kept.wait_ns;
+  lock->contended = std::max(lock->contended, lock->kept.waits);
+  lock->wait_ns = std::max(lock->wait_ns, lock->kept.wait_ns);
+  lock->readers.wait_ns = std::min(lock->readers.wait_ns, lock->wait_ns);
   // Where all waits are kept, one that is not was lost.
   if (!process_.facts.IsSampled() && lock->kept.waits < lock->contended) {
     const uint64_t lost_ns = lock->wait_ns - std::min(lock->wait_ns, lock->kept.wait_ns);

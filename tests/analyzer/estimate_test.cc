@@ -30,10 +30,16 @@ TEST(Estimate, TinyBlocksKeepTheirPrecision) {
   EXPECT_NEAR(Weight::OfBlock(0, uint64_t{1} << 40).factor / std::ldexp(1.0, 40), 1, 1e-9);
 }
 
-TEST(Estimate, RareAcquisitionsHaveVarianceNTimesNMinusOne) {
-  const Weight weight = Weight::OfEvery(1000);
-  EXPECT_NEAR(weight.factor, 1000, 1e-9);
-  EXPECT_NEAR(weight.spread, 1000.0 * 999, 1e-6);
+// A gap drawn with mean N and rounded down is 0, so that the next one is sampled, with probability 1 - exp(-1 / N).
+TEST(Estimate, AcquisitionsWeighWhatTheirDrawSays) {
+  for (const double n : {2.0, 3.0, 1000.0}) {
+    const double p = 1 - std::exp(-1 / n);
+    const Weight weight = Weight::OfEvery(static_cast<uint64_t>(n));
+    EXPECT_NEAR(weight.factor, 1 / p, 1e-9 / p);
+    EXPECT_NEAR(weight.spread, (1 - p) / (p * p), 1e-6);
+  }
+  EXPECT_EQ(Weight::OfEvery(1).factor, 1);
+  EXPECT_EQ(Weight::OfEvery(1).spread, 0) << "every one is seen";
 }
 
 TEST(Estimate, NothingMakesInfinities) {
