@@ -6,6 +6,7 @@
 #include "agent/call_stack.h"
 #include "agent/clock.h"
 #include "agent/config.h"
+#include "agent/dump_writer.h"
 #include "agent/growing_mean.h"
 #include "agent/modules.h"
 #include "agent/process.h"
@@ -64,6 +65,14 @@ OngoingWait* Publish(const Call& call, uint64_t owner, uint64_t begin, uint64_t 
   wait.api = call.api;
   wait.lock.store(call.address(), std::memory_order_release);
   return &wait;
+}
+
+// A child that was forked by a handler amid the wait has no part in its parent's dump, which is not mapped there.
+void Withdraw(OngoingWait* wait) {
+  const Stream* stream = thread_state.stream;
+  const bool is_mapped = dump_writer::Header() != nullptr && stream != nullptr &&
+                         streams::IsOfThisProcess(stream);
+  if (wait != nullptr && is_mapped) wait->lock.store(0, std::memory_order_relaxed);
 }
 
 LockWaitRecord RecordOf(const Call& call, const Wait& wait, uint64_t wait_ticks, int result) {
@@ -180,7 +189,7 @@ void EndWait(const Call& call, const Wait& wait, int result) {
   if (wait.begin == 0) return;
   wait_table::Clear(call.lock);
   SlowPath path(call.hook.top());
-  if (wait.ongoing != nullptr) wait.ongoing->lock.store(0, std::memory_order_relaxed);
+  Withdraw(wait.ongoing);
   if (!path) return path.Refuse();
   if (!WasWait(result) || lifecycle::Paused()) return;
   Stream* stream = streams::Current();

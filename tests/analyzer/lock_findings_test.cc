@@ -71,6 +71,15 @@ TEST_F(LockFindings, AQueueForShortSectionsIsAConvoy) {
   EXPECT_EQ(Kinds(), Expected{"convoy"});
 }
 
+TEST_F(LockFindings, ThreadsThatWaitForOneLongSectionAreNoConvoy) {
+  for (int i = 0; i < 30; ++i) {
+    PutWait(10'000'000, {{9'700'000, 0, 0}, {9'800'000, 0, 0}, {9'900'000, 0, 0}});
+    PutSection(i % 3 == 0 ? 9'700'000 : 1000, 1);
+  }
+  const std::vector<std::string> kinds = Kinds();
+  EXPECT_EQ(std::count(kinds.begin(), kinds.end(), "convoy"), 0);
+}
+
 TEST_F(LockFindings, AllocatingInAContendedSectionIsSaid) {
   table_.PutSlot(kLock, 0x401000, 10, 20'000'000);
   PutSection(1'000'000, 100, 300'000);

@@ -197,5 +197,15 @@ TEST(WaitTable, OfAForkedChildIsEmpty) {
   }
 }
 
+// Its parent's dump, which says what the thread waits for, is not mapped in the child.
+TEST(Wait, MayGoOnInAChildThatAHandlerForked) {
+  for (const char* mode : {"full", "sample"}) {
+    SCOPED_TRACE(mode);
+    const Recording recording =
+        RecordLikeBare({TestProgram("fork_amid_wait")}, {.settings = {{"MODE", mode}}});
+    EXPECT_EQ(ContendedWaits(Report(recording.dumps.front())), 1);
+  }
+}
+
 }  // namespace
 }  // namespace perfagent::test
