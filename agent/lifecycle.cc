@@ -17,6 +17,7 @@
 #include "agent/new_hooks.h"
 #include "agent/process.h"
 #include "agent/real.h"
+#include "agent/record_lock.h"
 #include "agent/sampler.h"
 #include "agent/sandbox.h"
 #include "agent/say.h"
@@ -218,6 +219,7 @@ bool RestartInChild() {
   dump_writer::Header()->paused.store(paused_seen.load());
   dump_writer::Header()->interval_request.store(interval_seen.load());
   budget::RestartInChild();
+  lock::RestartInChild();
   if (FullMode()) RecordAllInChild(&thread_state);  // cloned, past the handler of fork
   return true;
 }

@@ -19,9 +19,18 @@ namespace perfagent::lock {
 
 namespace {
 
-// 16 K kept waits and 4 K followed acquisitions at first, of which each costs a microsecond.
-constinit GrowingMean<14> waits_seen;
-constinit GrowingMean<12> acquisitions_seen;
+constinit GrowingMean waits_seen, acquisitions_seen;
+constinit std::atomic<uint64_t> cpu_time_due;
+
+// How many of each there are at first. A followed acquisition costs a microsecond, and what is allocated in it some more, of a
+// thread that may have been sampled exactly so far. Of a small file they take a small part.
+uint64_t FirstSamples(uint64_t bytes_of_file_for_each, uint64_t most) {
+  const uint64_t file = uint64_t{dump_writer::Used().limit} * kSegmentBytes;
+  constexpr uint64_t kLeast = 4;
+  return std::clamp(file / bytes_of_file_for_each, kLeast, most);
+}
+uint64_t FirstWaits() { return FirstSamples(64 << 10, 16 << 10); }
+uint64_t FirstAcquisitions() { return FirstSamples(8 << 10, 256); }
 
 uint64_t AddressOf(const void* lock) { return reinterpret_cast<uintptr_t>(lock); }
 
@@ -47,7 +56,7 @@ bool ChargeWait(uint64_t wait_ticks, Stream* stream, uint64_t* interval) {
   const uint64_t least = clock::TicksOf(process::kWaitIntervalNs);
   *interval = std::max(stream->wait_interval, least);
   waits_seen.Add(std::max(wait_ticks, *interval));
-  stream->wait_interval = waits_seen.Next(least);
+  stream->wait_interval = waits_seen.Next(least, FirstWaits());
   t.wait_left_ticks = sampler::DrawGap(&t.random, stream->wait_interval);
   return true;
 }
@@ -119,10 +128,17 @@ void NoteOrder(const Call& call, uint64_t time, uint64_t stack, Stream* stream) 
   stream->Put(LockAcquireRecord{call.api, time, call.address(), stack, 0, outer->record.lock});
 }
 
-uint64_t CpuTime() { return sandbox::Entered() ? 0 : clock::ReadNs(CLOCK_THREAD_CPUTIME_ID); }
+// Of some followed acquisitions, because it takes a system call at both ends: fifty a second.
+uint64_t CpuTime(uint64_t now) {
+  constexpr uint64_t kEveryNs = 20000000;
+  uint64_t due = cpu_time_due.load(std::memory_order_relaxed);
+  if (sandbox::Entered() || now < due) return 0;
+  if (!cpu_time_due.compare_exchange_strong(due, now + clock::TicksOf(kEveryNs))) return 0;
+  return clock::ReadNs(CLOCK_THREAD_CPUTIME_ID);
+}
 
 uint64_t DrawAcquisitions(uint64_t* interval) {
-  *interval = acquisitions_seen.Next(process::kAcquireInterval);
+  *interval = acquisitions_seen.Next(process::kAcquireInterval, FirstAcquisitions());
   return *interval == 1 ? 0 : sampler::DrawGap(&thread_state.random, *interval);
 }
 
@@ -170,6 +186,12 @@ void CountAcquisition() {
 }
 
 }  // namespace
+
+void RestartInChild() {
+  waits_seen.Reset();
+  acquisitions_seen.Reset();
+  cpu_time_due.store(0);
+}
 
 Wait BeginWait(const Call& call, uint64_t owner) {
   SlowPath path(call.hook.top());
@@ -231,8 +253,9 @@ void EndRelease(const Call& call, const Release& release, int result) {
     return;
   }
   if (!path) {
+    // By a handler amid the agent: the wait is cut, and nobody is blamed for what was before.
     if (is_awaited) tickets::Explain(release.ticket, 0);
-    return path.Refuse();
+    return;
   }
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
@@ -265,7 +288,7 @@ Acquisition BeginAcquisition(const Call& call) {
                                                : IsDueInSampledMode(stream, &acquisition.interval);
   if (!acquisition.is_followed && sections::Innermost(stream) == nullptr) return acquisition;
   acquisition.stack = call_stack::Take(stream, call.hook.Caller());
-  if (acquisition.is_followed) acquisition.cpu_ns = CpuTime();
+  if (acquisition.is_followed) acquisition.cpu_ns = CpuTime(path.begin());
   return acquisition;
 }
 

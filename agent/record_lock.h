@@ -67,6 +67,9 @@ Acquisition BeginAcquisition(const Call& call);
 // It holds the lock, and `has_waited` for it.
 void EndAcquisition(const Call& call, const Acquisition& acquisition, bool has_waited);
 
+// A forked child begins anew with what is sampled.
+void RestartInChild();
+
 // A try that found the lock held.
 void RecordRefusedTry(const Call& call);
 

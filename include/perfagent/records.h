@@ -156,6 +156,7 @@ template <typename R>
 inline constexpr bool kIsEvent =
     std::is_same_v<R, AllocRecord> || std::is_same_v<R, FreeRecord> ||
     std::is_same_v<R, ReallocRecord> || std::is_same_v<R, LockWaitRecord> ||
+    std::is_same_v<R, LockReleaseRecord> || std::is_same_v<R, LockSectionRecord> ||
     std::is_same_v<R, LockAcquireRecord>;
 template <typename R>
 inline constexpr bool kHasTime = !std::is_same_v<R, StackRecord> && !std::is_same_v<R, ResetRecord>;

@@ -14,7 +14,7 @@ namespace {
 const std::map<std::string, std::regex> kOfTheAgent = {
     {"madvise", std::regex(R"(, MADV_POPULATE_WRITE\b)")},  // the next part of a segment
     {"prctl", std::regex(R"(\(PR_GET_NAME, )")},            // a segment says whose it is
-    {"clock_gettime", std::regex(R"(\(CLOCK_PROCESS_CPUTIME_ID\b)")},
+    {"clock_gettime", std::regex(R"(\(CLOCK_(PROCESS|THREAD)_CPUTIME_ID\b)")},
     {"getpid", std::regex(R"(^\()")},
     {"gettid", std::regex(R"(^\()")},
     {"tgkill", std::regex(R"(, 0\b)")},  // is a stream's last owner gone?
