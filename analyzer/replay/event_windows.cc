@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace perfagent {
 namespace {
@@ -20,24 +21,12 @@ size_t ShardOf(uint64_t address, size_t shards) {
   return hash * shards >> 32;
 }
 
-void Hand(const LockEvent& event, LockReplay* locks) {
-  if (const auto* wait = std::get_if<LockWaitEvent>(&event)) {
-    return locks->OnEvent(wait->record, wait->cuts);
-  }
-  std::visit(
-      [locks](const auto& record) {
-        if constexpr (!std::is_same_v<std::decay_t<decltype(record)>, LockWaitEvent>) {
-          locks->OnEvent(record);
-        }
-      },
-      event);
-}
-
 }  // namespace
 
 void Window::Clear() {
   for (Batch<HeapEvent>& shard : shards) shard.Clear();
   events = 0;
+  locks.clear();
 }
 
 EventWindows::EventWindows(const DumpFile& file, const SegmentIndex& index, const Process& process)
@@ -108,19 +97,19 @@ void EventWindows::Decoding::TurnOver() {
   back.Clear();
 }
 
-void EventWindows::Merge(Window* window, LockReplay* locks) {
+void EventWindows::Merge(Window* window) {
   std::vector<Decoding*> heap;
   for (const auto& stream : open_) {
     if (stream->HasNext()) heap.push_back(stream.get());
   }
   std::make_heap(heap.begin(), heap.end(), Later());
-  while (!heap.empty() && window->events < kWindowEvents) {
+  while (!heap.empty() && window->size() < kWindowEvents) {
     std::pop_heap(heap.begin(), heap.end(), Later());
     Decoding* stream = heap.back();
     heap.pop_back();
     const Place end = heap.empty() ? known_to_ : std::min(known_to_, heap.front()->Next());
     if (!(stream->Next() < end)) return;
-    MergeRun(stream, end, window, locks);
+    MergeRun(stream, end, window);
     if (!stream->filling) stream->TurnOver();
     if (!stream->HasNext()) continue;
     heap.push_back(stream);
@@ -128,14 +117,14 @@ void EventWindows::Merge(Window* window, LockReplay* locks) {
   }
 }
 
-void EventWindows::MergeRun(Decoding* stream, const Place& end, Window* window, LockReplay* locks) {
+void EventWindows::MergeRun(Decoding* stream, const Place& end, Window* window) {
   const TimeKey last_key = stream->id.value() < end.stream ? end.key : end.key - 1;
   const Batch<TimeKey>& keys = stream->front.keys;
-  const size_t most = std::min(keys.size(), stream->next + (kWindowEvents - window->events));
+  const size_t most = std::min(keys.size(), stream->next + (kWindowEvents - window->size()));
   for (; stream->next < most && keys[stream->next] <= last_key; ++stream->next) {
     const HeapEvent& event = stream->front.events[stream->next];
     if (event.kind == HeapEvent::kLock) [[unlikely]] {
-      Hand(stream->front.lock_events[event.size], locks);
+      window->locks.push_back({window->events, std::move(stream->front.lock_events[event.size])});
       continue;
     }
     HeapEvent& routed = window->shards[ShardOf(event.address, window->shards.size())].Add();

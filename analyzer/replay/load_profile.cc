@@ -21,6 +21,15 @@ void SetEnd(const DumpFile& file, uint64_t last_time_ns, ProcessFacts* facts) {
   facts->duration_ns = std::max(last_time_ns, now - std::min(now, start));
 }
 
+std::vector<LockTableEntry> ReadLockTables(const LoadedDump& dump) {
+  std::vector<LockTableEntry> entries;
+  for (const Segment& segment : dump.index.lock_tables) {
+    const std::vector<LockTableEntry> more = ReadLockTable(dump.file, dump.index.clock, segment);
+    entries.insert(entries.end(), more.begin(), more.end());
+  }
+  return entries;
+}
+
 }  // namespace
 
 uint64_t LoadedDump::SkippedBytes() const {
@@ -71,10 +80,8 @@ std::optional<Profile> LoadProfile(const std::string& path, Workers* workers, st
   std::optional<LoadedDump> dump = LoadDump(path, workers, error);
   if (!dump) return std::nullopt;
 
-  LockReplay locks(dump->process);
-  for (const Segment& table : dump->index.lock_tables) {
-    locks.OnTable(ReadLockTable(dump->file, dump->index.clock, table));
-  }
+  const std::vector<LockTableEntry> tables = ReadLockTables(*dump);
+  LockReplay locks(dump->process, LockAddresses(tables));
   const bool full = dump->process.facts.mode == Mode::kFull;
   for (const Stream& stream : dump->index.streams) {
     for (const Segment& segment : stream.segments) {
@@ -89,6 +96,7 @@ std::optional<Profile> LoadProfile(const std::string& path, Workers* workers, st
   Progress progress("replaying " + path, events);
   HeapProfile heap = ReplayEvents(dump->file, dump->index, dump->process, workers, &locks,
                                   [&](uint64_t done) { progress.Update(done); });
+  locks.OnTables(tables);
 
   Profile profile{*std::move(dump), std::move(heap), locks.Finish()};
   const uint64_t undefined = profile.heap.undefined_stacks + profile.locks.undefined_stacks;

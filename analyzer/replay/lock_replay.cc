@@ -4,32 +4,55 @@
 
 namespace perfagent {
 
-void LockReplay::OnTable(std::span<const LockTableEntry> entries) {
+void LockReplay::OnTables(std::span<const LockTableEntry> entries) {
+  LockDivision division(process_, profile_.locks);
   for (const LockTableEntry& entry : entries) {
-    const LockId id = LockAt(entry.lock, entry.api);
-    if (entry.contended != 0) AddWaits(id, entry);
-    if (entry.released != 0) AddReleases(id, entry);
+    const std::span<const LockId> locks = division.LocksAt(entry);
+    if (locks.size() > 1) {
+      division.Add(entry);
+    } else {
+      Add({locks.empty() ? LockOf(entry) : locks.front(), entry});
+    }
   }
+  for (const TableShare& share : division.Shares()) Add(share);
 }
 
-void LockReplay::AddWaits(LockId id, const LockTableEntry& entry) {
-  Lock& lock = profile_.locks[id.value()];
+LockId LockReplay::LockOf(const LockTableEntry& entry) {
+  const LockKind kind = KindOf(entry.api);
+  const bool is_known = lock_in_.contains({entry.lock, kind, 0});
+  return LockIn(is_known ? LockPlace() : places_.Only(entry.lock), entry.lock, kind);
+}
+
+void LockReplay::Add(const TableShare& share) {
+  const LockTableEntry& entry = share.entry;
+  if (entry.contended != 0 || share.doubt.more.contended != 0) AddWaits(share);
+  if (entry.released != 0 || share.release_doubt.more != 0) AddReleases(share);
+}
+
+void LockReplay::AddWaits(const TableShare& share) {
+  const LockTableEntry& entry = share.entry;
+  Lock& lock = profile_.locks[share.lock.value()];
   const auto [found, is_new] =
-      caller_at_.try_emplace({id, entry.caller, entry.api}, lock.callers.size());
+      caller_at_.try_emplace({share.lock, entry.caller, entry.api}, lock.callers.size());
   if (is_new) lock.callers.push_back({.pc = entry.caller, .api = entry.api});
   LockCaller& caller = lock.callers[found->second];
   caller.contended += entry.contended;
   caller.wait_ns += entry.wait_ns;
+  caller.doubt.Add(share.doubt);
   lock.contended += entry.contended;
   lock.wait_ns += entry.wait_ns;
   if (IsRead(entry.api)) lock.readers.Add(entry.contended, entry.wait_ns);
 }
 
-void LockReplay::AddReleases(LockId id, const LockTableEntry& entry) {
-  Lock& lock = profile_.locks[id.value()];
-  const auto [found, is_new] = releaser_at_.try_emplace({id, entry.caller}, lock.releasers.size());
+void LockReplay::AddReleases(const TableShare& share) {
+  const LockTableEntry& entry = share.entry;
+  Lock& lock = profile_.locks[share.lock.value()];
+  const auto [found, is_new] =
+      releaser_at_.try_emplace({share.lock, entry.caller}, lock.releasers.size());
   if (is_new) lock.releasers.push_back({.pc = entry.caller});
-  lock.releasers[found->second].released += entry.released;
+  LockReleaser& releaser = lock.releasers[found->second];
+  releaser.released += entry.released;
+  releaser.doubt.Add(share.release_doubt);
   lock.released += entry.released;
 }
 
@@ -100,10 +123,14 @@ LockProfile LockReplay::Finish() {
   return std::move(profile_);
 }
 
-LockId LockReplay::LockAt(uint64_t address, LockApi api) {
-  const LockKind kind = KindOf(api);
-  const auto [found, is_new] = lock_at_.try_emplace({address, kind}, LockId(profile_.locks.size()));
-  if (is_new) profile_.locks.push_back({.address = address, .kind = kind});
+LockId LockReplay::LockIn(const LockPlace& place, uint64_t address, LockKind kind) {
+  const auto [found, is_new] =
+      lock_in_.try_emplace({address, kind, place.generation}, LockId(profile_.locks.size()));
+  if (is_new) {
+    profile_.locks.push_back({.address = address, .kind = kind, .generation = place.generation});
+  }
+  // Sampling may have dropped the block meanwhile.
+  profile_.locks[found->second.value()].allocation = place.allocation;
   return found->second;
 }
 

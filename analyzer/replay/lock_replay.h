@@ -17,16 +17,20 @@
 #include "analyzer/dump/segment_reader.h"
 #include "analyzer/model/lock_profile.h"
 #include "analyzer/model/process.h"
+#include "analyzer/replay/lock_division.h"
+#include "analyzer/replay/lock_places.h"
 #include "perfagent/event_codec.h"
 
 namespace perfagent {
 
 class LockReplay {
  public:
-  // `process` must outlive the replay.
-  explicit LockReplay(const Process& process) : process_(process) {}
+  // `process` must outlive the replay; addresses are those of the tables.
+  LockReplay(const Process& process, LockAddresses addresses)
+      : process_(process), places_(std::move(addresses)) {}
 
-  void OnTable(std::span<const LockTableEntry> entries);
+  const LockAddresses& addresses() const { return places_.addresses(); }
+
   // Exact acquisitions of a segment, full mode.
   void OnAcquisitions(uint64_t acquisitions);
   // A wait with its cuts.
@@ -34,18 +38,31 @@ class LockReplay {
   void OnEvent(const LockReleaseRecord& record);
   void OnEvent(const LockSectionRecord& record);
   void OnEvent(const LockAcquireRecord& record);
+  // What happens to a block that holds a lock, in order with the events.
+  void OnBlock(const LockBlockChange& change) { places_.Apply(change); }
 
+  // All tables, after the last event.
+  void OnTables(std::span<const LockTableEntry> entries);
   LockProfile Finish();
 
  private:
-  LockId LockAt(uint64_t address, LockApi api);
-  void AddWaits(LockId id, const LockTableEntry& entry);
-  void AddReleases(LockId id, const LockTableEntry& entry);
+  // Which is at the address now.
+  LockId LockAt(uint64_t address, LockApi api) {
+    return LockIn(places_.Now(address), address, KindOf(api));
+  }
+  LockId LockIn(const LockPlace& place, uint64_t address, LockKind kind);
+  // Of which no lock was in a block when something was recorded of it.
+  LockId LockOf(const LockTableEntry& entry);
+  void Add(const TableShare& share);
+  void AddWaits(const TableShare& share);
+  void AddReleases(const TableShare& share);
   StackId StackOf(uint64_t dump_stack);
 
   const Process& process_;
   LockProfile profile_;
-  absl::flat_hash_map<std::pair<uint64_t, LockKind>, LockId> lock_at_;
+  LockPlaces places_;
+  // By address, kind and generation.
+  absl::flat_hash_map<std::tuple<uint64_t, LockKind, uint32_t>, LockId> lock_in_;
   // Index in Lock::callers, releasers or waits, by lock and caller or stack.
   absl::flat_hash_map<std::tuple<LockId, uint64_t, LockApi>, size_t> caller_at_;
   absl::flat_hash_map<std::pair<LockId, uint64_t>, size_t> releaser_at_;

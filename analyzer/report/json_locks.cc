@@ -18,29 +18,58 @@ void WritePlace(JsonWriter* json, const NamedProfile& named, uint64_t pc) {
   json->Key("module").String(frame.module);
 }
 
+void WriteCount(JsonWriter* json, const char* key, uint64_t value, uint64_t fewer, uint64_t more) {
+  json->Key(key).BeginObject();
+  json->Key("value").Integer(value);
+  json->Key("low").Integer(value - fewer);
+  json->Key("high").Integer(value + more);
+  json->EndObject();
+}
+
+void WriteWaitCounts(JsonWriter* json, const Waits& waits, const Doubt& doubt) {
+  WriteCount(json, "contended", waits.contended, doubt.fewer.contended, doubt.more.contended);
+  WriteCount(json, "wait_ns", waits.wait_ns, doubt.fewer.wait_ns, doubt.more.wait_ns);
+}
+
+void WriteReleases(JsonWriter* json, uint64_t released, const ReleaseDoubt& doubt) {
+  WriteCount(json, "released_awaited", released, doubt.fewer, doubt.more);
+}
+
+// Null where the block is not known.
+void WriteAllocation(JsonWriter* json, const NamedProfile& named, const Lock& lock) {
+  json->Key("allocated_at");
+  if (!lock.allocation) return json->Null();
+  json->BeginObject();
+  json->Key("stack");
+  WriteStack(json, named, lock.allocation->stack);
+  json->Key("offset").Integer(lock.allocation->offset);
+  json->Key("size").Integer(lock.allocation->size);
+  json->Key("followed").Bool(lock.allocation->is_followed);
+  json->EndObject();
+}
+
 void WriteCaller(JsonWriter* json, const NamedProfile& named, const LockCaller& caller) {
   json->BeginObject();
   WritePlace(json, named, caller.pc);
   json->Key("api").String(Name(caller.api));
-  WriteExact(json, "contended", caller.contended);
-  WriteExact(json, "wait_ns", caller.wait_ns);
+  WriteWaitCounts(json, {caller.contended, caller.wait_ns}, caller.doubt);
   json->EndObject();
 }
 
 void WriteReleaser(JsonWriter* json, const NamedProfile& named, const LockReleaser& releaser) {
   json->BeginObject();
   WritePlace(json, named, releaser.pc);
-  WriteExact(json, "released_awaited", releaser.released);
+  WriteReleases(json, releaser.released, releaser.doubt);
   json->EndObject();
 }
 
 // Of rwlocks alone: null for others.
-void WriteWaits(JsonWriter* json, const char* key, const Lock& lock, const Waits& waits) {
+void WriteWaits(JsonWriter* json, const char* key, const Lock& lock, const Waits& waits,
+                const Doubt& doubt) {
   json->Key(key);
   if (lock.kind != LockKind::kRwlock) return json->Null();
   json->BeginObject();
-  WriteExact(json, "contended", waits.contended);
-  WriteExact(json, "wait_ns", waits.wait_ns);
+  WriteWaitCounts(json, waits, doubt);
   json->EndObject();
 }
 
@@ -49,11 +78,12 @@ void WriteLock(JsonWriter* json, const NamedProfile& named, const Lock& lock) {
   json->Key("name").String(LockName(lock, &named.names));
   json->Key("kind").String(Name(lock.kind));
   json->Key("address").String(absl::StrCat("0x", absl::Hex(lock.address)));
-  json->Key("allocated_at").Null();
-  WriteExact(json, "contended", lock.contended);
-  WriteExact(json, "wait_ns", lock.wait_ns);
-  WriteWaits(json, "readers", lock, lock.readers);
-  WriteWaits(json, "writers", lock, WritersOf(lock));
+  json->Key("named_by").String(LockNamedBy(lock, &named.names));
+  json->Key("generation").Integer(lock.generation);
+  WriteAllocation(json, named, lock);
+  WriteWaitCounts(json, {lock.contended, lock.wait_ns}, DoubtOf(lock));
+  WriteWaits(json, "readers", lock, lock.readers, DoubtOf(lock, Waiters::kReaders));
+  WriteWaits(json, "writers", lock, WritersOf(lock), DoubtOf(lock, Waiters::kWriters));
   json->Key("longest_wait_ns").Integer(lock.longest_wait_ns);
   json->Key("hold_ns").Null();
   json->Key("blame").BeginArray();
@@ -71,7 +101,7 @@ void WriteLock(JsonWriter* json, const NamedProfile& named, const Lock& lock) {
   json->Key("callers").BeginArray();
   for (const LockCaller& caller : lock.callers) WriteCaller(json, named, caller);
   json->EndArray();
-  WriteExact(json, "released_awaited", lock.released);
+  WriteReleases(json, lock.released, ReleaseDoubtOf(lock));
   json->Key("releasers").BeginArray();
   for (const LockReleaser& releaser : lock.releasers) WriteReleaser(json, named, releaser);
   json->EndArray();

@@ -338,10 +338,22 @@ class Writer : private LineWriter {
                         FormatDuration(static_cast<double>(waits.wait_ns)));
   }
 
+  void WriteAllocation(const LockAllocation& allocation) {
+    const SourceFrame* place = named_.names.Headline(allocation.stack);
+    Line("       at +0x", absl::Hex(allocation.offset), " of ",
+         FormatCount(static_cast<double>(allocation.size)), " bytes allocated by ",
+         place == nullptr ? "an unknown function" : Place(*place),
+         allocation.is_followed ? "" : ", if these were not freed since (sampling dropped them)");
+  }
+
+  // Several locks were at one address, and what each has of the waits there is estimated.
+  static const char* AboutIf(const Doubt& doubt) { return doubt.more.contended > 0 ? "~" : ""; }
+
   void WriteLock(size_t number, const Lock& lock) {
     Line("  [L", number, "] ", EscapeForTerminal(LockName(lock, &named_.names)));
+    if (lock.allocation) WriteAllocation(*lock.allocation);
     Line("       ", Name(lock.kind), " at 0x", absl::Hex(lock.address), ": ",
-         FormatCount(static_cast<double>(lock.contended)), " waits, ",
+         AboutIf(DoubtOf(lock)), FormatCount(static_cast<double>(lock.contended)), " waits, ",
          FormatDuration(static_cast<double>(lock.wait_ns)), " (",
          FormatShare(static_cast<double>(lock.wait_ns),
                      static_cast<double>(named_.profile.locks.wait_ns)),
