@@ -51,7 +51,8 @@ NAMED void WaitForObject() {
 NAMED void UseObject(Worker* waiter) {
   heap_mutex->lock();
   waiter->CallUntilAsleepOn(*heap_mutex);
-  Nap(2000);
+  // So long that sampling keeps every wait: then each mutex's part of what is counted at their address is known exactly.
+  Nap(20'000);
   heap_ledger->Releases(__func__);
   heap_mutex->unlock();
   EndOfFrame();
@@ -72,7 +73,7 @@ static void PrintObject(const char* made_by, size_t offset, size_t size, const L
 }
 
 static void Heap(int argc, char** argv) {
-  const size_t rounds = Argument(argc, argv, 2, 30);
+  const size_t rounds = Argument(argc, argv, 2, 10);
   Worker waiter("waiter", WaitForObject);
   Cache* cache = MakeCache();
   const auto address = reinterpret_cast<uint64_t>(cache);

@@ -95,15 +95,22 @@ void MergeTables(const Lock& other, Lock* lock) {
       [](LockCaller* a, const LockCaller& b) {
         a->contended += b.contended;
         a->wait_ns += b.wait_ns;
+        a->doubt.Add(b.doubt);
       });
   MergeParts(
       &lock->releasers, other.releasers,
       [](const LockReleaser& a, const LockReleaser& b) { return a.pc == b.pc; },
-      [](LockReleaser* a, const LockReleaser& b) { a->released += b.released; });
+      [](LockReleaser* a, const LockReleaser& b) {
+        a->released += b.released;
+        a->doubt.Add(b.doubt);
+      });
   MergeParts(
       &lock->threads, other.threads,
       [](const LockThread& a, const LockThread& b) { return a.tid == b.tid; },
-      [](LockThread* a, const LockThread& b) { a->waits.Add(b.waits.contended, b.waits.wait_ns); });
+      [](LockThread* a, const LockThread& b) {
+        a->waits.Add(b.waits.contended, b.waits.wait_ns);
+        a->doubt.Add(b.doubt);
+      });
 }
 
 // `other` is left without waits.
@@ -119,7 +126,10 @@ void MoveInto(Lock* other, Lock* lock) {
   lock->unattributed_ns.Merge(other->unattributed_ns);
   MergeStacks(*other, lock);
   MergeTables(*other, lock);
-  *other = {.address = other->address, .kind = other->kind, .first_wait = other->first_wait};
+  *other = {.address = other->address,
+            .kind = other->kind,
+            .generation = other->generation,
+            .first_wait = other->first_wait};
 }
 
 }  // namespace
@@ -141,6 +151,7 @@ void FindFutexLocks(StackNames* names, LockProfile* locks) {
     lock.is_lock = true;
     const SourceFrame* place = names->Headline(lock.first_wait);
     if (place == nullptr || !AnyFrame(names, lock.first_wait, IsPerThread)) continue;
+    lock.allocation.reset();  // the block is the thread's
     const auto [found, is_first] =
         per_thread.try_emplace({place->function, place->file, place->line}, &lock);
     if (!is_first) MoveInto(&lock, found->second);

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <vector>
 
 #include "analyzer/model/estimate.h"
@@ -44,30 +45,57 @@ struct Waits {
   }
 };
 
-// Waits of one lock by one function from one caller, exact in both modes.
+// How much fewer and how much more there may be than is said. Tables count exactly, but by address: there is doubt where
+// several locks were at one address, and not every wait was kept (and of threads, releases and tries, which no kept wait
+// names).
+struct Doubt {
+  Waits fewer = {};
+  Waits more = {};
+
+  void Add(const Doubt& other) {
+    fewer.Add(other.fewer.contended, other.fewer.wait_ns);
+    more.Add(other.more.contended, other.more.wait_ns);
+  }
+};
+// Of releases or tries.
+struct CountDoubt {
+  uint64_t fewer = 0;
+  uint64_t more = 0;
+
+  void Add(const CountDoubt& other) {
+    fewer += other.fewer;
+    more += other.more;
+  }
+};
+
+// Waits of one lock by one function from one caller, exact in both modes but for the doubt.
 struct LockCaller {
   uint64_t pc = 0;  // return address into the function that called the lock function
   LockApi api = {};
   uint64_t contended = 0;
   uint64_t wait_ns = 0;
+  Doubt doubt = {};
 };
 
-// Releases of one lock from one caller while others waited for it, exact in both modes.
+// Releases of one lock from one caller while others waited for it, exact in both modes but for the doubt.
 struct LockReleaser {
   uint64_t pc = 0;
   uint64_t released = 0;
+  CountDoubt doubt = {};
 };
 
-// Tries of one caller that found the lock held, exact in both modes.
+// Tries of one caller that found the lock held, exact in both modes but for the doubt.
 struct LockPoller {
   uint64_t pc = 0;
   uint64_t refused = 0;
+  CountDoubt doubt = {};
 };
 
-// Waits of one thread for one lock, exact in both modes.
+// Waits of one thread for one lock, exact in both modes but for the doubt.
 struct LockThread {
   uint64_t tid = 0;
   Waits waits = {};
+  Doubt doubt = {};
 };
 
 // Kept waits of one lock with one stack.
@@ -120,18 +148,32 @@ struct LockHolds {
   void Merge(const LockHolds& other);
 };
 
-// Of one kind: a mutex and an rwlock that were at one address are two.
+// The heap block that a lock is in.
+struct LockAllocation {
+  StackId stack;        // who allocated it
+  uint64_t offset = 0;  // of the lock in the block
+  uint64_t size = 0;    // of the block
+  // Was it known to be live to the last? Where sampling dropped it, it may have been freed, and the last waits may be of
+  // another block's lock.
+  bool is_followed = true;
+};
+
+// Of one kind: a mutex and an rwlock that were at one address are two. So are two locks that were at one address one after
+// the other, in different blocks.
 struct Lock {
   uint64_t address = 0;
   LockKind kind = LockKind::kMutex;
+  // Counts the recorded blocks that the address was in; 0: none, or it is not known in which.
+  uint32_t generation = 0;
+  std::optional<LockAllocation> allocation = {};
   bool is_lock = false;    // its waits are contention; of a futex see futex_locks.h
   uint64_t contended = 0;  // waits that ended
   uint64_t wait_ns = 0;
-  uint64_t longest_wait_ns = 0;
-  Tally sampled_acquisitions = {};           // sampled mode only
-  Waits readers = {};                        // of an rwlock, among the above; the rest are writers'
-  uint64_t released = 0;                     // while others waited
-  uint64_t refused = 0;                      // tries that found it held
+  uint64_t longest_wait_ns = 0;     // among the kept ones where several locks were at the address
+  Tally sampled_acquisitions = {};  // sampled mode only
+  Waits readers = {};               // of an rwlock, among the above; the rest are writers'
+  uint64_t released = 0;            // while others waited
+  uint64_t refused = 0;             // tries that found it held
   std::vector<LockCaller> callers = {};      // by wait time, greatest first
   std::vector<LockReleaser> releasers = {};  // by number, greatest first
   std::vector<LockPoller> pollers = {};      // by number, greatest first
@@ -150,6 +192,27 @@ struct Lock {
 
 inline Waits WritersOf(const Lock& lock) {
   return {lock.contended - lock.readers.contended, lock.wait_ns - lock.readers.wait_ns};
+}
+
+// In its waits, or those of readers or writers.
+enum class Waiters { kAll, kReaders, kWriters };
+inline Doubt DoubtOf(const Lock& lock, Waiters waiters = Waiters::kAll) {
+  Doubt doubt;
+  for (const LockCaller& caller : lock.callers) {
+    if (waiters == Waiters::kAll || IsRead(caller.api) == (waiters == Waiters::kReaders))
+      doubt.Add(caller.doubt);
+  }
+  return doubt;
+}
+inline CountDoubt ReleaseDoubtOf(const Lock& lock) {
+  CountDoubt doubt;
+  for (const LockReleaser& releaser : lock.releasers) doubt.Add(releaser.doubt);
+  return doubt;
+}
+inline CountDoubt RefusalDoubtOf(const Lock& lock) {
+  CountDoubt doubt;
+  for (const LockPoller& poller : lock.pollers) doubt.Add(poller.doubt);
+  return doubt;
 }
 
 // A wait that had not ended when the dump did.

@@ -56,9 +56,15 @@ inline void BlockReplay::AddEnd(Change::Kind kind, const Block& block, const Hea
   growth_.Add(change);
 }
 
-BlockReplay::BlockReplay(const Process& process)
+void BlockReplay::AddLockChange(LockBlockChange::Kind kind, const Block& block, uint32_t order) {
+  lock_changes_.push_back(
+      {block.address, block.size, sites_.sites()[block.site.value()].stack, order, kind});
+}
+
+BlockReplay::BlockReplay(const Process& process, const LockAddresses& locks)
     : mode_(process.facts.mode),
       full_end_(process.facts.full_end.value_or(FullEnd{kNever, 0})),
+      locks_(locks),
       sites_(process.stack_count()) {}
 
 void BlockReplay::Finish(Batch<Change>* changes) {
@@ -71,6 +77,7 @@ void BlockReplay::Replay(std::span<const HeapEvent> events, uint64_t first_event
   first_event_ = first_event;
   changes_ = changes;
   growth_ = {};
+  lock_changes_.clear();
   for (size_t i = 0; i < events.size(); ++i) {
     if (i + kEventsAhead < events.size()) {
       live_.Prefetch(events[i + kEventsAhead].address);
@@ -104,6 +111,8 @@ void BlockReplay::Begin(const HeapEvent& event) {
     AddLeaving(block, event.order);
     displaced_[event.address] = block;
   }
+  if (block.use == Block::kLive && block.holds_lock) [[unlikely]]
+    AddLockChange(LockBlockChange::kEnd, block, event.order);
   block.address = event.address;
   block.size = event.size;
   block.time_ns = event.time_ns;
@@ -115,6 +124,9 @@ void BlockReplay::Begin(const HeapEvent& event) {
   block.use = Block::kLive;
   block.dropped = false;
   block.displaced_another = displaces;
+  block.holds_lock = locks_.AnyIn(event.address, event.size);
+  if (block.holds_lock) [[unlikely]]
+    AddLockChange(LockBlockChange::kBegin, block, event.order);
   AddGrowing(Change::kBegin, block, event.order);
   least_live_interval_ = std::min(least_live_interval_, event.interval_bytes);
   // Recorded by a clock that is ahead of that of the thinning, which found it.
@@ -146,6 +158,8 @@ const Block* BlockReplay::End(const HeapEvent& event) {
   if (block->displaced_another) [[unlikely]] {
     if (const Block* older = TakeDisplaced(block, event)) return older;
   }
+  if (block->holds_lock) [[unlikely]]
+    AddLockChange(LockBlockChange::kEnd, *block, event.order);
   live_.End(block);  // the slot keeps what it says
   return block;
 }
@@ -187,6 +201,7 @@ void BlockReplay::Thin(Block* block, uint32_t order) {
   block->dropped = !sampling::StaysTracked(block->limit, thinned_to_bytes_);
   if (block->dropped) {
     Add(Change::kThinned, *block, order);
+    if (block->holds_lock) AddLockChange(LockBlockChange::kDropped, *block, order);
   } else {
     AddGrowing(Change::kThinned, *block, order);
   }

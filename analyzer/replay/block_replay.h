@@ -18,12 +18,14 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "analyzer/model/process.h"
 #include "analyzer/replay/batch.h"
 #include "analyzer/replay/heap_events.h"
 #include "analyzer/replay/live_blocks.h"
+#include "analyzer/replay/lock_places.h"
 #include "analyzer/replay/site_table.h"
 
 namespace perfagent {
@@ -78,7 +80,8 @@ struct Growth {
 
 class BlockReplay {
  public:
-  explicit BlockReplay(const Process& process);
+  // Both must outlive this.
+  BlockReplay(const Process& process, const LockAddresses& locks);
 
   // The events of a window; `first_event` is the number of events before it. Appends to `changes`.
   void Replay(std::span<const HeapEvent> events, uint64_t first_event, Batch<Change>* changes);
@@ -88,6 +91,9 @@ class BlockReplay {
 
   // In the last window.
   const Growth& growth() const { return growth_; }
+  // Of the blocks that hold locks, in the last window.
+  std::span<const LockBlockChange> lock_changes() const { return lock_changes_; }
+
   const SiteTable& sites() const { return sites_; }
   LiveBlocks& live() { return live_; }
 
@@ -116,10 +122,12 @@ class BlockReplay {
   void AddGrowing(Change::Kind kind, const Block& block, uint32_t order);
   void AddLeaving(const Block& block, uint32_t order);
   void AddEnd(Change::Kind kind, const Block& block, const HeapEvent& event);
+  void AddLockChange(LockBlockChange::Kind kind, const Block& block, uint32_t order);
 
   const Mode mode_;
   const FullEnd full_end_;  // where there is none, it never comes
   bool is_full_ended_ = false;
+  const LockAddresses& locks_;
   SiteTable sites_;
   LiveBlocks live_;
   // Blocks that ended because another one began at their address, the last one of each.
@@ -134,6 +142,7 @@ class BlockReplay {
   uint64_t first_event_ = 0;
   Batch<Change>* changes_ = nullptr;
   Growth growth_;
+  std::vector<LockBlockChange> lock_changes_;
 };
 
 }  // namespace perfagent

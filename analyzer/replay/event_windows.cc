@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace perfagent {
 namespace {
@@ -20,24 +21,12 @@ size_t ShardOf(uint64_t address, size_t shards) {
   return hash * shards >> 32;
 }
 
-void Hand(uint32_t stream, const LockEvent& event, LockReplay* locks) {
-  if (const auto* wait = std::get_if<LockWaitEvent>(&event)) {
-    return locks->OnEvent(stream, wait->record, wait->cuts);
-  }
-  std::visit(
-      [stream, locks](const auto& record) {
-        if constexpr (!std::is_same_v<std::decay_t<decltype(record)>, LockWaitEvent>) {
-          locks->OnEvent(stream, record);
-        }
-      },
-      event);
-}
-
 }  // namespace
 
 void Window::Clear() {
   for (Batch<HeapEvent>& shard : shards) shard.Clear();
   events = 0;
+  locks.clear();
 }
 
 EventWindows::EventWindows(const DumpFile& file, const SegmentIndex& index, const Process& process)
@@ -117,19 +106,19 @@ void EventWindows::Decoding::TurnOver() {
   back.Clear();
 }
 
-void EventWindows::Merge(Window* window, LockReplay* locks) {
+void EventWindows::Merge(Window* window) {
   std::vector<Decoding*> heap;
   for (const auto& stream : open_) {
     if (stream->HasNext()) heap.push_back(stream.get());
   }
   std::make_heap(heap.begin(), heap.end(), Later());
-  while (!heap.empty() && window->events < kWindowEvents) {
+  while (!heap.empty() && window->size() < kWindowEvents) {
     std::pop_heap(heap.begin(), heap.end(), Later());
     Decoding* stream = heap.back();
     heap.pop_back();
     const Place end = heap.empty() ? known_to_ : std::min(known_to_, heap.front()->Next());
     if (!(stream->Next() < end)) return;
-    MergeRun(stream, end, window, locks);
+    MergeRun(stream, end, window);
     if (!stream->filling) stream->TurnOver();
     if (!stream->HasNext()) continue;
     heap.push_back(stream);
@@ -137,7 +126,7 @@ void EventWindows::Merge(Window* window, LockReplay* locks) {
   }
 }
 
-void EventWindows::MergeRun(Decoding* stream, const Place& end, Window* window, LockReplay* locks) {
+void EventWindows::MergeRun(Decoding* stream, const Place& end, Window* window) {
   const TimeKey last_key = stream->id.value() < end.stream ? end.key : end.key - 1;
   const Batch<TimeKey>& keys = stream->front.keys;
   // Here, not there: what is stored in an event might else be one of these.
@@ -145,11 +134,12 @@ void EventWindows::MergeRun(Decoding* stream, const Place& end, Window* window, 
   const size_t shard_count = window->shards.size();
   uint32_t order = window->events;
   size_t at = stream->next;
-  const size_t most = std::min(keys.size(), at + (kWindowEvents - order));
+  const size_t most = std::min(keys.size(), at + (kWindowEvents - window->size()));
   for (; at < most && keys[at] <= last_key; ++at) {
     const HeapEvent& event = stream->front.events[at];
     if (event.kind == HeapEvent::kLock) [[unlikely]] {
-      Hand(stream->number, stream->front.lock_events[event.size], locks);
+      window->locks.push_back(
+          {order, stream->number, std::move(stream->front.lock_events[event.size])});
       continue;
     }
     HeapEvent& routed = shards[ShardOf(event.address, shard_count)].Add();

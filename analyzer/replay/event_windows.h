@@ -18,15 +18,18 @@
 #include <vector>
 
 #include "analyzer/replay/heap_events.h"
-#include "analyzer/replay/lock_replay.h"
+#include "analyzer/replay/window_locks.h"
 
 namespace perfagent {
 
-// Events in time order, and of each shard those of its addresses. HeapEvent::order counts them over all shards.
+// Events in time order: of each shard the heap events of its addresses, which HeapEvent::order counts over all shards, and
+// the lock events.
 struct Window {
   std::vector<Batch<HeapEvent>> shards;
   uint32_t events = 0;
+  std::vector<LockMoment> locks;
 
+  size_t size() const { return events + locks.size(); }
   void Clear();
 };
 
@@ -47,8 +50,8 @@ class EventWindows {
   bool Begin();
   size_t fill_tasks() const { return fills_.size(); }
   void FillTask(size_t i);
-  // Into an empty window with as many shards as it has; lock events to `locks`.
-  void Merge(Window* window, LockReplay* locks);
+  // Into an empty window with as many shards as it has.
+  void Merge(Window* window);
 
   // By streams that were decoded to their end, and by those that are open.
   uint64_t segments_begun() const;
@@ -92,7 +95,7 @@ class EventWindows {
   void OpenStreams();
   void ChooseFills();
   // The stream's next events, those before `end`.
-  static void MergeRun(Decoding* stream, const Place& end, Window* window, LockReplay* locks);
+  static void MergeRun(Decoding* stream, const Place& end, Window* window);
   Place FirstPlace(StreamId stream) const;
 
   const DumpFile& file_;

@@ -88,22 +88,24 @@ class HeapReplay {
     // Two for each thread: a round's tasks differ in length, and the last ones are to be short.
     const size_t shards =
         process.facts.IsSampled() || workers->count() == 1 ? 1 : 2 * workers->count();
-    for (size_t i = 0; i < shards; ++i) shards_.emplace_back(process);
+    for (size_t i = 0; i < shards; ++i) shards_.emplace_back(process, locks->addresses());
     window_.shards.resize(shards);
     next_.shards.resize(shards);
   }
 
   HeapProfile Run(DamageHandler damaged, ProgressHandler progress) {
     bool has_more = true;
-    while (has_more || window_.events > 0) {
+    while (has_more || window_.size() > 0) {
       has_more = events_.Begin();
       Round();
       peak_.Find(window_, shards_);
       first_event_ += window_.events;
+      CollectLocks();
       std::swap(window_, next_);
       next_.Clear();
       progress(events_.segments_begun());
     }
+    window_locks_.Replay(locks_);
     workers_->Run(shards_.size(), [this](size_t i) { shards_[i].Finish(peak_.at()); });
     for (const Damage& place : events_.facts().damage) damaged(place);
     return Profile();
@@ -113,16 +115,27 @@ class HeapReplay {
   void Round() {
     // Decoding a stream is the longest task, so it is begun first.
     const size_t fills = events_.fill_tasks();
-    workers_->Run(fills + 1 + shards_.size(), [this, fills](size_t i) {
+    workers_->Run(fills + 2 + shards_.size(), [this, fills](size_t i) {
       if (i < fills) {
         events_.FillTask(i);
       } else if (i == fills) {
-        events_.Merge(&next_, locks_);
+        events_.Merge(&next_);
+      } else if (i == fills + 1) {
+        window_locks_.Replay(locks_);
       } else {
-        const size_t shard = i - fills - 1;
+        const size_t shard = i - fills - 2;
         shards_[shard].Replay(window_.shards[shard].span(), first_event_, peak_.at());
       }
     });
+  }
+
+  // Of the window that was replayed: for the next round.
+  void CollectLocks() {
+    std::swap(window_locks_.events, window_.locks);
+    for (HeapShard& shard : shards_) {
+      const std::span<const LockBlockChange> changes = shard.blocks().lock_changes();
+      window_locks_.changes.insert(window_locks_.changes.end(), changes.begin(), changes.end());
+    }
   }
 
   HeapProfile Profile() {
@@ -186,6 +199,7 @@ class HeapReplay {
   std::vector<HeapShard> shards_;
   Window window_;
   Window next_;
+  WindowLocks window_locks_;  // of the window before window_
   uint64_t first_event_ = 0;  // of window_, among all
   Peak peak_;
 };

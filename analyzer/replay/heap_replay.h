@@ -5,7 +5,7 @@
 // (event_windows.h). Of each window it is found out, over all shards together, whether the heap was larger in it than
 // ever before, and when; a shard sums its changes up to that moment, notes the peak, and goes on.
 //
-//   round n    decode n+2 and later │ merge n+1 │ shards: sum up n-1, replay n │ then: find the peak of n
+//   round n    decode n+2 and later │ merge n+1 │ shards: sum up n-1, replay n │ locks of n-1 │ then: find the peak of n
 //
 // All of a round but its end is done side by side.
 #pragma once
@@ -19,8 +19,9 @@
 
 namespace perfagent {
 
-// Heap events become the profile, lock events go to `locks` in their order. Leaks are all that is live: suppressions come
-// later. `damaged` hears of what the index trusted and cannot be decoded, `progress` of segments.
+// Heap events become the profile; lock events go to `locks` in their order, and what becomes of the blocks they are in.
+// Leaks are all that is live: suppressions come later. `damaged` hears of what the index trusted and cannot be decoded,
+// `progress` of segments.
 HeapProfile ReplayEvents(const DumpFile& file, const SegmentIndex& index, const Process& process,
                          Workers* workers, LockReplay* locks, DamageHandler damaged,
                          ProgressHandler progress);

@@ -16,7 +16,8 @@ namespace perfagent {
 
 class HeapShard {
  public:
-  explicit HeapShard(const Process& process) : blocks_(process) {}
+  // Both must outlive this.
+  HeapShard(const Process& process, const LockAddresses& locks) : blocks_(process, locks) {}
 
   // The shard's events of the next window; `first_event` is the number of events before the window, and `last_peak` says
   // after which event of the last window the heap was as large as never before.

@@ -36,6 +36,7 @@ struct Block {
   Use use;
   bool dropped;            // by thinning
   bool displaced_another;  // see BlockReplay
+  bool holds_lock;
 };
 static_assert(sizeof(Block) == 56);  // millions may be live
 

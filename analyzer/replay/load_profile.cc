@@ -21,6 +21,15 @@ void SetEnd(const DumpFile& file, uint64_t last_time_ns, ProcessFacts* facts) {
   facts->duration_ns = std::max(last_time_ns, now - std::min(now, start));
 }
 
+std::vector<LockTableEntry> ReadLockTables(const LoadedDump& dump) {
+  std::vector<LockTableEntry> entries;
+  for (const Segment& segment : dump.index.lock_tables) {
+    const std::vector<LockTableEntry> more = ReadLockTable(dump.file, dump.index.clock, segment);
+    entries.insert(entries.end(), more.begin(), more.end());
+  }
+  return entries;
+}
+
 }  // namespace
 
 uint64_t LoadedDump::SkippedBytes() const {
@@ -72,11 +81,8 @@ std::optional<Profile> LoadProfile(const std::string& path, Workers* workers, st
   std::optional<LoadedDump> dump = LoadDump(path, Reading::kDefinitions, workers, error);
   if (!dump) return std::nullopt;
 
-  LockReplay locks(dump->process);
-  for (const Segment& table : dump->index.lock_tables) {
-    locks.OnTable(ReadLockTable(dump->file, dump->index.clock, table));
-  }
-  for (const OngoingEntry& wait : dump->index.ongoing) locks.OnUnended(wait);
+  const std::vector<LockTableEntry> tables = ReadLockTables(*dump);
+  LockReplay locks(dump->process, LockAddresses(tables, dump->index.ongoing));
   const bool full = dump->process.facts.mode == Mode::kFull;
   for (const Stream& stream : dump->index.streams) {
     for (const Segment& segment : stream.segments) {
@@ -92,6 +98,9 @@ std::optional<Profile> LoadProfile(const std::string& path, Workers* workers, st
   std::sort(damage.begin(), damage.end(),
             [](const Damage& a, const Damage& b) { return a.offset < b.offset; });
   dump->damage.insert(dump->damage.end(), damage.begin(), damage.end());
+  // Only now it is known which locks there were.
+  for (const OngoingEntry& wait : dump->index.ongoing) locks.OnUnended(wait);
+  locks.OnTables(tables);
 
   LockProfile lock_profile = locks.Finish();
   Profile profile{*std::move(dump), std::move(heap), std::move(lock_profile)};

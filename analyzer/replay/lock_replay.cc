@@ -18,47 +18,82 @@ void SortDescending(std::vector<T>* things, Key key) {
 
 }  // namespace
 
-void LockReplay::OnTable(std::span<const LockTableEntry> entries) {
+void LockReplay::OnTables(std::span<const LockTableEntry> entries) {
+  LockDivision division(process_, profile_.locks);
   for (const LockTableEntry& entry : entries) {
-    const LockId id = LockAt(entry.lock, entry.api);
-    if (entry.contended != 0) AddWaits(id, entry);
-    if (entry.released != 0) AddReleases(id, entry);
-    if (entry.refused != 0) AddRefusals(id, entry);
+    const std::span<const LockId> locks = division.LocksAt(entry);
+    if (locks.size() > 1) {
+      division.Add(entry);
+      continue;
+    }
+    const LockId id = locks.empty() ? LockOf(entry) : locks.front();
+    Add({.lock = id, .entry = entry});
+    if (entry.contended != 0) AddThread({id, entry.thread, {entry.contended, entry.wait_ns}});
   }
+  division.ForEachShare([this](const TableShare& share) { Add(share); });
+  division.ForEachThreadShare([this](const ThreadShare& share) { AddThread(share); });
 }
 
-void LockReplay::AddWaits(LockId id, const LockTableEntry& entry) {
-  Lock& lock = profile_.locks[id.value()];
+LockId LockReplay::LockOf(const LockTableEntry& entry) {
+  const bool is_known = lock_in_.contains(Key{entry.lock, KindOf(entry.api), 0});
+  return LockIn(is_known ? LockPlace() : places_.Only(entry.lock), entry.lock, entry.api);
+}
+
+void LockReplay::Add(const TableShare& share) {
+  const LockTableEntry& entry = share.entry;
+  if (entry.contended != 0 || share.doubt.more.contended != 0) AddWaits(share);
+  if (entry.released != 0 || share.release_doubt.more != 0) AddReleases(share);
+  if (entry.refused != 0 || share.refusal_doubt.more != 0) AddRefusals(share);
+}
+
+void LockReplay::AddWaits(const TableShare& share) {
+  const LockTableEntry& entry = share.entry;
+  Lock& lock = profile_.locks[share.lock.value()];
   const auto [found, is_new] =
-      caller_at_.try_emplace({id, entry.caller, entry.api}, lock.callers.size());
+      caller_at_.try_emplace({share.lock, entry.caller, entry.api}, lock.callers.size());
   if (is_new) lock.callers.push_back({.pc = entry.caller, .api = entry.api});
   LockCaller& caller = lock.callers[found->second];
   caller.contended += entry.contended;
   caller.wait_ns += entry.wait_ns;
-  const auto [thread, is_new_thread] =
-      thread_at_.try_emplace({id, entry.thread}, lock.threads.size());
-  if (is_new_thread) lock.threads.push_back({.tid = entry.thread});
-  lock.threads[thread->second].waits.Add(entry.contended, entry.wait_ns);
+  caller.doubt.Add(share.doubt);
   lock.contended += entry.contended;
   lock.wait_ns += entry.wait_ns;
   lock.longest_wait_ns = std::max(lock.longest_wait_ns, entry.longest_wait_ns);
   if (IsRead(entry.api)) lock.readers.Add(entry.contended, entry.wait_ns);
 }
 
-void LockReplay::AddReleases(LockId id, const LockTableEntry& entry) {
-  Lock& lock = profile_.locks[id.value()];
-  const auto [found, is_new] = releaser_at_.try_emplace({id, entry.caller}, lock.releasers.size());
+void LockReplay::AddReleases(const TableShare& share) {
+  const LockTableEntry& entry = share.entry;
+  Lock& lock = profile_.locks[share.lock.value()];
+  const auto [found, is_new] =
+      releaser_at_.try_emplace({share.lock, entry.caller}, lock.releasers.size());
   if (is_new) lock.releasers.push_back({.pc = entry.caller});
-  lock.releasers[found->second].released += entry.released;
+  LockReleaser& releaser = lock.releasers[found->second];
+  releaser.released += entry.released;
+  releaser.doubt.Add(share.release_doubt);
   lock.released += entry.released;
 }
 
-void LockReplay::AddRefusals(LockId id, const LockTableEntry& entry) {
-  Lock& lock = profile_.locks[id.value()];
-  const auto [found, is_new] = poller_at_.try_emplace({id, entry.caller}, lock.pollers.size());
+void LockReplay::AddRefusals(const TableShare& share) {
+  const LockTableEntry& entry = share.entry;
+  Lock& lock = profile_.locks[share.lock.value()];
+  const auto [found, is_new] =
+      poller_at_.try_emplace({share.lock, entry.caller}, lock.pollers.size());
   if (is_new) lock.pollers.push_back({.pc = entry.caller});
-  lock.pollers[found->second].refused += entry.refused;
+  LockPoller& poller = lock.pollers[found->second];
+  poller.refused += entry.refused;
+  poller.doubt.Add(share.refusal_doubt);
   lock.refused += entry.refused;
+}
+
+void LockReplay::AddThread(const ThreadShare& share) {
+  Lock& lock = profile_.locks[share.lock.value()];
+  const auto [found, is_new] =
+      thread_at_.try_emplace({share.lock, share.thread}, lock.threads.size());
+  if (is_new) lock.threads.push_back({.tid = share.thread});
+  LockThread& thread = lock.threads[found->second];
+  thread.waits.Add(share.waits.contended, share.waits.wait_ns);
+  thread.doubt.Add(share.doubt);
 }
 
 void LockReplay::OnUnended(const OngoingEntry& entry) {
@@ -139,7 +174,10 @@ void LockReplay::FinishLock(Lock* lock) {
   if (lock->kept.waits == lock->contended) lock->wait_ns = lock->kept.wait_ns;
   lock->contended = std::max(lock->contended, lock->kept.waits);
   lock->wait_ns = std::max(lock->wait_ns, lock->kept.wait_ns);
-  lock->readers.wait_ns = std::min(lock->readers.wait_ns, lock->wait_ns);
+  const bool are_all_readers = lock->readers.contended == lock->contended;
+  if (are_all_readers || lock->readers.wait_ns > lock->wait_ns) {
+    lock->readers.wait_ns = lock->wait_ns;
+  }
   // Where all waits are kept, one that is not was lost.
   if (!process_.facts.IsSampled() && lock->kept.waits < lock->contended) {
     const uint64_t lost_ns = lock->wait_ns - std::min(lock->wait_ns, lock->kept.wait_ns);
@@ -156,15 +194,21 @@ void LockReplay::FinishLock(Lock* lock) {
   SortDescending(&lock->threads, [](const LockThread& thread) { return thread.waits.wait_ns; });
 }
 
-LockId LockReplay::LockAt(uint64_t address, LockApi api) {
+LockId LockReplay::LockIn(const LockPlace& place, uint64_t address, LockApi api) {
   const LockKind kind = KindOf(api);
   const auto [found, is_new] =
-      lock_at_.try_emplace(Key{address, kind}, LockId(profile_.locks.size()));
+      lock_in_.try_emplace(Key{address, kind, place.generation}, LockId(profile_.locks.size()));
   if (is_new) {
-    profile_.locks.push_back({.address = address, .kind = kind, .is_lock = IsLock(kind)});
+    profile_.locks.push_back({.address = address,
+                              .kind = kind,
+                              .generation = place.generation,
+                              .is_lock = IsLock(kind)});
   }
+  Lock& lock = profile_.locks[found->second.value()];
+  // Sampling may have dropped the block meanwhile.
+  lock.allocation = place.allocation;
   // A futex that the kernel hands from owner to owner.
-  if (api == LockApi::kFutexLock) profile_.locks[found->second.value()].is_lock = true;
+  if (api == LockApi::kFutexLock) lock.is_lock = true;
   return found->second;
 }
 

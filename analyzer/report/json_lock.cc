@@ -29,13 +29,51 @@ void WriteObjects(JsonWriter* json, const char* key, const std::vector<T>& thing
   json->EndArray();
 }
 
+void WriteCount(JsonWriter* json, const char* key, uint64_t value, uint64_t fewer, uint64_t more) {
+  json->Key(key).BeginObject();
+  json->Key("value").Integer(value);
+  json->Key("low").Integer(value - std::min(value, fewer));
+  json->Key("high").Integer(value + more);
+  json->EndObject();
+}
+
+void WriteCount(JsonWriter* json, const char* key, uint64_t value, const CountDoubt& doubt) {
+  WriteCount(json, key, value, doubt.fewer, doubt.more);
+}
+
+void WriteContended(JsonWriter* json, const char* key, const Waits& waits, const Doubt& doubt) {
+  WriteCount(json, key, waits.contended, doubt.fewer.contended, doubt.more.contended);
+}
+
+void WriteWaitTime(JsonWriter* json, const char* key, const Waits& waits, const Doubt& doubt) {
+  WriteCount(json, key, waits.wait_ns, doubt.fewer.wait_ns, doubt.more.wait_ns);
+}
+
+void WriteWaitCounts(JsonWriter* json, const Waits& waits, const Doubt& doubt) {
+  WriteContended(json, "contended", waits, doubt);
+  WriteWaitTime(json, "wait_ns", waits, doubt);
+}
+
 // Of rwlocks alone: null for others.
-void WriteWaits(JsonWriter* json, const char* key, const Lock& lock, const Waits& waits) {
+void WriteWaits(JsonWriter* json, const char* key, const Lock& lock, const Waits& waits,
+                const Doubt& doubt) {
   json->Key(key);
   if (lock.kind != LockKind::kRwlock) return json->Null();
   json->BeginObject();
-  WriteExact(json, "contended", waits.contended);
-  WriteExact(json, "wait_ns", waits.wait_ns);
+  WriteWaitCounts(json, waits, doubt);
+  json->EndObject();
+}
+
+// Null where the block is not known.
+void WriteAllocation(JsonWriter* json, const NamedProfile& named, const Lock& lock) {
+  json->Key("allocated_at");
+  if (!lock.allocation) return json->Null();
+  json->BeginObject();
+  json->Key("stack");
+  WriteStack(json, named, lock.allocation->stack);
+  json->Key("offset").Integer(lock.allocation->offset);
+  json->Key("size").Integer(lock.allocation->size);
+  json->Key("followed").Bool(lock.allocation->is_followed);
   json->EndObject();
 }
 
@@ -45,20 +83,21 @@ void WriteIdentity(JsonWriter* json, const NamedProfile& named, const Lock& lock
   json->Key("kind").String(Name(lock.kind));
   json->Key("is_lock").Bool(lock.is_lock);
   json->Key("address").String(absl::StrCat("0x", absl::Hex(lock.address)));
-  json->Key("generation").Integer(0);
-  json->Key("allocated_at").Null();
+  json->Key("generation").Integer(lock.generation);
+  WriteAllocation(json, named, lock);
 }
 
 void WriteWaiting(JsonWriter* json, const Lock& lock) {
   const bool is_condition = lock.kind == LockKind::kCondition;
-  WriteExact(json, "contended", is_condition ? 0 : lock.contended);
-  WriteExact(json, "wait_ns", is_condition ? 0 : lock.wait_ns);
-  WriteExact(json, "waits_ended", lock.contended);
+  const Waits waits = {lock.contended, lock.wait_ns};
+  const Doubt doubt = DoubtOf(lock);
+  WriteWaitCounts(json, is_condition ? Waits() : waits, is_condition ? Doubt() : doubt);
+  WriteContended(json, "waits_ended", waits, doubt);
   json->Key("longest_wait_ns").Integer(lock.longest_wait_ns);
-  WriteWaits(json, "readers", lock, lock.readers);
-  WriteWaits(json, "writers", lock, WritersOf(lock));
+  WriteWaits(json, "readers", lock, lock.readers, DoubtOf(lock, Waiters::kReaders));
+  WriteWaits(json, "writers", lock, WritersOf(lock), DoubtOf(lock, Waiters::kWriters));
   if (is_condition) {
-    WriteExact(json, "idle_ns", lock.wait_ns);
+    WriteWaitTime(json, "idle_ns", waits, doubt);
     WriteTally(json, "reacquire_ns", lock.reacquire_ns);
   } else {
     json->Key("idle_ns").Null();
@@ -81,27 +120,25 @@ void WriteWaitDistribution(JsonWriter* json, const Lock& lock) {
 }
 
 void WriteTables(JsonWriter* json, const NamedProfile& named, const Lock& lock) {
-  WriteExact(json, "refused_tries", lock.refused);
+  WriteCount(json, "refused_tries", lock.refused, RefusalDoubtOf(lock));
   WriteObjects(json, "pollers", lock.pollers, [&](const LockPoller& poller) {
     WritePlace(json, named, poller.pc);
-    WriteExact(json, "refused_tries", poller.refused);
+    WriteCount(json, "refused_tries", poller.refused, poller.doubt);
   });
   WriteObjects(json, "callers", lock.callers, [&](const LockCaller& caller) {
     WritePlace(json, named, caller.pc);
     json->Key("api").String(Name(caller.api));
-    WriteExact(json, "contended", caller.contended);
-    WriteExact(json, "wait_ns", caller.wait_ns);
+    WriteWaitCounts(json, {caller.contended, caller.wait_ns}, caller.doubt);
   });
-  WriteExact(json, "released_awaited", lock.released);
+  WriteCount(json, "released_awaited", lock.released, ReleaseDoubtOf(lock));
   WriteObjects(json, "releasers", lock.releasers, [&](const LockReleaser& releaser) {
     WritePlace(json, named, releaser.pc);
-    WriteExact(json, "released_awaited", releaser.released);
+    WriteCount(json, "released_awaited", releaser.released, releaser.doubt);
   });
   WriteObjects(json, "threads", lock.threads, [&](const LockThread& thread) {
     json->Key("tid").Integer(thread.tid);
     json->Key("name").String(named.profile.dump.process.ThreadName(thread.tid));
-    WriteExact(json, "contended", thread.waits.contended);
-    WriteExact(json, "wait_ns", thread.waits.wait_ns);
+    WriteWaitCounts(json, thread.waits, thread.doubt);
   });
 }
 

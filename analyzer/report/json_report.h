@@ -24,6 +24,11 @@
 // rule out, of blocks that were not tracked; whole_walk_frames: those that no rule could be compiled for, or
 // in whose stack there was such a one.
 //
+// A lock is named_by its "allocation", its "symbol" or its "first_wait". allocated_at is the heap block that it is in, if that
+// was recorded: {"stack", "offset" of the lock, "size", "followed"}; where `followed` is false, sampling had dropped the
+// block before the last event, and it may have been freed by then. Locks that were at one address one after another, in
+// different blocks, are told apart by `generation` (0: in no recorded block).
+//
 // processes[].allocator is the object whose malloc serves the program ("" when it is not known), and
 // processes[].marks what the program said of itself, by time: {"time_ns", "text"}.
 #pragma once

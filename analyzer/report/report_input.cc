@@ -6,6 +6,14 @@
 #include "analyzer/report/format.h"
 
 namespace perfagent {
+namespace {
+
+// Null where the block, or who allocated it, is not known.
+const SourceFrame* AllocatorOf(const Lock& lock, StackNames* names) {
+  return lock.allocation ? names->Headline(lock.allocation->stack) : nullptr;
+}
+
+}  // namespace
 
 const char* Name(Ended ended) {
   switch (ended) {
@@ -28,6 +36,8 @@ std::string ModeText(const ProcessFacts& facts) {
 }
 
 std::string LockName(const Lock& lock, StackNames* names) {
+  if (const SourceFrame* allocator = AllocatorOf(lock, names))
+    return absl::StrCat(allocator->function, "+0x", absl::Hex(lock.allocation->offset));
   std::string data = names->DataName(lock.address);
   if (!data.empty()) return data;
   std::string name = absl::StrCat(Name(lock.kind), " 0x", absl::Hex(lock.address));
@@ -39,6 +49,11 @@ std::string LockName(const Lock& lock, StackNames* names) {
   return absl::StrCat(name, ", first waited for in ", waiter->function);
 }
 
+const char* LockNamedBy(const Lock& lock, StackNames* names) {
+  if (AllocatorOf(lock, names) != nullptr) return "allocation";
+  return names->DataName(lock.address).empty() ? "first_wait" : "symbol";
+}
+
 std::string LockNameAt(uint64_t address, const NamedProfile& named) {
   const Lock* best = nullptr;
   for (const Lock& lock : named.profile.locks.locks) {
@@ -47,10 +62,6 @@ std::string LockNameAt(uint64_t address, const NamedProfile& named) {
   }
   return best != nullptr ? LockName(*best, &named.names)
                          : LockName({.address = address}, &named.names);
-}
-
-const char* LockNamedBy(const Lock& lock, StackNames* names) {
-  return names->DataName(lock.address).empty() ? "first_wait" : "symbol";
 }
 
 std::vector<const Lock*> KnownLocks(const LockProfile& locks) {

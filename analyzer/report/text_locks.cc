@@ -156,11 +156,24 @@ class LockWriter : private LineWriter {
     return absl::StrCat(Count(waits.contended), " waits, ", Time(waits.wait_ns));
   }
 
-  void WriteName(const Lock& lock) { Line("  [L", ++number_, "] ", NameText(lock)); }
+  void WriteName(const Lock& lock) {
+    Line("  [L", ++number_, "] ", NameText(lock));
+    if (lock.allocation) WriteAllocation(*lock.allocation);
+  }
+
+  void WriteAllocation(const LockAllocation& allocation) {
+    const SourceFrame* place = named_.names.Headline(allocation.stack);
+    Line("       at +0x", absl::Hex(allocation.offset), " of ", Count(allocation.size),
+         " bytes allocated by ", place == nullptr ? "an unknown function" : Place(*place),
+         allocation.is_followed ? "" : ", if these were not freed since (sampling dropped them)");
+  }
+
+  // Several locks were at one address, and what each has of the waits there is estimated.
+  static const char* AboutIf(const Doubt& doubt) { return doubt.more.contended > 0 ? "~" : ""; }
 
   std::string KindText(const Lock& lock) const {
     return absl::StrCat(Name(lock.kind), " at 0x", absl::Hex(lock.address), ": ",
-                        WaitsText({lock.contended, lock.wait_ns}));
+                        AboutIf(DoubtOf(lock)), WaitsText({lock.contended, lock.wait_ns}));
   }
 
   void WriteLock(const Lock& lock) {
