@@ -11,6 +11,7 @@ constexpr uint64_t kFewWaits = 20;
 constexpr double kHandOffs = 0.5;
 // Releases during a wait: others were before.
 constexpr double kQueue = 2;
+constexpr double kWaitPerHold = 1.5;
 constexpr double kSome = 0.01;
 
 double MeanQueue(const Lock& lock) {
@@ -30,7 +31,8 @@ void FindConvoys(const NamedProfile& named, Findings* findings) {
     const auto hold_ns = static_cast<double>(lock->holds->distribution.Quantile(0.9));
     const auto wait_ns = static_cast<double>(lock->wait_distribution.Quantile(0.5));
     // A wait for one long section is none: here it is the many before.
-    if (contended < kHandOffs * acquisitions || queue < kQueue || wait_ns < hold_ns) continue;
+    if (contended < kHandOffs * acquisitions || queue < kQueue || wait_ns < kWaitPerHold * hold_ns)
+      continue;
     Finding finding = Accuse(named, *lock, "convoy");
     finding.title = "threads queue for a lock that each holds for a moment";
     finding.evidence = {

@@ -29,8 +29,8 @@ using Work = std::function<void(long)>;
 
 constexpr long kBatch = 10000;
 constexpr long kWarmUpPairs = 200000;
-// Enough for what is begun by a number of pairs; counting is slow.
-constexpr long kWarmUpCounted = 30000;
+// Enough for what is begun by a number of pairs, and for the first of the followed locks; counting is slow.
+constexpr long kWarmUpCounted = 120000;
 
 void* volatile sink;
 

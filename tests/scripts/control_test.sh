@@ -444,7 +444,7 @@ TestForeignFiles() {
   BuildMapper
   Start
   head -c 65536 "$dump" > other_pid
-  cp other_pid major && Patch major 8 '\005\000'
+  cp other_pid major && Patch major 8 '\006\000'
   cp other_pid machine && Patch machine 12 '\267\000'
   cp other_pid magic && Patch magic 7 '2'
   cp other_pid own
