@@ -79,8 +79,8 @@ OngoingWait* Publish(const Call& call, uint64_t owner, uint64_t begin, uint64_t 
 // A child that was forked by a handler amid the wait has no part in its parent's dump, which is not mapped there.
 void Withdraw(OngoingWait* wait) {
   const Stream* stream = thread_state.stream;
-  const bool is_mapped = dump_writer::Header() != nullptr && stream != nullptr &&
-                         streams::IsOfThisProcess(stream);
+  const bool is_mapped =
+      dump_writer::Header() != nullptr && stream != nullptr && streams::IsOfThisProcess(stream);
   if (wait != nullptr && is_mapped) wait->lock.store(0, std::memory_order_relaxed);
 }
 

@@ -89,7 +89,7 @@ struct SegmentIndex {
   std::vector<Stream> streams;  // indexed by StreamId
   std::vector<Segment> lock_tables;
   std::vector<OngoingEntry> ongoing;  // waits that had not ended, by stream
-  RecordCounts records = {};  // those that were decoded
+  RecordCounts records = {};          // those that were decoded
   uint64_t event_segments = 0;
   uint64_t claimed_segments = 0;
   uint64_t empty_segments = 0;  // claimed, never made present

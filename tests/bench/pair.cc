@@ -218,9 +218,10 @@ int main(int argc, char** argv) {
   const auto work = argc == 5 ? kWorks.find(argv[1]) : kWorks.end();
   const std::string how = argc == 5 ? argv[3] : "";
   if (work == kWorks.end() || (how != "wall" && how != "cpu" && how != "count")) {
-    fprintf(stderr,
-            "usage: pair alloc|deep|vary|mix|heap|lock|rwlock|contended THREADS wall|cpu MILLISECONDS\n"
-            "       pair alloc|deep|vary|mix|heap|lock|rwlock|contended THREADS count PAIRS\n");
+    fprintf(
+        stderr,
+        "usage: pair alloc|deep|vary|mix|heap|lock|rwlock|contended THREADS wall|cpu MILLISECONDS\n"
+        "       pair alloc|deep|vary|mix|heap|lock|rwlock|contended THREADS count PAIRS\n");
     return 2;
   }
   const int threads = atoi(argv[2]);
