@@ -4,8 +4,8 @@
 // uncontended acquisition, EBUSY is a wait, and every other result is the guest's answer (EOWNERDEAD holds the lock). Trying first
 // costs what going on costs once threads run, and makes contended counts exact; the lock word would miss waits.
 //
-// An unlock looks at one count of the wait table. Whether somebody waits is found out before the lock is released; afterwards
-// it may be gone, and its address is only a name.
+// An unlock looks at one count of the wait table, and at one word of its thread (ThreadState::watch). Whether somebody waits is
+// found out before the lock is released; afterwards it may be gone, and its address is only a name.
 //
 // The slow paths are jumped to with the hook's own arguments and its stack as it was at entry: the return address into the
 // guest is read there, and the fast paths keep nothing for them (tests/e2e/fast_path_test.cc counts instructions).
