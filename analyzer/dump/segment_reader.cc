@@ -1,8 +1,5 @@
 #include "analyzer/dump/segment_reader.h"
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
 #include <algorithm>
 #include <cstring>
 #include <iterator>
@@ -10,61 +7,10 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "analyzer/dump/checked_segment.h"
 
 namespace perfagent {
 namespace {
-
-std::string Hex(uint64_t value) { return absl::StrCat(absl::Hex(value, absl::kZeroPad16)); }
-
-// SegmentHeader as plain integers: the file's writer may be changing it.
-struct PlainHeader {
-  uint32_t magic;
-  uint16_t kind;
-  uint16_t reserved0;
-  uint32_t stream;
-  uint32_t sequence;
-  uint32_t committed;
-  uint32_t sealed;
-  uint64_t checksum;
-  uint64_t acquisitions;
-  uint64_t agent_ticks;
-  uint64_t lookups;
-  uint64_t whole_walk_frames;
-  uint64_t last_time;
-  uint16_t definition_runs;
-  uint16_t reserved1;
-  DefinitionRun definitions[kMostDefinitionRuns];
-  OngoingEntry wait;
-
-  bool KnowsDefinitions() const {
-    return sealed != 0 && definition_runs != 0 && definition_runs <= kMostDefinitionRuns;
-  }
-};
-static_assert(sizeof(PlainHeader) == sizeof(SegmentHeader));
-static_assert(offsetof(PlainHeader, definitions) == offsetof(SegmentHeader, definitions));
-static_assert(offsetof(PlainHeader, wait) == offsetof(SegmentHeader, wait));
-static_assert(offsetof(PlainHeader, whole_walk_frames) ==
-              offsetof(SegmentHeader, whole_walk_frames));
-static_assert(offsetof(PlainHeader, committed) == offsetof(SegmentHeader, committed));
-static_assert(offsetof(PlainHeader, checksum) == offsetof(SegmentHeader, checksum));
-static_assert(offsetof(PlainHeader, acquisitions) == offsetof(SegmentHeader, acquisitions));
-
-PlainHeader HeaderOf(std::span<const uint8_t> bytes) {
-  PlainHeader header;
-  memcpy(&header, bytes.data(), sizeof header);
-  return header;
-}
-
-// What a sealed segment's checksum says; empty when it holds or cannot be computed.
-std::string SealProblem(std::span<const uint8_t> bytes) {
-  if (bytes.size() < sizeof(SegmentHeader)) return "";
-  const PlainHeader header = HeaderOf(bytes);
-  const std::span<const uint8_t> payload = bytes.subspan(sizeof(SegmentHeader));
-  if (header.sealed == 0 || header.committed > payload.size()) return "";
-  const uint64_t found = XXH3_64bits(payload.data(), header.committed);
-  if (found == header.checksum) return "";
-  return absl::StrCat("segment checksum ", Hex(found), ", expected ", Hex(header.checksum));
-}
 
 // A segment's place in a stream, by its header as it was found first.
 struct Place {
@@ -86,53 +32,6 @@ struct Troubles {
     std::move(later.damage.begin(), later.damage.end(), std::back_inserter(damage));
     skipped.insert(skipped.end(), later.skipped.begin(), later.skipped.end());
   }
-};
-
-// Reads a segment and checks all of it but its records.
-class CheckedSegment {
- public:
-  CheckedSegment(const DumpFile& file, uint64_t offset, std::span<uint8_t> buffer) {
-    Read(file, offset, buffer);
-    // The writer may have sealed the segment between the reads of its length and of its seal.
-    if (!SealProblem(bytes_).empty()) Read(file, offset, buffer);
-    if (IsPresent()) problem_ = FindProblem();
-  }
-
-  // False when the file ends before the segment's records, or its thread died before it was begun.
-  bool IsPresent() const {
-    return bytes_.size() >= sizeof(SegmentHeader) && (header_.magic != 0 || header_.committed != 0);
-  }
-  const std::string& problem() const { return problem_; }
-  const PlainHeader& header() const { return header_; }
-  // Of a segment that the end of the file cuts, what is there of them.
-  std::span<const uint8_t> records() const {
-    const std::span<const uint8_t> payload = bytes_.subspan(sizeof(SegmentHeader));
-    return payload.first(std::min<size_t>(payload.size(), header_.committed));
-  }
-
- private:
-  void Read(const DumpFile& file, uint64_t offset, std::span<uint8_t> buffer) {
-    bytes_ = buffer.first(file.ReadAt(offset, buffer));
-    header_ = bytes_.size() < sizeof(SegmentHeader) ? PlainHeader{} : HeaderOf(bytes_);
-  }
-  std::string FindProblem() const {
-    if (header_.magic != kSegmentMagic) {
-      return absl::StrCat("segment magic ", absl::Hex(header_.magic), ", expected ",
-                          absl::Hex(kSegmentMagic));
-    }
-    if (header_.committed > kSegmentPayload) {
-      return absl::StrCat(header_.committed, " bytes committed, a segment holds ", kSegmentPayload);
-    }
-    std::string seal = SealProblem(bytes_);
-    if (!seal.empty()) return seal;
-    const auto kind = static_cast<SegmentKind>(header_.kind);
-    if (kind == SegmentKind::kEvents || kind == SegmentKind::kLockTable) return "";
-    return absl::StrCat("segment kind ", header_.kind, ", expected 1 or 2");
-  }
-
-  std::span<const uint8_t> bytes_;
-  PlainHeader header_;
-  std::string problem_;
 };
 
 Damage SkippedSegment(const DumpFile& file, uint64_t offset, const CheckedSegment& segment) {
