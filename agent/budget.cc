@@ -321,10 +321,8 @@ void Crowded() {
   }
 }
 
-// One slow path, for so many.
-[[gnu::noinline]] static void ChargeFor(uint64_t stands_for, Stream* stream, uint64_t begin,
-                                        bool records_all) {
-  stream->slow_paths_unbilled = 0;
+[[gnu::noinline]] void ChargeFor(uint64_t stands_for, Stream* stream, uint64_t begin,
+                                 bool records_all) {
   const uint64_t took = clock::Since(begin);
   const uint64_t took_ns = clock::NsOf(took);
   // One that was stopped for a moment must not stand for others that were not.
@@ -344,8 +342,9 @@ void Charge(Stream* stream, uint64_t begin, bool records_all) {
   if (stream == nullptr) return;
   // A reading of the clock is a tenth of an event: in full mode one slow path stands for several.
   const uint64_t stands_for = records_all ? kFullModeRun : 1;
-  if (++stream->slow_paths_unbilled >= stands_for)
-    ChargeFor(stands_for, stream, begin, records_all);
+  if (++stream->slow_paths_unbilled < stands_for) return;
+  stream->slow_paths_unbilled = 0;
+  ChargeFor(stands_for, stream, begin, records_all);
 }
 
 void Finish() {

@@ -54,6 +54,8 @@ void Crowded();
 
 // A slow path that began at `begin`, in clock ticks, with this answer of RecordsAll, is over. `stream` may be null.
 void Charge(Stream* stream, uint64_t begin, bool records_all);
+// The same of one that stands for itself and others: so many in all.
+void ChargeFor(uint64_t stands_for, Stream* stream, uint64_t begin, bool records_all);
 
 // At the process's end: reads its CPU time once more.
 void Finish();

@@ -105,19 +105,52 @@ LockSectionRecord SectionOf(const Call& call, uint64_t begin, uint64_t stack, ui
   return record;
 }
 
-void KeepWait(const Call& call, const Wait& wait, uint64_t end, int result, bool records_all,
-              Stream* stream) {
-  const uint64_t wait_ticks = end > wait.begin ? end - wait.begin : 0;
-  LockWaitRecord record = RecordOf(call, wait, wait_ticks, result);
-  if (!records_all && !ChargeWait(wait_ticks, stream, &record.interval)) return;
-  modules::Note(stream, record.lock);
-  sections::Keep(stream, record);
-  if (!IsHeld(call.api) || !Holds(result)) return sections::WriteKept(stream);
-  if (sections::Of(stream, record.lock) != nullptr) return;
-  LockSectionRecord section = SectionOf(call, end, wait.stack, record.interval);
+// The section that the wait ended with.
+void FollowWait(const LockWaitRecord& wait, Stream* stream) {
+  if (sections::Of(stream, wait.lock) != nullptr) return;
+  LockSectionRecord section = {};
+  section.api = wait.api;
+  section.time = wait.time + wait.wait;
+  section.lock = wait.lock;
+  section.stack = wait.stack;
+  section.interval = wait.interval;
   section.flags = kSectionContended;
-  section.wait = wait_ticks;
+  section.wait = wait.wait;
   sections::Follow(stream, section, 0);
+}
+
+// Counts the wait, and says whether it is kept: `ended` is what is left to do.
+sections::EndedWait Count(const Call& call, const Wait& wait, int result, uint64_t end,
+                          Stream* stream) {
+  const uint64_t wait_ticks = end > wait.begin ? end - wait.begin : 0;
+  stream->SumWait(call.api, call.address(), call.caller(), wait_ticks);
+  if (IsHeld(call.api)) {
+    sections::CountWait(stream, call.address(), wait_ticks);
+  } else {
+    sections::CountIdle(stream, wait_ticks);
+  }
+  sections::EndedWait ended = {RecordOf(call, wait, wait_ticks, result), false, false};
+  ended.is_kept = budget::RecordsAll() || ChargeWait(wait_ticks, stream, &ended.record.interval);
+  return ended;
+}
+
+// Of a lock that is held now. Whoever waits for it waits for what is done here, too: only what cannot be done after its
+// release is. False: nothing was done.
+bool EndWaitAsOwner(const Call& call, const Wait& wait, int result) {
+  if (wait.ongoing == nullptr || !IsHeld(call.api) || !Holds(result)) return false;
+  AgentScope scope(AgentScope::kLost, call.hook.top());
+  if (!scope || !lifecycle::Enter() || lifecycle::Paused()) return false;
+  Stream* stream = thread_state.stream;
+  if (stream == nullptr) return false;
+  sections::EndedWait ended = Count(call, wait, result, clock::Now(), stream);
+  Withdraw(wait.ongoing);
+  // Readers release while others read: they cannot tell their own entry from others'.
+  ended.is_in_table = KindOf(call.api) != LockKind::kRwlock;
+  if (!ended.is_in_table) wait_table::Clear(call.lock);
+  if (ended.is_kept) FollowWait(ended.record, stream);
+  sections::PutOff(stream, ended);
+  if (ended.is_kept) sections::SetCountdownsAside();
+  return true;
 }
 
 // The order in which locks are taken, of what is followed.
@@ -201,14 +234,15 @@ Wait BeginWait(const Call& call, uint64_t owner) {
   if (lifecycle::Paused()) return {path.begin()};
   Stream* stream = streams::Current();
   if (stream == nullptr) return {path.begin()};
-  sections::WriteKept(stream);
+  sections::FinishWait(stream);
   const uint64_t stack = call_stack::Take(stream, call.hook.Caller());
   NoteOrder(call, path.begin(), stack, stream);
+  modules::Note(stream, call.address());
   return {path.begin(), stack, Publish(call, owner, path.begin(), stack, stream)};
 }
 
 void EndWait(const Call& call, const Wait& wait, int result) {
-  if (wait.begin == 0) return;
+  if (wait.begin == 0 || EndWaitAsOwner(call, wait, result)) return;
   wait_table::Clear(call.lock);
   SlowPath path(call.hook.top());
   Withdraw(wait.ongoing);
@@ -216,23 +250,21 @@ void EndWait(const Call& call, const Wait& wait, int result) {
   if (!WasWait(result) || lifecycle::Paused()) return;
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
-  const uint64_t wait_ticks = path.begin() > wait.begin ? path.begin() - wait.begin : 0;
-  stream->SumWait(call.api, call.address(), call.caller(), wait_ticks);
-  if (IsHeld(call.api)) {
-    sections::CountWait(stream, call.address(), wait_ticks);
-  } else {
-    sections::CountIdle(stream, wait_ticks);
-  }
-  KeepWait(call, wait, path.begin(), result, path.records_all(), stream);
+  sections::PutOff(stream, Count(call, wait, result, path.begin(), stream));
+  sections::FinishWait(stream);
 }
 
 Release BeginRelease(const void* lock) {
   AgentScope scope;
-  const bool is_awaited = wait_table::IsWaitedFor(lock);
-  if (!scope) return {is_awaited ? tickets::Leave(lock, tickets::kNoStream) : tickets::Ticket()};
+  if (!scope) {
+    if (!wait_table::IsWaitedFor(lock)) return {};
+    return {tickets::Leave(lock, tickets::kNoStream)};
+  }
   if (!lifecycle::Enter() || lifecycle::Paused()) return {};
   Stream* stream = streams::Current();
   if (stream == nullptr) return {};
+  sections::LeaveWaitTable(stream, lock);
+  const bool is_awaited = wait_table::IsWaitedFor(lock);
   Release release;
   release.is_followed = thread_state.watch != 0 && sections::Of(stream, AddressOf(lock)) != nullptr;
   if (is_awaited) {
@@ -247,7 +279,7 @@ Release BeginRelease(const void* lock) {
 void EndRelease(const Call& call, const Release& release, int result) {
   const bool is_awaited = release.ticket.number != 0;
   if (!is_awaited && !release.is_followed && thread_state.watch == 0) return;
-  SlowPath path(call.hook.top());
+  SlowPath path(call.hook.top(), SlowPath::kSomeAreTimed);
   if (result != 0) {
     if (is_awaited) tickets::Withdraw(release.ticket);
     return;
@@ -267,7 +299,7 @@ void EndRelease(const Call& call, const Release& release, int result) {
     stream->SumRelease(call.api, call.address(), call.caller());
   }
   if (release.is_followed) sections::Close(stream, call.address(), release.time);
-  sections::WriteKept(stream);
+  sections::FinishWait(stream);
 }
 
 Acquisition BeginAcquisition(const Call& call) {

@@ -8,6 +8,7 @@
 #include "agent/stream.h"
 #include "agent/sys.h"
 #include "agent/tickets.h"
+#include "agent/wait_table.h"
 
 namespace perfagent::sections {
 
@@ -22,6 +23,10 @@ void Remove(Open* open, size_t at) {
   for (size_t i = at + 1; i < open->count; ++i) open->sections[i - 1] = open->sections[i];
   --open->count;
   SetWatch(*open);
+}
+
+const void* LockOf(const EndedWait& wait) {
+  return reinterpret_cast<const void*>(wait.record.lock);
 }
 
 uint64_t RunningSince(uint64_t cpu_ns) {
@@ -84,21 +89,31 @@ void Close(Stream* stream, uint64_t lock, uint64_t end) {
   stream->PutSized(record, kMaxSectionRecord);
 }
 
-void Keep(Stream* stream, const LockWaitRecord& wait) {
-  WriteKept(stream);
+void PutOff(Stream* stream, const EndedWait& wait) {
+  FinishWait(stream);
   stream->open.wait = wait;
+  std::atomic_signal_fence(std::memory_order_seq_cst);
   stream->open.has_wait = true;
   SetWatch(stream->open);
 }
 
-void WriteKept(Stream* stream) {
+void LeaveWaitTable(Stream* stream, const void* lock) {
+  Open& open = stream->open;
+  if (!open.has_wait || !open.wait.is_in_table || LockOf(open.wait) != lock) return;
+  open.wait.is_in_table = false;
+  wait_table::Clear(lock);
+}
+
+void FinishWait(Stream* stream) {
   Open& open = stream->open;
   if (!open.has_wait) return;
-  LockWaitRecord wait = open.wait;
+  LeaveWaitTable(stream, LockOf(open.wait));
   open.has_wait = false;
   SetWatch(open);
-  const tickets::Cuts cuts = tickets::Collect(reinterpret_cast<const void*>(wait.lock), wait.time,
-                                              wait.time + wait.wait, stream->cuts);
+  if (!open.wait.is_kept) return;
+  LockWaitRecord wait = open.wait.record;
+  const tickets::Cuts cuts =
+      tickets::Collect(LockOf(open.wait), wait.time, wait.time + wait.wait, stream->cuts);
   wait.flags |= cuts.lost ? kWaitCutsLost : 0;
   wait.count = cuts.count;
   wait.cuts = stream->cuts;

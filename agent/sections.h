@@ -4,8 +4,8 @@
 // allocates and every lock that it takes goes through the slow paths and is counted there. For that its countdowns are set
 // aside and look ended; each slow path has the true ones while it runs, so that samples stay what they were.
 //
-// A kept wait's record, too, is written at the next release: not while the lock is held, and when who released it before
-// has said with which stack.
+// What is left to do about a wait for a lock is done after the thread's next release: not while the lock is held, and when
+// who released it before has said with which stack.
 //
 // Threads: each its own, in its Stream. Signals: under an AgentScope. A handler's longjmp may leave a section open: it is
 // closed by the next release of that lock, or given up when there is no room for another.
@@ -36,13 +36,20 @@ struct Section {
   uint32_t inside;           // acquisitions written
 };
 
+// A wait that has ended, and is not done with.
+struct EndedWait {
+  LockWaitRecord record;
+  bool is_kept;      // the record is to be written
+  bool is_in_table;  // the lock looks waited for by this thread (wait_table.h)
+};
+
 // Of one thread; all zero is empty.
 struct Open {
   size_t count;
   Section sections[kMost];  // the innermost last
   bool has_wait;
-  LockWaitRecord wait;  // kept, and not written yet
-  bool is_aside;        // the thread's countdowns are these:
+  EndedWait wait;
+  bool is_aside;  // the thread's countdowns are these:
   uint64_t bytes_left;
   int64_t locks_left;
   uint64_t allocation_begin;
@@ -56,9 +63,11 @@ Section* Innermost(Stream* stream);
 // It has released the lock at `end`: writes what it did.
 void Close(Stream* stream, uint64_t lock, uint64_t end);
 
-// To be written at the next release.
-void Keep(Stream* stream, const LockWaitRecord& wait);
-void WriteKept(Stream* stream);
+// To be done with after the next release.
+void PutOff(Stream* stream, const EndedWait& wait);
+void FinishWait(Stream* stream);
+// The thread is about to release `lock`: it is no longer one of those who wait for it.
+void LeaveWaitTable(Stream* stream, const void* lock);
 
 // In the sections that the thread is in, it has made `bytes`, in so many ticks; waited for so many ticks for another lock, or for
 // something else.

@@ -10,22 +10,28 @@
 #include "agent/clock.h"
 #include "agent/lifecycle.h"
 #include "agent/sections.h"
+#include "agent/stream.h"
 
 namespace perfagent {
 
 class SlowPath {
  public:
-  explicit SlowPath(const void* top = __builtin_frame_address(0))
+  // kSomeAreTimed: for those that are so short that reading the clock twice is a good part of them, and that do not need
+  // begin(). One in kRun is charged for all.
+  enum Timing { kAllAreTimed, kSomeAreTimed };
+
+  explicit SlowPath(const void* top = __builtin_frame_address(0), Timing timing = kAllAreTimed)
       : scope_(AgentScope::kLost, top),
         entered_(scope_ && lifecycle::Enter()),
-        begin_(entered_ ? clock::Now() : 0),
+        stands_for_(timing == kAllAreTimed ? 1 : kRun),
+        begin_(entered_ && (timing == kAllAreTimed || IsItsTurn()) ? clock::Now() : 0),
         records_all_(entered_ && budget::RecordsAll()) {
     if (entered_ && thread_state.watch != 0) [[unlikely]]
       sections::TakeBackCountdowns();
   }
   ~SlowPath() {
     if (!entered_) return;
-    budget::Charge(thread_state.stream, begin_, records_all_);
+    Charge();
     if (thread_state.watch != 0) [[unlikely]]
       sections::SetCountdownsAside();
   }
@@ -45,8 +51,25 @@ class SlowPath {
   bool records_all() const { return records_all_; }
 
  private:
+  static constexpr uint32_t kRun = 16;
+
+  static bool IsItsTurn() {
+    Stream* stream = thread_state.stream;
+    if (stream == nullptr || ++stream->untimed_paths < kRun) return false;
+    stream->untimed_paths = 0;
+    return true;
+  }
+  void Charge() const {
+    if (stands_for_ == 1) {
+      budget::Charge(thread_state.stream, begin_, records_all_);
+    } else if (begin_ != 0) {
+      budget::ChargeFor(stands_for_, thread_state.stream, begin_, records_all_);
+    }
+  }
+
   AgentScope scope_;
   bool entered_;
+  uint32_t stands_for_;
   uint64_t begin_;
   bool records_all_;  // asked after the time was taken
 };

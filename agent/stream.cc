@@ -113,7 +113,7 @@ void MarkEnding(void* value) {
   AgentScope scope;
   if (!scope) return;
   stream->DescribeThread();
-  sections::WriteKept(stream);
+  sections::FinishWait(stream);
   sections::Abandon(stream);
   stream->Put(ThreadEndRecord{clock::Now()});
   stream->ending.store(1);

@@ -1,5 +1,7 @@
 #include "analyzer/replay/lock_holds.h"
 
+#include <algorithm>
+
 namespace perfagent {
 
 Weight WeightOf(const LockSectionRecord& record) {
@@ -14,7 +16,9 @@ void AddSection(const LockSectionRecord& record, LockHolds* holds) {
   holds->hold_ns.Add(hold_ns, weight);
   holds->distribution.Add(record.hold, weight.factor);
   if (record.running_ns != 0) {
-    holds->running_ns.Add(static_cast<double>(record.running_ns - 1), weight);
+    // Its readings take longer than a short section, and lie outside of it.
+    const auto running_ns = static_cast<double>(record.running_ns - 1);
+    holds->running_ns.Add(std::min(running_ns, hold_ns), weight);
     holds->running_of_ns.Add(hold_ns, weight);
   }
   holds->allocations.Add(static_cast<double>(record.allocations), weight);

@@ -274,10 +274,11 @@ TEST(LockReplay, SectionsOfBothStrataAddUpWithTheirWeights) {
 TEST(LockReplay, SectionsThatAreAllRecordedAreExact) {
   DumpBuilder dump;
   StreamBuilder& stream = dump.AddStream();
-  for (const uint64_t hold : {10, 20, 30}) stream.Put(Section(hold, 0, 70, kSectionContended));
+  for (const uint64_t hold : {4, 20, 30}) stream.Put(Section(hold, 0, 70, kSectionContended));
   const LockHolds holds = *ProfileOf(dump).locks.locks.at(0).holds;
   EXPECT_TRUE(holds.sections.Interval().IsExact());
-  EXPECT_EQ(holds.hold_ns.value(), 60);
+  EXPECT_EQ(holds.hold_ns.value(), 54);
+  EXPECT_EQ(holds.running_ns.value(), 4 + 10 + 10) << "of the shortest no more than all of it";
   EXPECT_EQ(holds.distribution.Quantile(0.5), 20u);
 }
 
