@@ -27,6 +27,7 @@
 #include "agent/sys.h"
 #include "agent/text.h"
 #include "agent/tickets.h"
+#include "agent/timeline.h"
 #include "agent/unseen.h"
 #include "agent/unwind/rule_table.h"
 #include "agent/wait_table.h"
@@ -154,6 +155,7 @@ void FinishAs(EndState how, int status) {
     if (Stream* stream = thread_state.stream) {
       stream->DescribeThread();
       if (config.heap && how == EndState::kExited && !is_forked_child) unseen::ReportAll(stream);
+      timeline::Note(stream);
       stream->PutReading();
     }
   }
@@ -220,6 +222,7 @@ bool RestartInChild() {
   dump_writer::Header()->interval_request.store(interval_seen.load());
   budget::RestartInChild();
   lock::RestartInChild();
+  timeline::RestartInChild();
   if (FullMode()) RecordAllInChild(&thread_state);  // cloned, past the handler of fork
   return true;
 }

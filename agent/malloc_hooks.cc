@@ -19,18 +19,18 @@ namespace {
 template <HeapApi kApi, typename Call>
 [[gnu::noinline]] void* RecordedAllocation(size_t size, Call call) {
   const HookFrame hook = HookFrame::Here();
-  const uint64_t begin = heap::BeginAllocation();
+  const heap::Timing timing = heap::BeginAllocation();
   void* block = call();
-  if (block != nullptr) heap::RecordAlloc(kApi, block, size, hook, begin);
+  if (block != nullptr) heap::RecordAlloc(kApi, block, size, hook, timing);
   return block;
 }
 
 // An overflowing product comes here, too: the real calloc refuses it.
 [[gnu::noinline]] void* RecordedCalloc(size_t count, size_t size) {
   const HookFrame hook = HookFrame::Here();
-  const uint64_t begin = heap::BeginAllocation();
+  const heap::Timing timing = heap::BeginAllocation();
   void* block = real::calloc(count, size);
-  if (block != nullptr) heap::RecordAlloc(HeapApi::kCalloc, block, count * size, hook, begin);
+  if (block != nullptr) heap::RecordAlloc(HeapApi::kCalloc, block, count * size, hook, timing);
   return block;
 }
 
@@ -42,18 +42,21 @@ template <HeapApi kApi, typename Call>
 }
 
 [[gnu::noinline]] int RecordedPosixMemalign(void** out, size_t alignment, size_t size) {
-  const uint64_t begin = heap::BeginAllocation();
+  const heap::Timing timing = heap::BeginAllocation();
   const int result = real::posix_memalign(out, alignment, size);
   if (result == 0 && *out != nullptr)
-    heap::RecordAlloc(HeapApi::kPosixMemalign, *out, size, HookFrame::Here(), begin);
+    heap::RecordAlloc(HeapApi::kPosixMemalign, *out, size, HookFrame::Here(), timing);
   return result;
 }
 
 // The free `call` of a block that may be tracked. Recorded first: afterwards another thread may own the address.
 template <HeapApi kApi, typename Call>
 [[gnu::noinline]] void RecordedFree(void* block, Call call) {
-  if (block != nullptr) heap::RecordFree(kApi, block, HookFrame::Here());
+  const HookFrame hook = HookFrame::Here();
+  heap::Timing timing;
+  if (block != nullptr) timing = heap::RecordFree(kApi, block, hook);
   call();
+  if (timing.begin != 0) heap::EndFree(kApi, timing, hook);
 }
 
 template <HeapApi kApi, typename Call>

@@ -34,7 +34,7 @@ constexpr HeapApi kDeleteApis[] = {PERFAGENT_DELETE_OPERATORS(PERFAGENT_OPERATOR
 template <unsigned kWhich>
 void* RecordedNew(size_t size, uintptr_t second, uintptr_t third) {
   if (thread_state.Spend(size)) return next_new[kWhich](size, second, third);
-  const uint64_t begin = heap::BeginAllocation();
+  const heap::Timing timing = heap::BeginAllocation();
   void* block;
   {
     AgentScope nested(
@@ -42,16 +42,20 @@ void* RecordedNew(size_t size, uintptr_t second, uintptr_t third) {
     block = next_new[kWhich](size, second, third);
     nested.KeepErrno();
   }
-  if (block != nullptr) heap::RecordAlloc(kNewApis[kWhich], block, size, HookFrame::Here(), begin);
+  if (block != nullptr) heap::RecordAlloc(kNewApis[kWhich], block, size, HookFrame::Here(), timing);
   return block;
 }
 
 template <unsigned kWhich>
 void RecordedDelete(void* block, uintptr_t second, uintptr_t third) {
+  heap::Timing timing;
   if (block != nullptr && live_filter::MayHold(block))
-    heap::RecordFree(kDeleteApis[kWhich], block, HookFrame::Here());
-  AgentScope nested(AgentScope::kQuiet);
-  next_delete[kWhich](block, second, third);
+    timing = heap::RecordFree(kDeleteApis[kWhich], block, HookFrame::Here());
+  {
+    AgentScope nested(AgentScope::kQuiet);
+    next_delete[kWhich](block, second, third);
+  }
+  if (timing.begin != 0) heap::EndFree(kDeleteApis[kWhich], timing, HookFrame::Here());
 }
 
 // Called before Bind, or in a C program that loaded a C++ library later: then the runtime's operators are built on

@@ -157,6 +157,7 @@ PERFAGENT_REAL_CONDITIONS(PERFAGENT_REAL_POINTER)
 void (*free_of_program)(void*) = nullptr;
 void* (*realloc_of_program)(void*, size_t) = nullptr;
 void (*free_sized)(void*, size_t) = nullptr;
+size_t (*usable_size)(void*) = nullptr;
 void (*free_aligned_sized)(void*, size_t, size_t) = nullptr;
 
 void Resolve() {
@@ -194,6 +195,9 @@ void Resolve() {
 void ResolveOptional() {
   Find("free_sized", &free_sized);
   Find("free_aligned_sized", &free_aligned_sized);
+  Find("malloc_usable_size", &usable_size);
+  if (usable_size != nullptr && !BesideMalloc(reinterpret_cast<const void*>(usable_size)))
+    usable_size = nullptr;
 }
 
 NewFunction NextNew(NewOperator which) {

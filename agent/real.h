@@ -115,6 +115,8 @@ extern void* (*realloc_of_program)(void* block, size_t size);
 // C23: null when the next library has none (glibc before 2.43).
 extern void (*free_sized)(void* block, size_t size);
 extern void (*free_aligned_sized)(void* block, size_t alignment, size_t size);
+// malloc_usable_size; null where it is not of the library that malloc is of.
+extern size_t (*usable_size)(void* block);
 
 // The C++ allocation functions: mangled name, how it is reported. All arguments are integers or pointers, at most three,
 // so one signature passes any of them on.

@@ -6,6 +6,7 @@
 #include "agent/config.h"
 #include "agent/live_filter.h"
 #include "agent/live_set.h"
+#include "agent/real.h"
 #include "agent/sampler.h"
 #include "agent/slow_path.h"
 #include "perfagent/sampling.h"
@@ -125,13 +126,32 @@ bool FreedAtOnce(const void* block, const Stream* stream) {
     sections::CountAllocation(stream, size, begin != 0 && begin < end ? end - begin : 0);
 }
 
+// What the allocator made of it; 0: it does not say.
+size_t UsableSize(const void* block) {
+  return real::usable_size != nullptr ? real::usable_size(const_cast<void*>(block)) : 0;
+}
+
+void PutCall(HeapApi api, const Timing& timing, uint64_t end, size_t size, size_t usable,
+             uint64_t interval_bytes, Stream* stream) {
+  const uint64_t took = end > timing.begin ? end - timing.begin : 0;
+  stream->Put(AllocatorCallRecord{api, timing.begin, took, size, usable, TimedRun(interval_bytes),
+                                  interval_bytes});
+}
+
+// Only of a tracked block it is known that the allocator made it: in full mode it may be of the time before the agent's start.
+Timing BeginFree(const void* block, bool records_all, Stream* stream) {
+  if (!IsTimedTurn(stream, records_all ? 0 : budget::IntervalInForce())) return {};
+  return {clock::Now(), true, records_all ? 0 : UsableSize(block)};
+}
+
 }  // namespace
 
-void RecordAlloc(HeapApi api, const void* block, size_t size, HookFrame hook, uint64_t begin) {
+void RecordAlloc(HeapApi api, const void* block, size_t size, HookFrame hook,
+                 const Timing& timing) {
   SlowPath path(hook.top());
   if (!path) return path.Refuse();
   if (thread_state.watch != 0) [[unlikely]]
-    CountInSections(size, begin, path.begin());
+    CountInSections(size, timing.begin, path.begin());
   Sample sample = Charge(size, path.records_all());
   if (!sample.taken) return;
   Stream* stream = streams::Current();
@@ -139,22 +159,33 @@ void RecordAlloc(HeapApi api, const void* block, size_t size, HookFrame hook, ui
   const uint64_t stack = call_stack::Take(stream, hook.Caller());
   if (!Track(block, size, path.records_all(), &sample, stream)) return;
   stream->Put(AllocRecord{api, path.begin(), Address(block), size, stack, sample.limit});
+  if (timing.is_sampled)
+    PutCall(api, timing, path.begin(), size, UsableSize(block), sample.interval_bytes, stream);
 }
 
-void RecordFree(HeapApi api, const void* block, HookFrame hook) {
-  if (IsNeighbour(block)) return;
+Timing RecordFree(HeapApi api, const void* block, HookFrame hook) {
+  if (IsNeighbour(block)) return {};
   SlowPath path(hook.top());
   if (path.IsNested()) {
     // The block's address may be another's in a moment: it must leave the set even when nothing can be written.
     if (UntrackOnly(block).was_there || live_filter::WantsEvery()) path.Refuse();
-    return;
+    return {};
   }
-  if (!path || !Untrack(block, path.records_all()).was_there) return;
+  if (!path || !Untrack(block, path.records_all()).was_there) return {};
   Stream* stream = streams::Current();
-  if (stream == nullptr) return;
+  if (stream == nullptr) return {};
   const uint64_t flags = !path.records_all() && FreedAtOnce(block, stream) ? kFreeTemporary : 0;
   const uint64_t stack = call_stack::Take(stream, hook.Caller());
   stream->Put(FreeRecord{api, flags, path.begin(), Address(block), stack});
+  return BeginFree(block, path.records_all(), stream);
+}
+
+void EndFree(HeapApi api, const Timing& timing, HookFrame hook) {
+  SlowPath path(hook.top());
+  Stream* stream = thread_state.stream;
+  if (!path || lifecycle::Paused() || stream == nullptr) return;
+  const uint64_t interval = path.records_all() ? 0 : budget::IntervalInForce();
+  PutCall(api, timing, path.begin(), 0, timing.usable, interval, stream);
 }
 
 ReallocClaim ClaimForRealloc(const void* old_block) {

@@ -121,6 +121,7 @@ struct Stream {
   uint64_t untold_ns;       // spent, and not yet known to the budget
   uint64_t untold_bytes;    // of records, likewise
   uint32_t slow_paths_unbilled;
+  uint32_t untimed_calls;  // of the allocator, since the last one that was timed (record_heap.h)
   uint32_t untimed_paths;  // since the last one that was timed (SlowPath::kSomeAreTimed)
   Workspace unwind;
   Spine spine;

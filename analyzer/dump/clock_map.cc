@@ -115,7 +115,8 @@ void ClockMap::ConvertAny(Record* record, size_t* hint) const {
         if constexpr (!std::is_same_v<R, StackRecord> && !std::is_same_v<R, ResetRecord>) {
           const uint64_t ticks = r.time;
           r.time = NsAt(ticks, hint);
-          if constexpr (std::is_same_v<R, ReallocRecord>) {
+          if constexpr (std::is_same_v<R, ReallocRecord> ||
+                        std::is_same_v<R, AllocatorCallRecord>) {
             r.duration = DurationNs(*this, ticks, r.duration, r.time, *hint);
           } else if constexpr (std::is_same_v<R, LockWaitRecord>) {
             r.wait = DurationNs(*this, ticks, r.wait, r.time, *hint);

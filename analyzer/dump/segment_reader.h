@@ -191,9 +191,9 @@ class StreamCursor {
   std::optional<Decoder> decoder_;
 };
 
-// Heap and lock events; all others define something.
+// Heap and lock events, and what is measured beside them; all others define something.
 constexpr bool IsEventKind(size_t kind) {
-  return kind >= Record(AllocRecord{}).index() && kind <= Record(LockAcquireRecord{}).index();
+  return kind >= Record(AllocRecord{}).index() && kind <= Record(MemoryRecord{}).index();
 }
 inline bool IsEvent(const Record& record) { return IsEventKind(record.index()); }
 

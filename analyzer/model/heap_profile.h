@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "analyzer/model/allocator_calls.h"
 #include "analyzer/model/estimate.h"
 #include "analyzer/model/event_stacks.h"
 #include "analyzer/model/ids.h"
@@ -153,6 +154,8 @@ struct HeapProfile {
   EventStacks stacks;  // of allocations and frees
   // Events whose stack the dump does not define.
   uint64_t undefined_stacks = 0;
+  AllocatorCalls calls;              // those that were timed
+  std::vector<MemoryRecord> memory;  // in time
 
   // Adds up the sites; frees include unpaired ones, which are calls too.
   void SumSites();

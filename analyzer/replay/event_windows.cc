@@ -63,6 +63,9 @@ void EventWindows::CloseStreams() {
       facts_.damage.insert(facts_.damage.end(), damage.begin(), damage.end());
       facts_.widest_interval_bytes =
           std::max(facts_.widest_interval_bytes, stream->events.widest_interval_bytes());
+      facts_.calls.Merge(stream->events.calls());
+      const std::vector<MemoryRecord>& memory = stream->events.memory();
+      facts_.memory.insert(facts_.memory.end(), memory.begin(), memory.end());
     }
     return is_done;
   });

@@ -39,6 +39,8 @@ struct EventFacts {
   uint64_t undefined_stacks = 0;
   std::vector<Damage> damage;
   uint64_t widest_interval_bytes = 0;
+  AllocatorCalls calls;
+  std::vector<MemoryRecord> memory;  // in no order
 };
 
 class EventWindows {

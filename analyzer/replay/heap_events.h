@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "analyzer/model/allocator_calls.h"
 #include "analyzer/model/event_stacks.h"
 #include "analyzer/model/ids.h"
 #include "analyzer/model/process.h"
@@ -85,6 +86,8 @@ class HeapEvents {
   uint64_t undefined_stacks() const { return undefined_stacks_; }
   const std::vector<Damage>& damage() const { return steps_.damage(); }
   uint64_t widest_interval_bytes() const { return widest_interval_bytes_; }
+  const AllocatorCalls& calls() const { return calls_; }
+  const std::vector<MemoryRecord>& memory() const { return memory_; }
 
  private:
   void Add(const Record& record, EventBlock* block);
@@ -99,6 +102,7 @@ class HeapEvents {
   void AddReallocReturn(const ReallocRecord& record, EventBlock* block);
   void AddThin(const ThinRecord& record, EventBlock* block);
   void AddLock(LockEvent event, EventBlock* block);
+  void TimeRealloc(const ReallocRecord& record);
 
   const Process& process_;
   const StreamId id_;
@@ -110,6 +114,9 @@ class HeapEvents {
   EventStacks stacks_;
   uint64_t undefined_stacks_ = 0;
   uint64_t widest_interval_bytes_ = 0;
+  AllocatorCalls calls_;
+  uint32_t untimed_reallocs_ = 0;
+  std::vector<MemoryRecord> memory_;
 };
 
 }  // namespace perfagent

@@ -144,6 +144,10 @@ class HeapReplay {
     profile.stacks = events_.facts().stacks;
     profile.undefined_stacks = events_.facts().undefined_stacks;
     profile.widest_interval_bytes = events_.facts().widest_interval_bytes;
+    profile.calls = events_.facts().calls;
+    profile.memory = events_.facts().memory;
+    std::sort(profile.memory.begin(), profile.memory.end(),
+              [](const MemoryRecord& a, const MemoryRecord& b) { return a.time < b.time; });
     if (process_.facts.mode == Mode::kSample && process_.facts.heap_enabled) {
       profile.widest_interval_bytes =
           std::max(profile.widest_interval_bytes, process_.facts.interval_bytes);

@@ -129,6 +129,22 @@ class EventPrinter : public RecordSink {
     if (r.outer != 0) line_.Text(" outer=").Hex(r.outer);
     FinishEvent(r.stack);
   }
+  void Print(const AllocatorCallRecord& r) {
+    line_.Text("# ");
+    Begin(r.time, Name(r.api)).Text(" took ").Decimal(r.duration);
+    if (r.size != 0) line_.Text(" size=").Decimal(r.size);
+    if (r.usable != 0) line_.Text(" usable=").Decimal(r.usable);
+    line_.Text(" every=").Decimal(r.every).Text(" interval=").Decimal(r.interval_bytes);
+    Finish();
+  }
+  void Print(const MemoryRecord& r) {
+    line_.Text("# ");
+    Begin(r.time, "memory anonymous=").Decimal(r.anonymous).Text(" file=").Decimal(r.file);
+    line_.Text(" shared=").Decimal(r.shared).Text(" stack=").Decimal(r.stack);
+    line_.Text(" swapped=").Decimal(r.swapped).Text(" mapped=").Decimal(r.mapped);
+    line_.Text(" dump=").Decimal(r.dump);
+    Finish();
+  }
   void Print(const IntervalRecord& r) {
     line_.Text("# ");
     Begin(r.time, "interval ").Decimal(r.interval_bytes);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "analyzer/report/json_memory.h"
 #include "analyzer/report/json_values.h"
 
 namespace perfagent {
@@ -82,6 +83,7 @@ void WriteHeap(JsonWriter* json, const NamedProfile& named, std::optional<uint64
   json->Key("unpaired_frees").Integer(heap.unpaired_frees);
   json->Key("unpaired_reallocations").Integer(heap.unpaired_reallocs);
   json->Key("overlaps").Integer(heap.overlaps);
+  WriteMemory(json, named);
   json->Key("sites").BeginArray();
   for (const HeapSite* site : SitesToWrite(heap, limit)) WriteSite(json, named, *site);
   json->EndArray();

@@ -9,6 +9,7 @@
 #include "analyzer/report/format.h"
 #include "analyzer/report/line_writer.h"
 #include "analyzer/report/text_locks.h"
+#include "analyzer/report/text_memory.h"
 #include "analyzer/report/text_values.h"
 #include "analyzer/report/unseen.h"
 
@@ -200,6 +201,7 @@ class Writer : private LineWriter {
                                                : "");
     Fact(LiveWord(), Size(heap.total.leaked_bytes), " in ", Count(heap.total.leaked_blocks),
          " blocks");
+    WriteMemoryText(named_, output());
   }
 
   // What is live in a running process may yet be freed.

@@ -30,7 +30,7 @@
 // one needs those before it, back to one that is. In sampled mode each begins with kReset, in full mode
 // at least every 32nd.
 //
-// Definitions are all records but heap and lock events. They need nothing of the events before them but the time of
+// Definitions are all records but heap and lock events, timed calls and memory. They need nothing of the events before them but the time of
 // the last one, and kStack not even that. So a sealed segment says where its definitions are (those with a time all
 // stand at its beginning, or it does not say), and a reader that wants nothing else steps over the events.
 //
@@ -60,6 +60,8 @@
 //   kLockAcquire   api, time, lock, stack, interval, outer     a sampled acquisition, or one inside a followed section
 //   kLockSection   api, flags, time, hold, running_ns, lock, stack, interval, wait, allocations, bytes,
 //                  allocator, waits, waited, idle               a followed acquisition, written at its release
+//   kAllocatorCall api, time, duration, size, usable, every, interval    a timed call of the allocator
+//   kMemory        time, anonymous, file, shared, stack, swapped, mapped, dump      in bytes, as the kernel counts them
 //   kInterval      time, bytes            from here on the stream's blocks are sampled with this mean;
 //                                         0: every one
 //   kMark          time, text             the program said so (perfagent.h)
@@ -213,6 +215,8 @@ enum class Tag : uint8_t {
   kReset = 20,
   kLockRelease = 21,
   kLockSection = 22,
+  kAllocatorCall = 26,
+  kMemory = 27,
 };
 
 // kStack flags.

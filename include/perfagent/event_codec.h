@@ -135,6 +135,18 @@ class Encoder : public CompactEncoder {
       Varint(field);
     }
   }
+  void Put(const AllocatorCallRecord& r) {
+    Begin(Tag::kAllocatorCall, static_cast<uint8_t>(r.api), r.time);
+    for (const uint64_t field : {r.duration, r.size, r.usable, r.every, r.interval_bytes})
+      Varint(field);
+  }
+  void Put(const MemoryRecord& r) {
+    Begin(Tag::kMemory, r.time);
+    for (const uint64_t field :
+         {r.anonymous, r.file, r.shared, r.stack, r.swapped, r.mapped, r.dump}) {
+      Varint(field);
+    }
+  }
   void Put(const IntervalRecord& r) {
     Begin(Tag::kInterval, r.time);
     Varint(r.interval_bytes);
@@ -309,6 +321,10 @@ class Decoder : public CompactDecoder {
       }
       case Tag::kLockSection:
         return Section(&out->emplace<LockSectionRecord>());
+      case Tag::kAllocatorCall:
+        return AllocatorCall(&out->emplace<AllocatorCallRecord>());
+      case Tag::kMemory:
+        return Memory(&out->emplace<MemoryRecord>());
       case Tag::kInterval: {
         auto& r = out->emplace<IntervalRecord>();
         r.time = Time();
@@ -394,6 +410,21 @@ class Decoder : public CompactDecoder {
     r->lock = Difference(&state_->codec.last_lock);
     for (uint64_t* field : {&r->stack, &r->interval, &r->wait, &r->allocations, &r->bytes,
                             &r->allocator, &r->waits, &r->waited, &r->idle}) {
+      *field = Varint();
+    }
+  }
+
+  void AllocatorCall(AllocatorCallRecord* r) {
+    r->api = Api<HeapApi>();
+    r->time = Time();
+    for (uint64_t* field : {&r->duration, &r->size, &r->usable, &r->every}) *field = Varint();
+    r->interval_bytes = Interval();
+  }
+
+  void Memory(MemoryRecord* r) {
+    r->time = Time();
+    for (uint64_t* field :
+         {&r->anonymous, &r->file, &r->shared, &r->stack, &r->swapped, &r->mapped, &r->dump}) {
       *field = Varint();
     }
   }

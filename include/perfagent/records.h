@@ -122,6 +122,28 @@ struct LockSectionRecord {
   uint64_t waited;     // ticks in them
   uint64_t idle;       // ticks of waits for no lock: conditions, semaphores, threads
 };
+// One call of the allocator, as long as it took. It stands for others: of those that are timed where every event is recorded
+// for `every`, else for what a block of its size stands for that was sampled with the mean `interval_bytes`.
+struct AllocatorCallRecord {
+  HeapApi api;
+  uint64_t time;      // when it was called
+  uint64_t duration;  // with one reading of the clock
+  uint64_t size;      // asked for; of a free 0
+  uint64_t usable;    // what the block has; 0: the allocator does not say
+  uint64_t every;
+  uint64_t interval_bytes;
+};
+// The process's memory as the kernel counts it, in bytes.
+struct MemoryRecord {
+  uint64_t time;
+  uint64_t anonymous;  // resident: heap, stacks, the program's data
+  uint64_t file;       // resident: code, and files that are mapped
+  uint64_t shared;     // resident: shared memory, tmpfs
+  uint64_t stack;      // size of the main thread's
+  uint64_t swapped;
+  uint64_t mapped;  // addresses in use
+  uint64_t dump;    // of `file` or `shared`: this dump, at most
+};
 
 struct IntervalRecord {
   uint64_t time;
@@ -146,18 +168,20 @@ struct ClockRecord {
 };
 struct ResetRecord {};
 
-using Record = std::variant<ThreadRecord, ThreadEndRecord, ModuleLoadRecord, ModuleUnloadRecord,
-                            StackRecord, AllocRecord, FreeRecord, ReallocRecord, LockWaitRecord,
-                            LockReleaseRecord, LockSectionRecord, LockAcquireRecord, IntervalRecord,
-                            MarkRecord, UnseenRecord, ClockRecord, ThinRecord, ResetRecord>;
+using Record =
+    std::variant<ThreadRecord, ThreadEndRecord, ModuleLoadRecord, ModuleUnloadRecord, StackRecord,
+                 AllocRecord, FreeRecord, ReallocRecord, LockWaitRecord, LockReleaseRecord,
+                 LockSectionRecord, LockAcquireRecord, AllocatorCallRecord, MemoryRecord,
+                 IntervalRecord, MarkRecord, UnseenRecord, ClockRecord, ThinRecord, ResetRecord>;
 
-// Heap and lock events; all others are definitions.
+// Heap and lock events, and what is measured beside them; all others are definitions.
 template <typename R>
 inline constexpr bool kIsEvent =
     std::is_same_v<R, AllocRecord> || std::is_same_v<R, FreeRecord> ||
     std::is_same_v<R, ReallocRecord> || std::is_same_v<R, LockWaitRecord> ||
     std::is_same_v<R, LockReleaseRecord> || std::is_same_v<R, LockSectionRecord> ||
-    std::is_same_v<R, LockAcquireRecord>;
+    std::is_same_v<R, LockAcquireRecord> || std::is_same_v<R, AllocatorCallRecord> ||
+    std::is_same_v<R, MemoryRecord>;
 template <typename R>
 inline constexpr bool kHasTime = !std::is_same_v<R, StackRecord> && !std::is_same_v<R, ResetRecord>;
 

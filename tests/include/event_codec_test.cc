@@ -134,6 +134,15 @@ void Fill(Sample* sample, std::mt19937_64* random) {
                                          number(),
                                          number()};
       break;
+    case 17:
+      sample->record = AllocatorCallRecord{
+          RandomApi<HeapApi>(random),  number(), number(), number(), number(), number(),
+          number() % kGreatestInterval};
+      break;
+    case 18:
+      sample->record = MemoryRecord{number(), number(), number(), number(),
+                                    number(), number(), number(), number()};
+      break;
     case 10:
       sample->record = IntervalRecord{number(), number() % kGreatestInterval};
       break;

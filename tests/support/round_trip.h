@@ -67,6 +67,14 @@ struct FieldsOf {
   Fields operator()(const LockAcquireRecord& r) const {
     return {{static_cast<uint64_t>(r.api), r.time, r.lock, r.stack, r.interval, r.outer}, {}};
   }
+  Fields operator()(const AllocatorCallRecord& r) const {
+    return {{static_cast<uint64_t>(r.api), r.time, r.duration, r.size, r.usable, r.every,
+             r.interval_bytes},
+            {}};
+  }
+  Fields operator()(const MemoryRecord& r) const {
+    return {{r.time, r.anonymous, r.file, r.shared, r.stack, r.swapped, r.mapped, r.dump}, {}};
+  }
   Fields operator()(const IntervalRecord& r) const { return {{r.time, r.interval_bytes}, {}}; }
   Fields operator()(const MarkRecord& r) const { return {{r.time}, {std::string(r.text)}}; }
   Fields operator()(const UnseenRecord& r) const { return {{r.time}, {std::string(r.path)}}; }
