@@ -7,7 +7,9 @@
 #include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/dump_writer.h"
+#include "agent/futile_wake.h"
 #include "agent/growing_mean.h"
+#include "agent/lock_home.h"
 #include "agent/modules.h"
 #include "agent/process.h"
 #include "agent/sampler.h"
@@ -191,6 +193,7 @@ void RestartInChild() {
   waits_seen.Reset();
   acquisitions_seen.Reset();
   cpu_time_due.store(0);
+  lock_home::RestartInChild();
 }
 
 Wait BeginWait(const Call& call, uint64_t owner) {
@@ -204,6 +207,9 @@ Wait BeginWait(const Call& call, uint64_t owner) {
   sections::WriteKept(stream);
   const uint64_t stack = call_stack::Take(stream, call.hook.Caller());
   NoteOrder(call, path.begin(), stack, stream);
+  futile_wake::Count(stream, call);
+  lock_home::Note(stream, call, path.begin());
+  lock_home::Answer(stream, call.hook.Caller(), lock_home::kNoWait);
   return {path.begin(), stack, Publish(call, owner, path.begin(), stack, stream)};
 }
 
@@ -222,21 +228,24 @@ void EndWait(const Call& call, const Wait& wait, int result) {
     sections::CountWait(stream, call.address(), wait_ticks);
   } else {
     sections::CountIdle(stream, wait_ticks);
+    futile_wake::NoteWake(stream, call, result);
+    lock_home::Answer(stream, call.hook.Caller(), wait.begin);
   }
   KeepWait(call, wait, path.begin(), result, path.records_all(), stream);
 }
 
-Release BeginRelease(const void* lock) {
+Release BeginRelease(const void* lock, uint64_t held_by) {
   AgentScope scope;
   const bool is_awaited = wait_table::IsWaitedFor(lock);
-  if (!scope) return {is_awaited ? tickets::Leave(lock, tickets::kNoStream) : tickets::Ticket()};
+  if (!scope)
+    return {is_awaited ? tickets::Leave(lock, tickets::kNoStream, held_by) : tickets::Ticket()};
   if (!lifecycle::Enter() || lifecycle::Paused()) return {};
   Stream* stream = streams::Current();
   if (stream == nullptr) return {};
   Release release;
   release.is_followed = thread_state.watch != 0 && sections::Of(stream, AddressOf(lock)) != nullptr;
   if (is_awaited) {
-    release.ticket = tickets::Leave(lock, stream->number);
+    release.ticket = tickets::Leave(lock, stream->number, held_by);
     release.time = release.ticket.time;
   } else if (release.is_followed) {
     release.time = clock::Now();
@@ -265,6 +274,7 @@ void EndRelease(const Call& call, const Release& release, int result) {
       stream->Put(LockReleaseRecord{call.api, release.ticket.time, call.address(), stack});
     }
     stream->SumRelease(call.api, call.address(), call.caller());
+    lock_home::NoteOwn(stream, call);
   }
   if (release.is_followed) sections::Close(stream, call.address(), release.time);
   sections::WriteKept(stream);
@@ -299,6 +309,7 @@ void EndAcquisition(const Call& call, const Acquisition& acquisition, bool has_w
   if (!path) return path.Refuse();
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
+  ++stream->last_wake.slow_acquired;
   if (!has_waited) NoteOrder(call, path.begin(), acquisition.stack, stream);
   if (!acquisition.is_followed) return;
   acquisitions_seen.Add(acquisition.interval);
@@ -309,6 +320,7 @@ void EndAcquisition(const Call& call, const Acquisition& acquisition, bool has_w
   }
   // One that has waited is followed if its wait was kept, and an inner level is part of the outer one.
   if (has_waited || sections::Of(stream, call.address()) != nullptr) return;
+  lock_home::NoteOwn(stream, call);
   const uint64_t begin = path.begin();
   sections::Follow(stream, SectionOf(call, begin, acquisition.stack, acquisition.interval),
                    acquisition.cpu_ns);

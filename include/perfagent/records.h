@@ -77,6 +77,7 @@ struct WaitCut {
   uint64_t after;   // the wait's begin
   uint64_t stream;  // of the thread that made it
   uint64_t stack;   // 0: its kLockRelease record has it
+  uint64_t flags = 0;
 };
 // Decoded cuts are valid until the next record.
 struct LockWaitRecord {
@@ -139,6 +140,18 @@ struct UnseenRecord {
   uint64_t time;
   std::string_view path;
 };
+struct LockFrameRecord {
+  uint64_t lock;
+  uint64_t thread;  // its id
+  uint64_t stack;   // ends with the function in whose frame it lies; 0: not known
+};
+struct LockMappingRecord {
+  uint64_t lock;
+  uint64_t device;  // as stat has it
+  uint64_t inode;
+  uint64_t offset;  // of the lock in the file
+  std::string_view path;
+};
 struct ClockRecord {
   uint64_t time;
   uint64_t monotonic_ns;
@@ -146,10 +159,11 @@ struct ClockRecord {
 };
 struct ResetRecord {};
 
-using Record = std::variant<ThreadRecord, ThreadEndRecord, ModuleLoadRecord, ModuleUnloadRecord,
-                            StackRecord, AllocRecord, FreeRecord, ReallocRecord, LockWaitRecord,
-                            LockReleaseRecord, LockSectionRecord, LockAcquireRecord, IntervalRecord,
-                            MarkRecord, UnseenRecord, ClockRecord, ThinRecord, ResetRecord>;
+using Record =
+    std::variant<ThreadRecord, ThreadEndRecord, ModuleLoadRecord, ModuleUnloadRecord, StackRecord,
+                 AllocRecord, FreeRecord, ReallocRecord, LockWaitRecord, LockReleaseRecord,
+                 LockSectionRecord, LockAcquireRecord, IntervalRecord, MarkRecord, UnseenRecord,
+                 ClockRecord, ThinRecord, ResetRecord, LockFrameRecord, LockMappingRecord>;
 
 // Heap and lock events; all others are definitions.
 template <typename R>
@@ -159,6 +173,8 @@ inline constexpr bool kIsEvent =
     std::is_same_v<R, LockReleaseRecord> || std::is_same_v<R, LockSectionRecord> ||
     std::is_same_v<R, LockAcquireRecord>;
 template <typename R>
-inline constexpr bool kHasTime = !std::is_same_v<R, StackRecord> && !std::is_same_v<R, ResetRecord>;
+inline constexpr bool kHasTime = requires(const R& r) {
+  r.time;
+};
 
 }  // namespace perfagent
