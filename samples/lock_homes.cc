@@ -44,33 +44,33 @@ static void Join(std::deque<std::thread>* borrowers) {
   for (std::thread& borrower : *borrowers) borrower.join();
 }
 
-NAMED void* LendMutex(size_t rounds) {
+NAMED uintptr_t LendMutex(size_t rounds) {
   pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
   std::deque<std::thread> borrowers;
   Borrow(&mutex, rounds, &borrowers);
   Join(&borrowers);
-  void* volatile address = &mutex;
+  const auto address = reinterpret_cast<uintptr_t>(&mutex);
   EndOfFrame();
   return address;
 }
 
-NAMED void* LendAndUseMutex(size_t rounds) {
+NAMED uintptr_t LendAndUseMutex(size_t rounds) {
   pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
   std::deque<std::thread> borrowers;
   Borrow(&mutex, rounds, &borrowers);
   UseMutex(&mutex, rounds);
   Join(&borrowers);
-  void* volatile address = &mutex;
+  const auto address = reinterpret_cast<uintptr_t>(&mutex);
   EndOfFrame();
   return address;
 }
 
-NAMED void* LendAnotherMutex(size_t rounds) {
+NAMED uintptr_t LendAnotherMutex(size_t rounds) {
   pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
   std::deque<std::thread> borrowers;
   Borrow(&mutex, rounds, &borrowers);
   Join(&borrowers);
-  void* volatile address = &mutex;
+  const auto address = reinterpret_cast<uintptr_t>(&mutex);
   EndOfFrame();
   return address;
 }
@@ -84,8 +84,9 @@ static void OnLendersStack(Lend lend) {
   }).join();
 }
 
-static void PrintLent(const void* address, const char* function) {
-  std::printf("truth lock=%s address=%p frame_of=%s thread=lender\n", function, address, function);
+static void PrintLent(uintptr_t address, const char* function) {
+  std::printf("truth lock=%s address=0x%" PRIxPTR " frame_of=%s thread=lender\n", function, address,
+              function);
 }
 
 static void Lent(int argc, char** argv) {
@@ -101,12 +102,12 @@ static void Own(int argc, char** argv) {
 static void Reused(int argc, char** argv) {
   const size_t rounds = Argument(argc, argv, 2, 200);
   OnLendersStack([rounds] {
-    const void* address = LendMutex(rounds);
+    const uintptr_t address = LendMutex(rounds);
     if (LendAnotherMutex(rounds) != address) {
       std::fprintf(stderr, "the two functions' frames differ\n");
       std::exit(2);
     }
-    std::printf("truth lock=reused address=%p thread=lender\n", address);
+    std::printf("truth lock=reused address=0x%" PRIxPTR " thread=lender\n", address);
   });
 }
 
