@@ -82,6 +82,24 @@ uint64_t TakeByWalk(Stream* stream, const FrameState& from, uint64_t epoch) {
 
 }  // namespace
 
+// A frame's part of the stack ends where its caller's begins. Of the outermost one nobody knows where that is: there may be
+// thread-local variables behind it.
+uint64_t TakeUpTo(Stream* stream, const FrameState& caller, uint64_t address) {
+  const uint64_t epoch = modules::Epoch();
+  StackBounds& bounds = stream->unwind.bounds;
+  bounds.Enter(reinterpret_cast<uintptr_t>(__builtin_frame_address(0)));
+  // Walked, and not recognized: only then the spine has all frames.
+  if (TakeByWalk(stream, caller, epoch) == 0) return 0;
+  Spine& spine = stream->spine;
+  for (size_t frame = 1; frame < spine.count(); ++frame) {
+    const uint64_t begin = spine.state(frame).sp, end = spine.state(frame - 1).sp;
+    // Of a fiber's stack, which goes on in the thread's, one of these is elsewhere.
+    if (address < begin || address >= end || !bounds.range().Contains(begin)) continue;
+    return bounds.range().Contains(end) ? IdAt(&spine, frame) : 0;
+  }
+  return 0;
+}
+
 uint64_t Take(Stream* stream) {
   const whole_walk::Registers here = whole_walk::Capture();
   return Take(stream, {here.rip, here.rsp, here.rbp});

@@ -16,4 +16,7 @@ namespace perfagent::call_stack {
 uint64_t Take(Stream* stream, const FrameState& caller);
 uint64_t Take(Stream* stream);
 
+// The part of that stack that ends with the function in whose frame `address` lies. 0: in none, or it has no id.
+uint64_t TakeUpTo(Stream* stream, const FrameState& caller, uint64_t address);
+
 }  // namespace perfagent::call_stack

@@ -22,6 +22,7 @@
 #include "agent/sandbox.h"
 #include "agent/say.h"
 #include "agent/sections.h"
+#include "agent/shared_mapping.h"
 #include "agent/stack_table.h"
 #include "agent/stream.h"
 #include "agent/sys.h"
@@ -177,6 +178,7 @@ void BeforeFork() {
 // The child's thread goes on from its parent's countdown: it must not repeat its parent's and its siblings' draws. A gap may be
 // drawn anew at any moment that its end has no part in: the exponential has no memory.
 void InForkedChild() {
+  shared_mapping::CloseInChild();
   ThreadState& t = thread_state;
   lineage = sampler::Scramble(lineage ^ forks.load());
   if (!IsOn()) return;

@@ -56,6 +56,12 @@ inline uint64_t OwnerOf(const pthread_rwlock_t* lock) {
 }
 inline uint64_t OwnerOf(const volatile void*) { return 0; }
 
+// How the calling thread, which is about to release it, holds it, as a cut's flags. No writer can hold what a reader does.
+inline uint64_t HeldBy(const pthread_rwlock_t* lock) {
+  return OwnerOf(lock) == 0 ? kCutByReader : 0;
+}
+inline uint64_t HeldBy(const volatile void*) { return 0; }
+
 // Does this unlock give the lock away? An inner level of a recursive mutex does not.
 inline bool IsLastLevel(const pthread_mutex_t* mutex) {
   constexpr int kTypes = 3;
@@ -168,7 +174,7 @@ struct Release {
   [[gnu::noinline]] static int Recorded(Lock* lock) {
     const HookFrame hook = HookFrame::Here();
     if (!IsLastLevel(lock)) return (*kRelease)(lock);
-    const lock::Release release = lock::BeginRelease(NameOf(lock));
+    const lock::Release release = lock::BeginRelease(NameOf(lock), HeldBy(lock));
     const int result = (*kRelease)(lock);
     lock::EndRelease({kApi, NameOf(lock), hook}, release, result);
     return result;

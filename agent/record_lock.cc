@@ -7,7 +7,9 @@
 #include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/dump_writer.h"
+#include "agent/futile_wake.h"
 #include "agent/growing_mean.h"
+#include "agent/lock_home.h"
 #include "agent/modules.h"
 #include "agent/process.h"
 #include "agent/sampler.h"
@@ -224,6 +226,7 @@ void RestartInChild() {
   waits_seen.Reset();
   acquisitions_seen.Reset();
   cpu_time_due.store(0);
+  lock_home::RestartInChild();
 }
 
 Wait BeginWait(const Call& call, uint64_t owner) {
@@ -238,6 +241,9 @@ Wait BeginWait(const Call& call, uint64_t owner) {
   const uint64_t stack = call_stack::Take(stream, call.hook.Caller());
   NoteOrder(call, path.begin(), stack, stream);
   modules::Note(stream, call.address());
+  futile_wake::Count(stream, call);
+  lock_home::Note(stream, call, path.begin());
+  lock_home::Answer(stream, call.hook.Caller(), lock_home::kNoWait);
   return {path.begin(), stack, Publish(call, owner, path.begin(), stack, stream)};
 }
 
@@ -252,13 +258,16 @@ void EndWait(const Call& call, const Wait& wait, int result) {
   if (stream == nullptr) return;
   sections::PutOff(stream, Count(call, wait, result, path.begin(), stream));
   sections::FinishWait(stream);
+  if (IsHeld(call.api)) return;
+  futile_wake::NoteWake(stream, call, result);
+  lock_home::Answer(stream, call.hook.Caller(), wait.begin);
 }
 
-Release BeginRelease(const void* lock) {
+Release BeginRelease(const void* lock, uint64_t held_by) {
   AgentScope scope;
   if (!scope) {
     if (!wait_table::IsWaitedFor(lock)) return {};
-    return {tickets::Leave(lock, tickets::kNoStream)};
+    return {tickets::Leave(lock, tickets::kNoStream, held_by)};
   }
   if (!lifecycle::Enter() || lifecycle::Paused()) return {};
   Stream* stream = streams::Current();
@@ -268,7 +277,7 @@ Release BeginRelease(const void* lock) {
   Release release;
   release.is_followed = thread_state.watch != 0 && sections::Of(stream, AddressOf(lock)) != nullptr;
   if (is_awaited) {
-    release.ticket = tickets::Leave(lock, stream->number);
+    release.ticket = tickets::Leave(lock, stream->number, held_by);
     release.time = release.ticket.time;
   } else if (release.is_followed) {
     release.time = clock::Now();
@@ -297,6 +306,7 @@ void EndRelease(const Call& call, const Release& release, int result) {
       stream->Put(LockReleaseRecord{call.api, release.ticket.time, call.address(), stack});
     }
     stream->SumRelease(call.api, call.address(), call.caller());
+    lock_home::NoteOwn(stream, call);
   }
   if (release.is_followed) sections::Close(stream, call.address(), release.time);
   sections::FinishWait(stream);
@@ -331,6 +341,7 @@ void EndAcquisition(const Call& call, const Acquisition& acquisition, bool has_w
   if (!path) return path.Refuse();
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
+  ++stream->last_wake.slow_acquired;
   if (!has_waited) NoteOrder(call, path.begin(), acquisition.stack, stream);
   if (!acquisition.is_followed) return;
   acquisitions_seen.Add(acquisition.interval);
@@ -341,6 +352,7 @@ void EndAcquisition(const Call& call, const Acquisition& acquisition, bool has_w
   }
   // One that has waited is followed if its wait was kept, and an inner level is part of the outer one.
   if (has_waited || sections::Of(stream, call.address()) != nullptr) return;
+  lock_home::NoteOwn(stream, call);
   const uint64_t begin = path.begin();
   sections::Follow(stream, SectionOf(call, begin, acquisition.stack, acquisition.interval),
                    acquisition.cpu_ns);

@@ -49,8 +49,8 @@ struct Release {
   uint64_t time = 0;
 };
 
-// The calling thread is about to give the lock away.
-Release BeginRelease(const void* lock);
+// The calling thread is about to give the lock away; `held_by` are flags of the cuts that this makes.
+Release BeginRelease(const void* lock, uint64_t held_by = 0);
 // The call returned `result`. The lock may be gone.
 void EndRelease(const Call& call, const Release& release, int result);
 

@@ -73,6 +73,8 @@ Stream* TakeOverEnded(int32_t self) {
       stream->spine.Clear();
       stream->open.count = 0;
       stream->open.has_wait = stream->open.is_aside = false;
+      stream->last_wake = {};
+      stream->questions.Clear();
       stream->wait_interval = stream->follow_interval = stream->follow_left = 0;
       return stream;
     }
@@ -337,6 +339,15 @@ void Start() { has_ending_key = pthread_key_create(&ending_key, MarkEnding) == 0
 void Forget() {
   process_count.fetch_add(1);
   all_streams.store(nullptr);
+}
+
+Stream* WithStackAt(uint64_t address) {
+  for (Stream* stream = all_streams.load(); stream != nullptr; stream = stream->next) {
+    // Of a thread that has ended, another one may have the stack by now.
+    const bool is_alive = stream->ending.load(std::memory_order_relaxed) == 0;
+    if (is_alive && stream->unwind.bounds.RangeOfOther().Contains(address)) return stream;
+  }
+  return nullptr;
 }
 
 bool IsOfThisProcess(const Stream* stream) { return stream->process == process_count.load(); }

@@ -18,6 +18,8 @@
 #include "agent/clock.h"
 #include "agent/config.h"
 #include "agent/counters.h"
+#include "agent/futile_wake.h"
+#include "agent/lock_home.h"
 #include "agent/sections.h"
 #include "agent/stack_table.h"
 #include "agent/text.h"
@@ -134,6 +136,8 @@ struct Stream {
   uintptr_t last_sampled;      // the last sampled block, while no other was sampled since
   uint64_t left_after_sample;  // ThreadState::bytes_left when it was taken
   sections::Open open;
+  futile_wake::LastWake last_wake;
+  lock_home::Questions questions;
   uint64_t wait_interval;    // with which ThreadState::wait_left_ticks was drawn; 0: the least
   uint64_t follow_interval;  // and the acquisitions until the next followed one
   uint64_t follow_left;      // these, in full mode
@@ -148,6 +152,9 @@ namespace streams {
 // The calling thread's stream, begun if need be. Null when there is no memory, counted.
 // REQUIRES: an AgentScope.
 Stream* Current();
+
+// Whose thread's stack contains the address; null: nobody's, as far as known.
+Stream* WithStackAt(uint64_t address);
 
 // Memory for threads that begin when mmap may no longer be called.
 void MakeReserve();

@@ -20,8 +20,9 @@ struct Slot {
   std::atomic<uint64_t> word;
   std::atomic<uint64_t> lock;
   std::atomic<uint64_t> time;
-  std::atomic<uint64_t> stream;
+  std::atomic<uint64_t> giver;  // its stream, and the cut's flags above it
 };
+constexpr unsigned kStreamBits = 32;
 
 struct alignas(4096) Rings {
   Slot slots[kRings][kTicketsPerRing];
@@ -64,7 +65,7 @@ bool Claim(Slot* slot, uint64_t number) {
 }
 
 struct Seen {
-  uint64_t lock, time, stream, state;
+  uint64_t lock, time, giver, state;
 };
 enum class Look { kSeen, kNotYet, kGone };
 
@@ -73,7 +74,7 @@ Look LookAt(uint32_t ring, uint64_t number, Seen* seen) {
   const uint64_t word = slot.word.load(std::memory_order_acquire);
   // Acquire: the word is read again after all of them.
   *seen = {slot.lock.load(std::memory_order_acquire), slot.time.load(std::memory_order_acquire),
-           slot.stream.load(std::memory_order_acquire), word & kStates};
+           slot.giver.load(std::memory_order_acquire), word & kStates};
   const uint64_t after = slot.word.load(std::memory_order_relaxed);
   const bool is_written = seen->state != kBeingWritten || word == 0;
   if (IsOf(word, number) && IsOf(after, number)) return is_written ? Look::kSeen : Look::kNotYet;
@@ -92,7 +93,7 @@ uint64_t StackOf(uint32_t ring, uint64_t number, uint64_t state) {
 
 }  // namespace
 
-Ticket Leave(const void* lock, uint32_t stream) {
+Ticket Leave(const void* lock, uint32_t stream, uint64_t flags) {
   const uint32_t ring = RingOf(lock);
   const uint64_t number = rings.left[ring].fetch_add(1, std::memory_order_relaxed) + 1;
   Slot& slot = SlotOf(ring, number);
@@ -101,7 +102,7 @@ Ticket Leave(const void* lock, uint32_t stream) {
   // Release: who reads one of these finds that the slot is being written.
   slot.lock.store(reinterpret_cast<uintptr_t>(lock), std::memory_order_release);
   slot.time.store(now, std::memory_order_release);
-  slot.stream.store(stream, std::memory_order_release);
+  slot.giver.store(flags << kStreamBits | stream, std::memory_order_release);
   slot.word.store(WordOf(number, stream == kNoStream ? kNoStack : kOpen),
                   std::memory_order_release);
   return {number, ring, now};
@@ -128,7 +129,8 @@ Cuts Collect(const void* lock, uint64_t begin, uint64_t end, WaitCut* cuts) {
     if (seen.time < begin) break;
     if (seen.lock != reinterpret_cast<uintptr_t>(lock) || seen.time > end) continue;
     if (seen.state == kWithdrawn) continue;
-    cuts[count++] = {seen.time - begin, seen.stream, StackOf(ring, number, seen.state)};
+    cuts[count++] = {seen.time - begin, static_cast<uint32_t>(seen.giver),
+                     StackOf(ring, number, seen.state), seen.giver >> kStreamBits};
   }
   // Readers that left at once may have their tickets in another order than their times.
   std::sort(cuts, cuts + count,

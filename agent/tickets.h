@@ -1,6 +1,6 @@
 // tickets.h: who gave a lock away while others waited for it.
 //
-// Whoever releases a lock that is waited for leaves a ticket before: which lock, when, which stream. What its stack is it
+// Whoever releases a lock that is waited for leaves a ticket before: which lock, when, which stream, and how it was held. What its stack is it
 // finds out after the release, and adds. Whoever has waited collects the tickets of that time when its wait is kept: these
 // cut the wait. A ticket whose stack is still being taken is asked for: then its owner writes it into its own stream.
 //
@@ -33,8 +33,8 @@ struct Ticket {
 // Streams have lower numbers: a release by a thread that could say no more.
 inline constexpr uint32_t kNoStream = UINT32_MAX;
 
-// Before the release.
-Ticket Leave(const void* lock, uint32_t stream);
+// Before the release, with flags of its cuts.
+Ticket Leave(const void* lock, uint32_t stream, uint64_t flags = 0);
 // After it. True: somebody has asked for the stack meanwhile. `stack` 0: it is not known.
 bool Explain(const Ticket& ticket, uint64_t stack);
 // It was no release after all.

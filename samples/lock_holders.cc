@@ -6,6 +6,7 @@
 //   two      waits over two sections, a long one of one function and then a short one of another
 //   convoy   four threads hand a mutex on and on: none but the first ever finds it free
 //   chain    one waits for a mutex whose holder waits for another mutex
+//   mixed    two writers wait, for a reader and then one for the other
 //   readers  a writer waits while readers relieve one another: long ones, and last a short one
 #include <deque>
 
@@ -261,7 +262,40 @@ static void Readers(int argc, char** argv) {
   std::printf("\n");
 }
 
-static const Case kCases[] = {
-    {"one", One}, {"two", Two}, {"convoy", Convoy}, {"chain", Chain}, {"readers", Readers}};
+// ---- mixed ----------------------------------------------------------------------------------
+
+NAMED void WriteSlowly() {
+  const uint64_t begin_ns = NowNs();
+  Must(pthread_rwlock_wrlock(&hot_rwlock));
+  hot_ledger.Waited(begin_ns, NowNs());
+  Nap(1500);
+  hot_ledger.Releases(__func__);
+  Must(pthread_rwlock_unlock(&hot_rwlock));
+  EndOfFrame();
+}
+
+NAMED void ReadBeforeWriters(std::deque<Worker>* writers) {
+  Must(pthread_rwlock_rdlock(&hot_rwlock));
+  for (Worker& writer : *writers) writer.CallUntilAsleepOn(hot_rwlock);
+  Nap(2000);
+  hot_ledger.Releases(__func__);
+  Must(pthread_rwlock_unlock(&hot_rwlock));
+  EndOfFrame();
+}
+
+static void Mixed(int argc, char** argv) {
+  std::deque<Worker> writers;
+  for (const char* name : {"writer-0", "writer-1"}) writers.emplace_back(name, WriteSlowly);
+  for (size_t rounds = Argument(argc, argv, 2, 30); rounds > 0; --rounds) {
+    ReadBeforeWriters(&writers);
+    for (const Worker& writer : writers) writer.AwaitReturn();
+  }
+  std::printf("truth lock=hot_rwlock");
+  hot_ledger.Print();
+  std::printf("\n");
+}
+
+static const Case kCases[] = {{"one", One},     {"two", Two},     {"convoy", Convoy},
+                              {"chain", Chain}, {"mixed", Mixed}, {"readers", Readers}};
 
 int main(int argc, char** argv) { return RunCase(kCases, argc, argv); }

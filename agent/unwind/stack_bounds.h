@@ -31,6 +31,11 @@ class StackBounds {
     bool Contains(uintptr_t address) const { return address >= low && address < top; }
   };
   Range range() const { return range_; }
+  // The same, of another thread, which may be changing it.
+  Range RangeOfOther() const {
+    return {__atomic_load_n(&range_.low, __ATOMIC_RELAXED),
+            __atomic_load_n(&range_.top, __ATOMIC_RELAXED)};
+  }
 
   // A new thread took this over.
   void Reset() { *this = StackBounds(); }

@@ -112,7 +112,7 @@ void ClockMap::ConvertAny(Record* record, size_t* hint) const {
   std::visit(
       [&](auto& r) {
         using R = std::decay_t<decltype(r)>;
-        if constexpr (!std::is_same_v<R, StackRecord> && !std::is_same_v<R, ResetRecord>) {
+        if constexpr (kHasTime<R>) {
           const uint64_t ticks = r.time;
           r.time = NsAt(ticks, hint);
           if constexpr (std::is_same_v<R, ReallocRecord> ||

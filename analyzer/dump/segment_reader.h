@@ -206,7 +206,7 @@ inline std::optional<uint64_t> TimeOf(const Record& record) {
   return std::visit(
       [](const auto& r) -> std::optional<uint64_t> {
         using R = std::decay_t<decltype(r)>;
-        if constexpr (std::is_same_v<R, StackRecord> || std::is_same_v<R, ResetRecord>) {
+        if constexpr (!kHasTime<R>) {
           return std::nullopt;
         } else {
           return r.time;

@@ -11,6 +11,7 @@ Findings FindLockProblems(const NamedProfile& named) {
   FindHotLocks(named, &findings);
   FindConvoys(named, &findings);
   FindWaitingWriters(named, &findings);
+  FindThunderingHerds(named, &findings);
   FindAllocationsUnderLocks(named, &findings);
   FindPolling(named, &findings);
   FindFalseSharing(named, &findings);

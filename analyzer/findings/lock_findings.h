@@ -17,6 +17,8 @@ void FindHotLocks(const NamedProfile& named, Findings* findings);
 void FindConvoys(const NamedProfile& named, Findings* findings);
 // Writers wait for readers.
 void FindWaitingWriters(const NamedProfile& named, Findings* findings);
+// Broadcasts that wake threads for nothing.
+void FindThunderingHerds(const NamedProfile& named, Findings* findings);
 // The allocator is called while it is held.
 void FindAllocationsUnderLocks(const NamedProfile& named, Findings* findings);
 // Tried again and again.

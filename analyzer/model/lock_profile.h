@@ -30,6 +30,10 @@ inline bool IsTry(LockApi api) {
          api == LockApi::kSpinTrylock;
 }
 
+inline bool IsBroadcast(LockApi api) {
+  return api == LockApi::kCondBroadcast || api == LockApi::kCndBroadcast;
+}
+
 // Threads hold it. Of a futex only its waiters' code can say so.
 inline bool IsLock(LockKind kind) {
   return kind == LockKind::kMutex || kind == LockKind::kRwlock || kind == LockKind::kSpin;
@@ -80,6 +84,7 @@ struct LockCaller {
 // Releases of one lock from one caller while others waited for it, exact in both modes but for the doubt.
 struct LockReleaser {
   uint64_t pc = 0;
+  LockApi api = {};
   uint64_t released = 0;
   CountDoubt doubt = {};
 };
@@ -105,11 +110,15 @@ struct LockWaits {
   Tally wait_ns = {};
 };
 
+// How an rwlock is held; other locks are held in one way.
+enum class Role : uint8_t { kNone, kReader, kWriter };
+
 // What a waiter owes to the one who held the lock meanwhile, or to the one who woke it. A wait with several holders is in
 // the number of each.
 struct LockPair {
   StackId waiter;
   StackId holder;
+  Role role = Role::kNone;  // the holder's
   Tally waits = {};
   Tally wait_ns = {};
 };
@@ -129,6 +138,18 @@ struct KeptWaits {
     hand_over_ns += other.hand_over_ns;
     unattributed_ns += other.unattributed_ns;
   }
+};
+
+// What of kept waits of an rwlock's readers, or of its writers, is due to whom.
+struct WaitedFor {
+  Tally waits = {};
+  Tally for_readers_ns = {};
+  Tally for_writers_ns = {};
+  Tally readers_left = {};  // that gave the lock away during these waits
+};
+struct RwlockWaits {
+  WaitedFor readers_waited = {};
+  WaitedFor writers_waited = {};
 };
 
 // How long the lock was held, and what its holders did meanwhile: estimates from the followed acquisitions.
@@ -174,6 +195,9 @@ struct Lock {
   Waits readers = {};               // of an rwlock, among the above; the rest are writers'
   uint64_t released = 0;            // while others waited
   uint64_t refused = 0;             // tries that found it held
+  // Of a condition: woken threads that waited for it again without having let go of the mutex.
+  uint64_t futile_wakes = 0;
+  CountDoubt futile_doubt = {};
   std::vector<LockCaller> callers = {};      // by wait time, greatest first
   std::vector<LockReleaser> releasers = {};  // by number, greatest first
   std::vector<LockPoller> pollers = {};      // by number, greatest first
@@ -188,6 +212,7 @@ struct Lock {
   Tally reacquire_ns = {};  // of a condition: from the first signal to the end of the wait
   StackId first_wait = {};  // kNoStack when none was kept
   OnDemand<LockHolds> holds = {};
+  OnDemand<RwlockWaits> rwlock = {};
 };
 
 inline Waits WritersOf(const Lock& lock) {
@@ -213,6 +238,15 @@ inline CountDoubt RefusalDoubtOf(const Lock& lock) {
   CountDoubt doubt;
   for (const LockPoller& poller : lock.pollers) doubt.Add(poller.doubt);
   return doubt;
+}
+
+// Of a condition: broadcasts while threads waited for it. The rest of `released` are signals.
+inline uint64_t BroadcastsOf(const Lock& lock) {
+  uint64_t broadcasts = 0;
+  for (const LockReleaser& releaser : lock.releasers) {
+    if (IsBroadcast(releaser.api)) broadcasts += releaser.released;
+  }
+  return broadcasts;
 }
 
 // A wait that had not ended when the dump did.

@@ -206,6 +206,7 @@ void ProcessBuilder::Append(ProcessBuilder&& later) {
   append(&pcs_, later.pcs_);
   append(&marks_, later.marks_);
   unseen_objects_.merge(later.unseen_objects_);
+  lock_homes_.Append(std::move(later.lock_homes_));
   intervals_.merge(later.intervals_);
 }
 
@@ -262,6 +263,7 @@ Process ProcessBuilder::Build(ProcessFacts facts, const ClockMap& clock) {
   std::stable_sort(process.marks_.begin(), process.marks_.end(),
                    [](const Mark& a, const Mark& b) { return a.time_ns < b.time_ns; });
   process.unseen_objects_.assign(unseen_objects_.begin(), unseen_objects_.end());
+  process.lock_homes_ = std::move(lock_homes_);
   intervals_.erase(process.facts.interval_bytes);
   if (process.facts.full_end) intervals_.erase(process.facts.full_end->interval_bytes);
   // Else there is none, whatever a damaged file says.

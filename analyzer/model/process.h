@@ -15,6 +15,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "analyzer/dump/segment_reader.h"
 #include "analyzer/model/ids.h"
+#include "analyzer/model/lock_homes.h"
 #include "analyzer/model/stack_trie.h"
 #include "analyzer/symbols/symbolizer.h"
 #include "perfagent/dump_format.h"
@@ -103,6 +104,7 @@ class Process {
   const std::vector<Mark>& marks() const { return marks_; }  // by time
   // Loaded objects whose malloc calls do not reach the agent, by path.
   const std::vector<std::string>& unseen_objects() const { return unseen_objects_; }
+  const LockHomes& lock_homes() const { return lock_homes_; }
   // Means that blocks were sampled with besides ProcessFacts::interval_bytes and FullEnd's, ascending.
   const std::vector<uint64_t>& other_intervals() const { return other_intervals_; }
 
@@ -152,6 +154,7 @@ class Process {
   StackTrie stacks_;
   std::vector<Mark> marks_;
   std::vector<std::string> unseen_objects_;
+  LockHomes lock_homes_;
   std::vector<uint64_t> other_intervals_;
 };
 
@@ -180,6 +183,8 @@ class ProcessBuilder : public DefinitionSink {
   void Add(const Segment& segment, const IntervalRecord& record);
   void Add(const Segment& segment, const MarkRecord& record);
   void Add(const Segment& segment, const UnseenRecord& record);
+  void Add(const Segment&, const LockFrameRecord& record) { lock_homes_.Add(record); }
+  void Add(const Segment&, const LockMappingRecord& record) { lock_homes_.Add(record); }
   template <typename Event>
   void Add(const Segment&, const Event&) {}
   void ConvertTimes(const ClockMap& clock);
@@ -194,6 +199,7 @@ class ProcessBuilder : public DefinitionSink {
   std::vector<uint64_t> pcs_;
   std::vector<Mark> marks_;
   std::set<std::string> unseen_objects_;
+  LockHomes lock_homes_;
   std::set<uint64_t> intervals_;
 };
 

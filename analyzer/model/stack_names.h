@@ -21,6 +21,7 @@ class StackNames {
   StackNames(const Process& process, Symbolizer* symbolizer)
       : process_(process), symbolizer_(symbolizer) {}
 
+  const Process& process() const { return process_; }
   // Leaf first, inlined frames expanded, the agent's own frames left out. Names are as found: who
   // prints them escapes them.
   std::vector<const SourceFrame*> Frames(StackId stack);

@@ -1,17 +1,23 @@
 #include "analyzer/replay/cut_wait.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace perfagent {
 namespace {
 
+bool IsOfOneHolder(const HolderShare& a, const HolderShare& b) {
+  return a.holder == b.holder && a.role == b.role;
+}
+
 // One share of each holder: a wait may be cut by the same code again and again.
 void Join(std::vector<HolderShare>* shares) {
-  std::sort(shares->begin(), shares->end(),
-            [](const HolderShare& a, const HolderShare& b) { return a.holder < b.holder; });
+  std::sort(shares->begin(), shares->end(), [](const HolderShare& a, const HolderShare& b) {
+    return std::tie(a.holder, a.role) < std::tie(b.holder, b.role);
+  });
   size_t joined = 0;
   for (const HolderShare& share : *shares) {
-    if (joined > 0 && (*shares)[joined - 1].holder == share.holder) {
+    if (joined > 0 && IsOfOneHolder((*shares)[joined - 1], share)) {
       (*shares)[joined - 1].ns += share.ns;
     } else {
       (*shares)[joined++] = share;
@@ -36,7 +42,7 @@ CutWait Cut(uint64_t wait_ns, std::span<const KnownCut> cuts, bool begin_is_lost
     if (!is_known) {
       result.unattributed_ns += ns;
     } else if (ns > 0) {
-      result.holders.push_back({cuts[i].holder, ns});
+      result.holders.push_back({cuts[i].holder, cuts[i].role, ns});
     }
     begin = end;
   }

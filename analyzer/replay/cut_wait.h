@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "analyzer/model/ids.h"
+#include "analyzer/model/lock_profile.h"
 
 namespace perfagent {
 
@@ -17,17 +18,19 @@ namespace perfagent {
 struct KnownCut {
   uint64_t after_ns;  // the wait's begin
   StackId holder;
+  Role role = Role::kNone;
 };
 
 // Pieces of one wait that are due to one holder.
 struct HolderShare {
   StackId holder;
+  Role role;
   uint64_t ns;
 };
 
 // The parts add up to the wait.
 struct CutWait {
-  std::vector<HolderShare> holders;  // by stack; none of no length
+  std::vector<HolderShare> holders;  // by stack and role; none of no length
   uint64_t hand_over_ns = 0;
   uint64_t unattributed_ns = 0;
 };

@@ -11,6 +11,11 @@ uint64_t SaturatingSum(uint64_t a, uint64_t b) {
   return __builtin_add_overflow(a, b, &sum) ? std::numeric_limits<uint64_t>::max() : sum;
 }
 
+Role RoleIn(LockApi api, const WaitCut& cut) {
+  if (KindOf(api) != LockKind::kRwlock) return Role::kNone;
+  return (cut.flags & kCutByReader) != 0 ? Role::kReader : Role::kWriter;
+}
+
 }  // namespace
 
 void LockBlame::OnWait(LockId lock, StackId waiter, Weight weight, const LockWaitRecord& record,
@@ -18,6 +23,7 @@ void LockBlame::OnWait(LockId lock, StackId waiter, Weight weight, const LockWai
   const OpenWait wait{.lock = lock,
                       .waiter = waiter,
                       .weight = weight,
+                      .api = record.api,
                       .time_ns = record.time,
                       .wait_ns = record.wait,
                       .begin_is_lost = (record.flags & kWaitCutsLost) != 0,
@@ -55,7 +61,9 @@ StackId LockBlame::HolderOf(const OpenWait& wait, const WaitCut& cut) {
 
 void LockBlame::Attribute(const OpenWait& wait, std::span<const WaitCut> cuts) {
   known_cuts_.clear();
-  for (const WaitCut& cut : cuts) known_cuts_.push_back({cut.after, HolderOf(wait, cut)});
+  for (const WaitCut& cut : cuts) {
+    known_cuts_.push_back({cut.after, HolderOf(wait, cut), RoleIn(wait.api, cut)});
+  }
   const CutWait parts = Cut(wait.wait_ns, known_cuts_, wait.begin_is_lost);
 
   Lock& lock = profile_->locks[wait.lock.value()];
@@ -68,6 +76,7 @@ void LockBlame::Attribute(const OpenWait& wait, std::span<const WaitCut> cuts) {
     AddPair(wait, share);
   }
   lock.kept.Merge(kept);
+  if (lock.kind == LockKind::kRwlock) AddRoles(wait, parts.holders);
   if (!cuts.empty()) lock.cuts.Add(static_cast<double>(cuts.size()), wait.weight);
   if (parts.hand_over_ns > 0) {
     lock.hand_over_ns.Add(static_cast<double>(parts.hand_over_ns), wait.weight);
@@ -81,11 +90,27 @@ void LockBlame::Attribute(const OpenWait& wait, std::span<const WaitCut> cuts) {
   }
 }
 
+void LockBlame::AddRoles(const OpenWait& wait, std::span<const HolderShare> shares) {
+  RwlockWaits& waits = profile_->locks[wait.lock.value()].rwlock.Make();
+  WaitedFor& waited = IsRead(wait.api) ? waits.readers_waited : waits.writers_waited;
+  waited.waits.Add(1, wait.weight);
+  for (const HolderShare& share : shares) {
+    Tally& of_role = share.role == Role::kReader ? waited.for_readers_ns : waited.for_writers_ns;
+    of_role.Add(static_cast<double>(share.ns), wait.weight);
+  }
+  const auto readers_left =
+      std::count_if(known_cuts_.begin(), known_cuts_.end(),
+                    [](const KnownCut& cut) { return cut.role == Role::kReader; });
+  if (readers_left > 0) waited.readers_left.Add(static_cast<double>(readers_left), wait.weight);
+}
+
 void LockBlame::AddPair(const OpenWait& wait, const HolderShare& share) {
   std::vector<LockPair>& pairs = profile_->locks[wait.lock.value()].pairs;
   const auto [found, is_new] =
-      pair_at_.try_emplace({wait.lock, wait.waiter, share.holder}, pairs.size());
-  if (is_new) pairs.push_back({.waiter = wait.waiter, .holder = share.holder});
+      pair_at_.try_emplace({wait.lock, wait.waiter, share.holder, share.role}, pairs.size());
+  if (is_new) {
+    pairs.push_back({.waiter = wait.waiter, .holder = share.holder, .role = share.role});
+  }
   LockPair& pair = pairs[found->second];
   pair.waits.Add(1, wait.weight);
   pair.wait_ns.Add(static_cast<double>(share.ns), wait.weight);

@@ -34,6 +34,7 @@ class LockBlame {
     LockId lock;
     StackId waiter;
     Weight weight;
+    LockApi api;
     uint64_t time_ns;
     uint64_t wait_ns;
     bool begin_is_lost;
@@ -44,6 +45,8 @@ class LockBlame {
   StackId StackOf(uint64_t dump_stack);
   StackId HolderOf(const OpenWait& wait, const WaitCut& cut);
   void Attribute(const OpenWait& wait, std::span<const WaitCut> cuts);
+  // Of an rwlock: for whom its readers and writers waited.
+  void AddRoles(const OpenWait& wait, std::span<const HolderShare> shares);
   void AddPair(const OpenWait& wait, const HolderShare& share);
 
   const Process& process_;
@@ -52,8 +55,8 @@ class LockBlame {
   std::vector<OpenWait> open_waits_;
   std::vector<WaitCut> open_cuts_;
   std::vector<KnownCut> known_cuts_;  // of one wait; its memory is used again
-  // Index in Lock::pairs, by lock, waiter and holder.
-  absl::flat_hash_map<std::tuple<LockId, StackId, StackId>, size_t> pair_at_;
+  // Index in Lock::pairs, by lock, waiter, holder and the holder's role.
+  absl::flat_hash_map<std::tuple<LockId, StackId, StackId, Role>, size_t> pair_at_;
 };
 
 }  // namespace perfagent

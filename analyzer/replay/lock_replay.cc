@@ -66,8 +66,8 @@ void LockReplay::AddReleases(const TableShare& share) {
   const LockTableEntry& entry = share.entry;
   Lock& lock = profile_.locks[share.lock.value()];
   const auto [found, is_new] =
-      releaser_at_.try_emplace({share.lock, entry.caller}, lock.releasers.size());
-  if (is_new) lock.releasers.push_back({.pc = entry.caller});
+      releaser_at_.try_emplace({share.lock, entry.caller, entry.api}, lock.releasers.size());
+  if (is_new) lock.releasers.push_back({.pc = entry.caller, .api = entry.api});
   LockReleaser& releaser = lock.releasers[found->second];
   releaser.released += entry.released;
   releaser.doubt.Add(share.release_doubt);
@@ -77,6 +77,10 @@ void LockReplay::AddReleases(const TableShare& share) {
 void LockReplay::AddRefusals(const TableShare& share) {
   const LockTableEntry& entry = share.entry;
   Lock& lock = profile_.locks[share.lock.value()];
+  if (lock.kind == LockKind::kCondition) {
+    lock.futile_wakes += entry.refused;
+    return lock.futile_doubt.Add(share.refusal_doubt);
+  }
   const auto [found, is_new] =
       poller_at_.try_emplace({share.lock, entry.caller}, lock.pollers.size());
   if (is_new) lock.pollers.push_back({.pc = entry.caller});

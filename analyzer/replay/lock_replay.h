@@ -90,7 +90,7 @@ class LockReplay {
   absl::flat_hash_map<Key, LockId> lock_in_;
   // Index in Lock::callers, releasers, pollers, threads or waits, by lock and caller, thread or stack.
   absl::flat_hash_map<std::tuple<LockId, uint64_t, LockApi>, size_t> caller_at_;
-  absl::flat_hash_map<std::pair<LockId, uint64_t>, size_t> releaser_at_;
+  absl::flat_hash_map<std::tuple<LockId, uint64_t, LockApi>, size_t> releaser_at_;
   absl::flat_hash_map<std::pair<LockId, uint64_t>, size_t> poller_at_;
   absl::flat_hash_map<std::pair<LockId, uint64_t>, size_t> thread_at_;
   absl::flat_hash_map<std::pair<LockId, StackId>, size_t> waits_at_;

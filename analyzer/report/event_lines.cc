@@ -106,6 +106,7 @@ class EventPrinter : public RecordSink {
     for (const WaitCut& cut : std::span<const WaitCut>(r.cuts, r.count)) {
       line_.Text(" cut=").Decimal(cut.after).Text(":").Decimal(cut.stream).Text(":");
       line_.Text("s").Decimal(cut.stack);
+      if ((cut.flags & kCutByReader) != 0) line_.Text(":reader");
     }
     FinishEvent(r.stack);
   }
@@ -166,6 +167,16 @@ class EventPrinter : public RecordSink {
     Finish();
   }
 
+  void Print(const LockFrameRecord& r) {
+    line_.Text("# lock_frame ").Hex(r.lock).Text(" thread=").Decimal(r.thread).Stack(r.stack);
+    Finish();
+  }
+  void Print(const LockMappingRecord& r) {
+    line_.Text("# lock_mapping ").Hex(r.lock).Text(" device=").Decimal(r.device);
+    line_.Text(" inode=").Decimal(r.inode).Text(" offset=").Decimal(r.offset);
+    line_.Text(" ").Text(EscapeForTerminal(r.path));
+    Finish();
+  }
   void Print(const ResetRecord&) {}
   void Print(const ClockRecord& r) {
     line_.Text("# ");

@@ -56,11 +56,13 @@ void WriteWaitCounts(JsonWriter* json, const Waits& waits, const Doubt& doubt) {
 
 // Of rwlocks alone: null for others.
 void WriteWaits(JsonWriter* json, const char* key, const Lock& lock, const Waits& waits,
-                const Doubt& doubt) {
+                const WaitedFor& waited, const Doubt& doubt) {
   json->Key(key);
   if (lock.kind != LockKind::kRwlock) return json->Null();
   json->BeginObject();
   WriteWaitCounts(json, waits, doubt);
+  WriteTally(json, "for_readers_ns", waited.for_readers_ns);
+  WriteTally(json, "for_writers_ns", waited.for_writers_ns);
   json->EndObject();
 }
 
@@ -77,6 +79,32 @@ void WriteAllocation(JsonWriter* json, const NamedProfile& named, const Lock& lo
   json->EndObject();
 }
 
+// Null where no thread's stack is known to have it.
+void WriteStackHome(JsonWriter* json, const NamedProfile& named, const Lock& lock) {
+  json->Key("on_stack");
+  const std::optional<StackHome> home = StackHomeOf(lock, &named.names);
+  if (!home) return json->Null();
+  json->BeginObject();
+  json->Key("tid").Integer(home->tid);
+  json->Key("name").String(named.profile.dump.process.ThreadName(home->tid));
+  json->Key("frame");
+  home->frame != nullptr ? WriteFrame(json, *home->frame) : json->Null();
+  json->EndObject();
+}
+
+// The same numbers in all processes that share it.
+void WriteMapping(JsonWriter* json, const NamedProfile& named, const Lock& lock) {
+  json->Key("mapping");
+  const MappedFile* file = FileOf(lock, named.names);
+  if (file == nullptr) return json->Null();
+  json->BeginObject();
+  json->Key("path").String(file->path);
+  json->Key("device").String(DeviceText(file->device));
+  json->Key("inode").Integer(file->inode);
+  json->Key("offset").Integer(file->offset);
+  json->EndObject();
+}
+
 void WriteIdentity(JsonWriter* json, const NamedProfile& named, const Lock& lock) {
   json->Key("name").String(LockName(lock, &named.names));
   json->Key("named_by").String(LockNamedBy(lock, &named.names));
@@ -85,6 +113,18 @@ void WriteIdentity(JsonWriter* json, const NamedProfile& named, const Lock& lock
   json->Key("address").String(absl::StrCat("0x", absl::Hex(lock.address)));
   json->Key("generation").Integer(lock.generation);
   WriteAllocation(json, named, lock);
+  WriteStackHome(json, named, lock);
+  WriteMapping(json, named, lock);
+}
+
+// Of conditions alone.
+void WriteWakes(JsonWriter* json, const Lock& lock) {
+  if (lock.kind != LockKind::kCondition) {
+    json->Key("broadcasts").Null();
+    return json->Key("futile_wakes").Null();
+  }
+  WriteCount(json, "broadcasts", BroadcastsOf(lock), ReleaseDoubtOf(lock));
+  WriteCount(json, "futile_wakes", lock.futile_wakes, lock.futile_doubt);
 }
 
 void WriteWaiting(JsonWriter* json, const Lock& lock) {
@@ -94,8 +134,11 @@ void WriteWaiting(JsonWriter* json, const Lock& lock) {
   WriteWaitCounts(json, is_condition ? Waits() : waits, is_condition ? Doubt() : doubt);
   WriteContended(json, "waits_ended", waits, doubt);
   json->Key("longest_wait_ns").Integer(lock.longest_wait_ns);
-  WriteWaits(json, "readers", lock, lock.readers, DoubtOf(lock, Waiters::kReaders));
-  WriteWaits(json, "writers", lock, WritersOf(lock), DoubtOf(lock, Waiters::kWriters));
+  WriteWaits(json, "readers", lock, lock.readers, lock.rwlock->readers_waited,
+             DoubtOf(lock, Waiters::kReaders));
+  WriteWaits(json, "writers", lock, WritersOf(lock), lock.rwlock->writers_waited,
+             DoubtOf(lock, Waiters::kWriters));
+  WriteWakes(json, lock);
   if (is_condition) {
     WriteWaitTime(json, "idle_ns", waits, doubt);
     WriteTally(json, "reacquire_ns", lock.reacquire_ns);
@@ -133,6 +176,7 @@ void WriteTables(JsonWriter* json, const NamedProfile& named, const Lock& lock) 
   WriteCount(json, "released_awaited", lock.released, ReleaseDoubtOf(lock));
   WriteObjects(json, "releasers", lock.releasers, [&](const LockReleaser& releaser) {
     WritePlace(json, named, releaser.pc);
+    json->Key("api").String(Name(releaser.api));
     WriteCount(json, "released_awaited", releaser.released, releaser.doubt);
   });
   WriteObjects(json, "threads", lock.threads, [&](const LockThread& thread) {
@@ -195,6 +239,12 @@ void WriteKept(JsonWriter* json, const Lock& lock) {
   WriteTally(json, "unattributed_ns", lock.unattributed_ns);
 }
 
+void WriteRole(JsonWriter* json, Role role) {
+  json->Key("holder_role");
+  if (role == Role::kNone) return json->Null();
+  json->String(role == Role::kReader ? "reader" : "writer");
+}
+
 void WritePairs(JsonWriter* json, const NamedProfile& named, const char* key,
                 const char* holder_key, const std::vector<LockPair>& pairs) {
   WriteObjects(json, key, pairs, [&](const LockPair& pair) {
@@ -202,6 +252,7 @@ void WritePairs(JsonWriter* json, const NamedProfile& named, const char* key,
     WriteStack(json, named, pair.waiter);
     json->Key(holder_key);
     WriteStack(json, named, pair.holder);
+    WriteRole(json, pair.role);
     WriteTally(json, "wait_ns", pair.wait_ns);
     WriteTally(json, "waits", pair.waits);
   });

@@ -6,15 +6,6 @@
 #include "analyzer/report/format.h"
 
 namespace perfagent {
-namespace {
-
-// Null where the block, or who allocated it, is not known.
-const SourceFrame* AllocatorOf(const Lock& lock, StackNames* names) {
-  return lock.allocation ? names->Headline(lock.allocation->stack) : nullptr;
-}
-
-}  // namespace
-
 const char* Name(Ended ended) {
   switch (ended) {
     case Ended::kExited:
@@ -33,25 +24,6 @@ std::string ModeText(const ProcessFacts& facts) {
   if (!facts.full_end) return Name(facts.mode);
   return absl::StrCat("full until ", FormatDuration(static_cast<double>(facts.full_end->time_ns)),
                       " (the file was nearly full), sampled after that");
-}
-
-std::string LockName(const Lock& lock, StackNames* names) {
-  if (const SourceFrame* allocator = AllocatorOf(lock, names))
-    return absl::StrCat(allocator->function, "+0x", absl::Hex(lock.allocation->offset));
-  std::string data = names->DataName(lock.address);
-  if (!data.empty()) return data;
-  std::string name = absl::StrCat(Name(lock.kind), " 0x", absl::Hex(lock.address));
-  const SourceFrame* waiter = names->Headline(lock.first_wait);
-  if (waiter == nullptr && !lock.callers.empty()) {
-    waiter = names->Headline(lock.callers.front().pc);
-  }
-  if (waiter == nullptr) return name;
-  return absl::StrCat(name, ", first waited for in ", waiter->function);
-}
-
-const char* LockNamedBy(const Lock& lock, StackNames* names) {
-  if (AllocatorOf(lock, names) != nullptr) return "allocation";
-  return names->DataName(lock.address).empty() ? "first_wait" : "symbol";
 }
 
 std::string LockNameAt(uint64_t address, const NamedProfile& named) {

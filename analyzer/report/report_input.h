@@ -8,6 +8,7 @@
 
 #include "analyzer/model/stack_names.h"
 #include "analyzer/replay/load_profile.h"
+#include "analyzer/report/lock_names.h"
 
 namespace perfagent {
 
@@ -42,13 +43,6 @@ const char* Name(Mode mode);
 
 // "full until 12.3 s (the file was nearly full), sampled after that"; mostly just the name.
 std::string ModeText(const ProcessFacts& facts);
-
-// The lock's name: who allocated its block, with its offset there ("MakeCache()+0x40"), or its static object, or its address
-// and the function that waited for it first.
-std::string LockName(const Lock& lock, StackNames* names);
-
-// Which of these: "allocation", "symbol" or "first_wait".
-const char* LockNamedBy(const Lock& lock, StackNames* names);
 
 // Of the lock at an address; where there are several, of the one that was waited for longest.
 std::string LockNameAt(uint64_t address, const NamedProfile& named);

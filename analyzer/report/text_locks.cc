@@ -159,6 +159,12 @@ class LockWriter : private LineWriter {
   void WriteName(const Lock& lock) {
     Line("  [L", ++number_, "] ", NameText(lock));
     if (lock.allocation) WriteAllocation(*lock.allocation);
+    if (const MappedFile* file = FileOf(lock, named_.names)) WriteMapping(*file);
+  }
+
+  void WriteMapping(const MappedFile& file) {
+    Line("       shared: at +0x", absl::Hex(file.offset), " of device ", DeviceText(file.device),
+         ", inode ", file.inode);
   }
 
   void WriteAllocation(const LockAllocation& allocation) {
@@ -183,6 +189,8 @@ class LockWriter : private LineWriter {
          "), longest ", Time(lock.longest_wait_ns), ContendedShare(lock));
     if (lock.kind == LockKind::kRwlock) {
       Line("       readers: ", WaitsText(lock.readers), "; writers: ", WaitsText(WritersOf(lock)));
+      WriteWaitedFor("readers", lock.rwlock->readers_waited);
+      WriteWaitedFor("writers", lock.rwlock->writers_waited);
     }
     WriteWaitDistribution(lock);
     WriteHolds(lock);
@@ -194,6 +202,19 @@ class LockWriter : private LineWriter {
     WriteStacks(lock);
   }
 
+  void WriteWaitedFor(const char* who, const WaitedFor& waited) {
+    if (waited.for_readers_ns.IsEmpty() && waited.for_writers_ns.IsEmpty()) return;
+    Line("       ", who, " waited ", Time(waited.for_readers_ns), " for readers, ",
+         Time(waited.for_writers_ns), " for writers");
+  }
+
+  void WriteWakes(const Lock& lock) {
+    const uint64_t broadcasts = BroadcastsOf(lock);
+    if (broadcasts == 0 && lock.futile_wakes == 0) return;
+    Line("       broadcasts: ", Count(broadcasts), ", signals: ", Count(lock.released - broadcasts),
+         "; woken for nothing: ", AboutIf(DoubtOf(lock)), Count(lock.futile_wakes));
+  }
+
   void WriteOther(const Lock& lock) {
     WriteName(lock);
     Line("       ", KindText(lock), ", longest ", Time(lock.longest_wait_ns));
@@ -201,6 +222,7 @@ class LockWriter : private LineWriter {
       Line("       of it ", Time(lock.reacquire_ns),
            " after the first signal: for the mutex, or until it was this thread's turn");
     }
+    if (lock.kind == LockKind::kCondition) WriteWakes(lock);
     WriteWaitDistribution(lock);
     WritePairs(lock, "waker");
     WriteCallers(lock);
@@ -268,6 +290,10 @@ class LockWriter : private LineWriter {
     Line(line);
   }
 
+  static const char* RoleText(Role role, const char* otherwise) {
+    return role == Role::kReader ? "reader" : role == Role::kWriter ? "writer" : otherwise;
+  }
+
   // Who waited for whom.
   void WritePairs(const Lock& lock, const char* holder) {
     double all_ns = lock.hand_over_ns.value() + lock.unattributed_ns.value();
@@ -278,7 +304,8 @@ class LockWriter : private LineWriter {
       Line("       ", FormatShare(pair.wait_ns.value(), all_ns),
            " of the wait: ", Time(pair.wait_ns), " in ", Count(pair.waits), " waits");
       WriteShortStack("         waiter  ", pair.waiter, 0);
-      WriteShortStack(absl::StrFormat("         %-8s", holder), pair.holder, 0);
+      WriteShortStack(absl::StrFormat("         %-8s", RoleText(pair.role, holder)), pair.holder,
+                      0);
     }
     if (shown < lock.pairs.size()) {
       Line("       and ", lock.pairs.size() - shown, " more pairs (--format json has all)");

@@ -30,8 +30,8 @@
 // one needs those before it, back to one that is. In sampled mode each begins with kReset, in full mode
 // at least every 32nd.
 //
-// Definitions are all records but heap and lock events, timed calls and memory. They need nothing of the events before them but the time of
-// the last one, and kStack not even that. So a sealed segment says where its definitions are (those with a time all
+// Definitions are all records but heap and lock events, timed calls and memory. They need nothing of the events before them
+// but the time of the last one, and those without a time not even that. So a sealed segment says where its definitions are (those with a time all
 // stand at its beginning, or it does not say), and a reader that wants nothing else steps over the events.
 //
 // A kLockTable segment is a SegmentHeader and an array of LockTableSlot, updated in place by its
@@ -54,8 +54,8 @@
 //   kRealloc       api, flags, time, duration, old, new, size, stack
 //                                         old ended at `time`, new began `duration` later
 //   kLockWait      api, flags, result, time, wait, lock, stack, interval, count, count cuts
-//                                         time is when the wait began; a cut is (ticks from then on, stream, stack):
-//                                         the awaited releases that the wait overlapped, in order
+//                                         time is when the wait began; a cut is (ticks from then on, stream, stack,
+//                                         flags): the awaited releases that the wait overlapped, in order
 //   kLockRelease   api, time, lock, stack                      an awaited release whose stack a cut left open
 //   kLockAcquire   api, time, lock, stack, interval, outer     a sampled acquisition, or one inside a followed section
 //   kLockSection   api, flags, time, hold, running_ns, lock, stack, interval, wait, allocations, bytes,
@@ -66,6 +66,10 @@
 //                                         0: every one
 //   kMark          time, text             the program said so (perfagent.h)
 //   kUnseen        time, path             a loaded object whose malloc calls do not reach the agent
+//   kLockFrame     lock, thread, stack    the lock lies on that thread's stack: in the frame of the function that `stack`
+//                                         ends with; 0: in which frame is not known
+//   kLockMapping   lock, device, inode, offset, path
+//                                         the lock lies in a shared mapping of that file, `offset` bytes from its beginning
 //   kClock         time, monotonic_ns, realtime_ns             the clocks, read at the same instant
 //   kThin          time, bytes            of the blocks live at `time`, in all streams, those whose limit
 //                                         is below this interval are not tracked any more (sampling.h)
@@ -88,6 +92,9 @@
 // `waits` times for other locks, `waited` ticks in all, and `idle` ticks on conditions and the like. A kLockAcquire
 // record stands for `interval` acquisitions; with 0 it counts for nothing and says that `lock` was taken while `outer`,
 // the innermost followed lock, was held: the order in which the program takes its locks.
+//
+// kLockFrame and kLockMapping say where a lock lay when somebody waited for it. An address of which they say different
+// things was that of several locks.
 //
 // With kSectionCut, the numbers of what happened inside are too small.
 //
@@ -137,7 +144,7 @@
 namespace perfagent {
 
 inline constexpr uint64_t kDumpMagic = 0x31504d5544414650;  // "PFADUMP1" in the file
-inline constexpr uint16_t kVersionMajor = 5;
+inline constexpr uint16_t kVersionMajor = 6;
 inline constexpr uint16_t kVersionMinor = 0;
 inline constexpr uint16_t kMachineX86_64 = 62;  // EM_X86_64
 
@@ -215,8 +222,10 @@ enum class Tag : uint8_t {
   kReset = 20,
   kLockRelease = 21,
   kLockSection = 22,
-  kAllocatorCall = 26,
-  kMemory = 27,
+  kLockFrame = 23,
+  kLockMapping = 24,
+  kAllocatorCall = 25,
+  kMemory = 26,
 };
 
 // kStack flags.
@@ -231,6 +240,9 @@ inline constexpr uint64_t kReallocBeginsNew = 2;  // the new block is tracked fr
 
 // kLockWait flags.
 inline constexpr uint64_t kWaitCutsLost = 1;  // releases before the first cut are not known
+// A cut's flags.
+inline constexpr uint64_t kCutByReader =
+    1;  // of an rwlock: who made the release was one of its readers
 // kLockSection flags.
 inline constexpr uint64_t kSectionContended = 1;  // the acquisition waited, and the wait was kept
 inline constexpr uint64_t kSectionCut = 2;        // so much happened that not all of it was counted
@@ -353,8 +365,10 @@ struct LockTableSlot {
   std::atomic<uint64_t> wait_ticks;          // their sum
   std::atomic<uint64_t> longest_wait_ticks;  // the greatest of them
   std::atomic<uint64_t> released;  // by an unlock, or woken, while others waited for the lock
-  std::atomic<uint64_t> refused;   // tries that found the lock held
-  uint32_t thread;                 // its id
+  // Tries that found the lock held. Of a condition: threads that waited for it again as soon as they were woken, without
+  // having taken a lock in between.
+  std::atomic<uint64_t> refused;
+  uint32_t thread;  // its id
   LockApi api;
   uint8_t reserved0[3];
 };

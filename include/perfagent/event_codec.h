@@ -23,7 +23,7 @@ namespace perfagent {
 inline constexpr size_t kMaxPlainRecord = 1 + 9 * kMaxVarint;
 
 inline constexpr size_t kMaxSectionRecord = 1 + 15 * kMaxVarint;
-constexpr size_t MaxWaitRecord(size_t cuts) { return 1 + (9 + 3 * cuts) * kMaxVarint; }
+constexpr size_t MaxWaitRecord(size_t cuts) { return 1 + (9 + 4 * cuts) * kMaxVarint; }
 constexpr size_t MaxStackRecord(size_t frames) { return 1 + (5 + frames) * kMaxVarint; }
 constexpr size_t MaxTextRecord(size_t text_bytes) { return 1 + 8 * kMaxVarint + text_bytes; }
 static_assert(MaxStackRecord(kMaxStackNodes) < kSegmentPayload);
@@ -110,6 +110,7 @@ class Encoder : public CompactEncoder {
       Varint(cut.after - before);
       Varint(cut.stream);
       Varint(cut.stack);
+      Varint(cut.flags);
       before = cut.after;
     }
   }
@@ -163,6 +164,15 @@ class Encoder : public CompactEncoder {
     Begin(Tag::kUnseen, r.time);
     Text(r.path);
   }
+  void Put(const LockFrameRecord& r) {
+    Begin(Tag::kLockFrame);
+    for (const uint64_t field : {r.lock, r.thread, r.stack}) Varint(field);
+  }
+  void Put(const LockMappingRecord& r) {
+    Begin(Tag::kLockMapping);
+    for (const uint64_t field : {r.lock, r.device, r.inode, r.offset}) Varint(field);
+    Text(r.path);
+  }
   void Put(const ClockRecord& r) {
     Begin(Tag::kClock, r.time);
     Varint(r.monotonic_ns);
@@ -171,6 +181,7 @@ class Encoder : public CompactEncoder {
   // The caller clears the state and the tables.
   void Put(const ResetRecord&) { Byte(static_cast<uint8_t>(Tag::kReset)); }
 
+  void Begin(Tag tag) { Byte(static_cast<uint8_t>(tag)); }
   template <typename... Small>
   void Begin(Tag tag, Small... fields_then_time) {
     Byte(static_cast<uint8_t>(tag));
@@ -356,6 +367,17 @@ class Decoder : public CompactDecoder {
         r.realtime_ns = Varint();
         return;
       }
+      case Tag::kLockFrame: {
+        auto& r = out->emplace<LockFrameRecord>();
+        for (uint64_t* field : {&r.lock, &r.thread, &r.stack}) *field = Varint();
+        return;
+      }
+      case Tag::kLockMapping: {
+        auto& r = out->emplace<LockMappingRecord>();
+        for (uint64_t* field : {&r.lock, &r.device, &r.inode, &r.offset}) *field = Varint();
+        r.path = Text();
+        return;
+      }
       case Tag::kReset:
         state_->Reset();
         out->emplace<ResetRecord>();
@@ -395,8 +417,10 @@ class Decoder : public CompactDecoder {
     uint64_t after = 0;
     for (WaitCut& cut : std::span(state_->cuts, r->count)) {
       after += Varint();
-      const uint64_t stream = Varint();
-      cut = {after, stream, Varint()};
+      cut.after = after;
+      cut.stream = Varint();
+      cut.stack = Varint();
+      cut.flags = Varint();
     }
     r->cuts = state_->cuts;
   }

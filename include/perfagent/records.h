@@ -77,6 +77,7 @@ struct WaitCut {
   uint64_t after;   // the wait's begin
   uint64_t stream;  // of the thread that made it
   uint64_t stack;   // 0: its kLockRelease record has it
+  uint64_t flags = 0;
 };
 // Decoded cuts are valid until the next record.
 struct LockWaitRecord {
@@ -161,6 +162,18 @@ struct UnseenRecord {
   uint64_t time;
   std::string_view path;
 };
+struct LockFrameRecord {
+  uint64_t lock;
+  uint64_t thread;  // its id
+  uint64_t stack;   // ends with the function in whose frame it lies; 0: not known
+};
+struct LockMappingRecord {
+  uint64_t lock;
+  uint64_t device;  // as stat has it
+  uint64_t inode;
+  uint64_t offset;  // of the lock in the file
+  std::string_view path;
+};
 struct ClockRecord {
   uint64_t time;
   uint64_t monotonic_ns;
@@ -172,7 +185,8 @@ using Record =
     std::variant<ThreadRecord, ThreadEndRecord, ModuleLoadRecord, ModuleUnloadRecord, StackRecord,
                  AllocRecord, FreeRecord, ReallocRecord, LockWaitRecord, LockReleaseRecord,
                  LockSectionRecord, LockAcquireRecord, AllocatorCallRecord, MemoryRecord,
-                 IntervalRecord, MarkRecord, UnseenRecord, ClockRecord, ThinRecord, ResetRecord>;
+                 IntervalRecord, MarkRecord, UnseenRecord, ClockRecord, ThinRecord, ResetRecord,
+                 LockFrameRecord, LockMappingRecord>;
 
 // Heap and lock events, and what is measured beside them; all others are definitions.
 template <typename R>
@@ -183,6 +197,8 @@ inline constexpr bool kIsEvent =
     std::is_same_v<R, LockAcquireRecord> || std::is_same_v<R, AllocatorCallRecord> ||
     std::is_same_v<R, MemoryRecord>;
 template <typename R>
-inline constexpr bool kHasTime = !std::is_same_v<R, StackRecord> && !std::is_same_v<R, ResetRecord>;
+inline constexpr bool kHasTime = requires(const R& r) {
+  r.time;
+};
 
 }  // namespace perfagent

@@ -68,6 +68,21 @@ TEST_F(Tickets, ThoseWithoutAStreamHaveNoStackToAskFor) {
   EXPECT_FALSE(tickets::Explain(ticket, 0));
 }
 
+TEST_F(Tickets, SayWithWhichFlagsTheyWereLeft) {
+  int lock = 0;
+  const uint64_t begin = clock::Now();
+  tickets::Leave(&lock, 7, kCutByReader);
+  tickets::Leave(&lock, tickets::kNoStream, kCutByReader);
+  tickets::Leave(&lock, 8);
+  const std::vector<WaitCut> cuts = Collect(&lock, begin);
+  ASSERT_EQ(cuts.size(), 3u);
+  EXPECT_EQ(cuts[0].stream, 7u);
+  EXPECT_EQ(cuts[0].flags, kCutByReader);
+  EXPECT_EQ(cuts[1].stream, tickets::kNoStream);
+  EXPECT_EQ(cuts[1].flags, kCutByReader);
+  EXPECT_EQ(cuts[2].flags, 0u);
+}
+
 TEST_F(Tickets, WithdrawnOnesCutNothing) {
   int lock = 0;
   const uint64_t begin = clock::Now();

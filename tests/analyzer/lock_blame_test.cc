@@ -61,6 +61,35 @@ TEST_F(LockBlameTest, AWaitIsCutAtTheReleasesItOverlapped) {
   EXPECT_EQ(profile_->locks.unattributed_ns.value(), 0);
 }
 
+TEST_F(LockBlameTest, AnRwlocksReadersAndWritersAreApartEvenWithOneStack) {
+  PutWait(100, 1000, {{300, 1, a_, kCutByReader}, {900, 1, a_}}, 0, 0, LockApi::kRwlockWrlock);
+  const Lock lock = Replay();
+  ExpectWhole(lock);
+  ASSERT_EQ(lock.pairs.size(), 2u);
+  EXPECT_EQ(lock.pairs[0].role, Role::kWriter);
+  EXPECT_EQ(lock.pairs[0].wait_ns.value(), 600);
+  EXPECT_EQ(lock.pairs[1].role, Role::kReader);
+  EXPECT_EQ(lock.pairs[1].wait_ns.value(), 300);
+  EXPECT_EQ(lock.rwlock->writers_waited.for_readers_ns.value(), 300);
+  EXPECT_EQ(lock.rwlock->writers_waited.for_writers_ns.value(), 600);
+  EXPECT_EQ(lock.rwlock->writers_waited.readers_left.value(), 1);
+  EXPECT_TRUE(lock.rwlock->readers_waited.waits.IsEmpty());
+}
+
+TEST_F(LockBlameTest, WaitingReadersAreCountedForThemselves) {
+  PutWait(100, 1000, {{300, 1, a_}}, 0, 0, LockApi::kRwlockRdlock);
+  const Lock lock = Replay();
+  EXPECT_EQ(lock.rwlock->readers_waited.for_writers_ns.value(), 300);
+  EXPECT_TRUE(lock.rwlock->writers_waited.waits.IsEmpty());
+}
+
+TEST_F(LockBlameTest, AMutexHasNoRoles) {
+  PutWait(100, 1000, {{300, 1, a_}});
+  const Lock lock = Replay();
+  EXPECT_EQ(lock.pairs.at(0).role, Role::kNone);
+  EXPECT_TRUE(lock.rwlock->writers_waited.waits.IsEmpty());
+}
+
 TEST_F(LockBlameTest, AnOpenCutIsTheReleaseOfItsStreamLockAndTime) {
   PutRelease(400, b_);         // another wait's
   PutRelease(500, b_, 0x999);  // another lock's

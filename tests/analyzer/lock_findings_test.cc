@@ -92,6 +92,82 @@ TEST_F(LockFindings, WritersThatWaitAreSaid) {
   EXPECT_EQ(Kinds(), Expected{"rwlock"});
 }
 
+class RwlockFindings : public LockFindings {
+ protected:
+  // Writers' waits, each cut by so many releases of readers or of writers.
+  Finding FindingOf(uint64_t cut_flags, size_t cuts_of_each) {
+    constexpr uint64_t kWaitNs = 1'000'000;
+    std::vector<WaitCut> cuts(cuts_of_each);
+    const uint64_t holder = dump_.Stack({0x402000});
+    for (size_t i = 0; i < cuts.size(); ++i)
+      cuts[i] = {kWaitNs / cuts.size() * (i + 1), 0, holder, cut_flags};
+    for (int i = 0; i < 20; ++i, time_ += kWaitNs) {
+      stream_.Put(LockWaitRecord{LockApi::kRwlockWrlock, 0, time_, kWaitNs, kLock, 0, 0, 0,
+                                 cuts.size(), cuts.data()});
+    }
+    table_.PutSlot(kLock, 0x401000, 20, 20 * kWaitNs, LockApi::kRwlockWrlock);
+    const Profile profile = ProfileOf(dump_);
+    Symbolizer symbolizer({.debug_paths = {}, .in_this_process = true});
+    StackNames names(profile.dump.process, &symbolizer);
+    Findings findings;
+    FindWaitingWriters({profile, names}, &findings);
+    return findings.size() == 1 ? findings.front() : Finding();
+  }
+};
+
+TEST_F(RwlockFindings, ReadersThatRelieveOneAnotherStarveWriters) {
+  const Finding finding = FindingOf(kCutByReader, 3);
+  EXPECT_EQ(finding.title, "writers are starved by readers");
+  EXPECT_EQ(finding.confidence, Confidence::kHigh);
+}
+
+TEST_F(RwlockFindings, OneReaderIsALongOne) {
+  const Finding finding = FindingOf(kCutByReader, 1);
+  EXPECT_EQ(finding.title, "writers wait for long readers");
+  EXPECT_EQ(finding.confidence, Confidence::kHigh);
+}
+
+TEST_F(RwlockFindings, WritersThatWaitForWritersAccuseNoReaders) {
+  const Finding finding = FindingOf(0, 3);
+  EXPECT_EQ(finding.title, "writers wait for a read-write lock");
+  EXPECT_EQ(finding.confidence, Confidence::kLow);
+}
+
+class HerdFindings : public LockFindings {
+ protected:
+  void PutWaits(uint64_t contended, uint64_t futile) {
+    table_.PutSlot({.lock = kLock,
+                    .caller = 0x401000,
+                    .contended = contended,
+                    .wait_ns = 1000,
+                    .longest_wait_ns = 1000,
+                    .released = 0,
+                    .refused = futile,
+                    .thread = 1,
+                    .api = LockApi::kCondWait,
+                    .reserved0 = {}});
+  }
+};
+
+TEST_F(HerdFindings, ABroadcastThatWakesManyForNothingIsSaid) {
+  PutWaits(800, 700);
+  table_.PutRelease(kLock, 0x402000, 100, LockApi::kCondBroadcast);
+  EXPECT_EQ(Kinds(), Expected{"thundering_herd"});
+}
+
+TEST_F(HerdFindings, SignalsMayHaveWokenThemAll) {
+  PutWaits(800, 700);
+  table_.PutRelease(kLock, 0x402000, 100, LockApi::kCondBroadcast);
+  table_.PutRelease(kLock, 0x403000, 600, LockApi::kCondSignal);
+  EXPECT_EQ(Kinds(), Expected{});
+}
+
+TEST_F(HerdFindings, ABroadcastThatMostHaveWorkForIsNone) {
+  PutWaits(800, 300);
+  table_.PutRelease(kLock, 0x402000, 100, LockApi::kCondBroadcast);
+  EXPECT_EQ(Kinds(), Expected{});
+}
+
 TEST_F(LockFindings, TwoContendedLocksInOneCacheLineAreSaidOnce) {
   table_.PutSlot(kLock, 0x401000, 10, 1000);
   table_.PutSlot(kLock + 40, 0x401000, 10, 1000);

@@ -245,10 +245,11 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Combine(
         testing::Values(Arguments{"lock_holders", "one"}, Arguments{"lock_holders", "two"},
                         Arguments{"lock_holders", "convoy"}, Arguments{"lock_holders", "chain"},
-                        Arguments{"lock_holders", "readers"}, Arguments{"lock_kinds", "idle"},
-                        Arguments{"lock_kinds", "semaphore"}, Arguments{"lock_kinds", "spin"},
-                        Arguments{"lock_kinds", "robust"}, Arguments{"lock_kinds", "trylock"},
-                        Arguments{"lock_objects", "heap"}, Arguments{"lock_objects", "inside"},
+                        Arguments{"lock_holders", "readers"}, Arguments{"lock_holders", "mixed"},
+                        Arguments{"lock_kinds", "idle"}, Arguments{"lock_kinds", "semaphore"},
+                        Arguments{"lock_kinds", "spin"}, Arguments{"lock_kinds", "robust"},
+                        Arguments{"lock_kinds", "trylock"}, Arguments{"lock_objects", "heap"},
+                        Arguments{"lock_objects", "inside"},
                         Arguments{"lock_objects", "cache_line"},
                         Arguments{"lock_order", "inversion"}, Arguments{"absl_mutex"},
                         Arguments{"rust_mutex"}),
@@ -300,6 +301,76 @@ TEST_P(LockTruthInMode, AStarvedWriterWaitsAndItsReadersDoNot) {
   EXPECT_EQ(lock->at("kind"), "rwlock");
   EXPECT_EQ(Exactly(lock->at("readers").at("contended")), 0);
   EXPECT_EQ(lock->at("writers").at("wait_ns"), lock->at("wait_ns"));
+}
+
+// The holder's part, by the function that gave the lock away.
+const Json* BlameOn(const Json& lock, const std::string& function) {
+  for (const Json& part : lock.at("blame")) {
+    if (CountFrames(part.at("holder_stack"), function) > 0) return &part;
+  }
+  return nullptr;
+}
+
+const Json* FindingOf(const Json& report, const std::string& kind) {
+  for (const Json& finding : report.at("findings")) {
+    if (finding.at("kind") == kind) return &finding;
+  }
+  return nullptr;
+}
+
+TEST_P(LockTruthInMode, WritersStarvedByReadersAreSaidWithConfidence) {
+  const SampleRun run = Of({"lock_holders", "readers"});
+  const Json* lock = run.Lock("hot_rwlock");
+  ASSERT_NE(lock, nullptr);
+  for (const Json& part : lock->at("blame")) EXPECT_EQ(part.at("holder_role"), "reader");
+  EXPECT_EQ(Value(lock->at("writers").at("for_writers_ns")), 0);
+  EXPECT_GT(Value(lock->at("writers").at("for_readers_ns")), 0);
+  const Json* finding = FindingOf(run.report, "rwlock");
+  ASSERT_NE(finding, nullptr);
+  EXPECT_EQ(finding->at("confidence"), "high");
+  EXPECT_EQ(finding->at("title"), "writers are starved by readers");
+}
+
+TEST_P(LockTruthInMode, WritersWaitForReadersAndForWritersAsTheProgramKnows) {
+  const SampleRun run = Of({"lock_holders", "mixed"});
+  const Json* lock = run.Lock("hot_rwlock");
+  ASSERT_NE(lock, nullptr);
+  const std::map<std::string, std::string> roles = {{"ReadBeforeWriters", "reader"},
+                                                    {"WriteSlowly", "writer"}};
+  double total_ns = 0;
+  for (const char* key : {"for_readers_ns", "for_writers_ns"})
+    total_ns += Value(lock->at("writers").at(key));
+  for (const FunctionTruth& function : run.truths.front().functions) {
+    const std::string& role = roles.at(function.function);
+    const Json* part = BlameOn(*lock, function.function);
+    ASSERT_NE(part, nullptr) << function.function;
+    EXPECT_EQ(part->at("holder_role"), role);
+    const double ns = Value(lock->at("writers").at("for_" + role + "s_ns"));
+    EXPECT_NEAR(ns / total_ns, function.metrics.at("share"), kShareTolerance) << role;
+  }
+  // One reader is nobody who relieves others.
+  const Json* finding = FindingOf(run.report, "rwlock");
+  ASSERT_NE(finding, nullptr);
+  EXPECT_EQ(finding->at("title"), "writers wait for long readers");
+}
+
+TEST_P(LockTruthInMode, WakesForNothingAreCountedAndOnlyAHerdIsAccused) {
+  for (const char* wake : {"broadcast", "signal", "everyone"}) {
+    SCOPED_TRACE(wake);
+    const SampleRun run = Of({"lock_herd", wake});
+    const ProcessTruth& truth = run.truths.front();
+    const Json* condition = run.Lock("items_made");
+    ASSERT_NE(condition, nullptr);
+    EXPECT_EQ(Exactly(condition->at("waits_ended")), truth.Number("woken"));
+    EXPECT_EQ(Exactly(condition->at("broadcasts")), truth.Number("broadcasts"));
+    EXPECT_EQ(Exactly(condition->at("futile_wakes")), truth.Number("futile"));
+    const bool is_herd = std::string(wake) == "broadcast";
+    const Json* finding = FindingOf(run.report, "thundering_herd");
+    ASSERT_EQ(finding != nullptr, is_herd);
+    if (is_herd) {
+      EXPECT_EQ(finding->at("where").at("lock"), "items_made");
+    }
+  }
 }
 
 TEST_P(LockTruthInMode, AnIdleConsumerIsNoContention) {

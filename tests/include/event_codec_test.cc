@@ -98,7 +98,7 @@ void Fill(Sample* sample, std::mt19937_64* random) {
                                      limit()};
       break;
     case 8:
-      for (WaitCut& cut : sample->cuts) cut = {number(), number(), number()};
+      for (WaitCut& cut : sample->cuts) cut = {number(), number(), number(), number()};
       sample->record = LockWaitRecord{RandomApi<LockApi>(random),
                                       number(),
                                       number(),
@@ -134,12 +134,12 @@ void Fill(Sample* sample, std::mt19937_64* random) {
                                          number(),
                                          number()};
       break;
-    case 17:
+    case 19:
       sample->record = AllocatorCallRecord{
           RandomApi<HeapApi>(random),  number(), number(), number(), number(), number(),
           number() % kGreatestInterval};
       break;
-    case 18:
+    case 20:
       sample->record = MemoryRecord{number(), number(), number(), number(),
                                     number(), number(), number(), number()};
       break;
@@ -157,6 +157,12 @@ void Fill(Sample* sample, std::mt19937_64* random) {
       break;
     case 14:
       sample->record = ThinRecord{number(), number() % kGreatestInterval};
+      break;
+    case 17:
+      sample->record = LockFrameRecord{number(), number(), number()};
+      break;
+    case 18:
+      sample->record = LockMappingRecord{number(), number(), number(), number(), sample->text[0]};
       break;
     default:
       sample->record = ClockRecord{number(), number(), number()};

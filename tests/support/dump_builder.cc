@@ -91,6 +91,10 @@ void StreamBuilder::Put(const UnseenRecord& record) {
   Room(MaxTextRecord(record.path.size())).Put(record);
 }
 
+void StreamBuilder::Put(const LockMappingRecord& record) {
+  Room(MaxTextRecord(record.path.size())).Put(record);
+}
+
 SegmentBuilder& StreamBuilder::NextSegment() {
   if (current_ != nullptr) current_->Seal();
   current_ = &dump_->AddSegment(SegmentKind::kEvents, number_, sequence_++);
@@ -211,7 +215,7 @@ std::vector<uint8_t> DumpWithEverything() {
   main.Put(ModuleUnloadRecord{50, 1, 0x600000});
   main.Put(LockWaitRecord{LockApi::kMutexTimedlock, 110, 60, 1000, 0x9000, stack});
   main.Put(LockAcquireRecord{LockApi::kMutexLock, 1100, 0x9000, stack, 1000});
-  WaitCut cuts[] = {{20, 1, 0}, {70, 1, stack}};
+  WaitCut cuts[] = {{20, 1, 0}, {70, 1, stack, kCutByReader}};
   main.Put(
       LockWaitRecord{LockApi::kMutexLock, 0, 1110, 80, 0x9000, stack, kWaitCutsLost, 0, 2, cuts});
   main.Put(LockSectionRecord{LockApi::kMutexLock, kSectionContended, 1190, 5, 4, 0x9000, stack, 0,
@@ -222,6 +226,8 @@ std::vector<uint8_t> DumpWithEverything() {
   other.Alloc(1150, 0x3000, 64, stack);
   main.Free(1190, 0x3000);
   other.Free(1200, 0x3000);
+  other.Put(LockFrameRecord{0x9000, 4711, stack});
+  other.Put(LockMappingRecord{0x9100, 0x801, 77, 64, "/dev/shm/\x1b[2Jpool"});
   other.Put(ThreadEndRecord{1300});
   other.Put(ClockRecord{1400, 1'000'000'700, 1'700'000'000'000'000'700});
   SegmentBuilder& table = dump.AddLockTable();

@@ -82,6 +82,7 @@ class StreamBuilder {
   void Put(const ModuleLoadRecord& record);
   void Put(const MarkRecord& record);
   void Put(const UnseenRecord& record);
+  void Put(const LockMappingRecord& record);
 
   void Thread(uint64_t time, uint64_t tid, std::string_view name) {
     Put(ThreadRecord{time, tid, name});

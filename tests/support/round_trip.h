@@ -52,7 +52,7 @@ struct FieldsOf {
                    r.interval, r.count},
                   {}};
     for (const WaitCut& cut : std::span<const WaitCut>(r.cuts, r.count)) {
-      fields.numbers.insert(fields.numbers.end(), {cut.after, cut.stream, cut.stack});
+      fields.numbers.insert(fields.numbers.end(), {cut.after, cut.stream, cut.stack, cut.flags});
     }
     return fields;
   }
@@ -78,6 +78,10 @@ struct FieldsOf {
   Fields operator()(const IntervalRecord& r) const { return {{r.time, r.interval_bytes}, {}}; }
   Fields operator()(const MarkRecord& r) const { return {{r.time}, {std::string(r.text)}}; }
   Fields operator()(const UnseenRecord& r) const { return {{r.time}, {std::string(r.path)}}; }
+  Fields operator()(const LockFrameRecord& r) const { return {{r.lock, r.thread, r.stack}, {}}; }
+  Fields operator()(const LockMappingRecord& r) const {
+    return {{r.lock, r.device, r.inode, r.offset}, {std::string(r.path)}};
+  }
   Fields operator()(const ClockRecord& r) const {
     return {{r.time, r.monotonic_ns, r.realtime_ns}, {}};
   }
