@@ -1,7 +1,9 @@
 #include "analyzer/findings/all_findings.h"
 
 #include <algorithm>
+#include <iterator>
 
+#include "analyzer/findings/heap_findings.h"
 #include "analyzer/findings/lock_findings.h"
 
 namespace perfagent {
@@ -17,8 +19,8 @@ double Urgency(const Finding& finding) { return finding.stake * Trust(finding.co
 }  // namespace
 
 Findings FindProblems(const NamedProfile& named, const Sections& sections) {
-  Findings findings;
-  if (sections.contention) findings = FindLockProblems(named);
+  Findings findings = FindHeapProblems(named, sections);
+  if (sections.contention) std::ranges::move(FindLockProblems(named), std::back_inserter(findings));
   std::stable_sort(findings.begin(), findings.end(),
                    [](const Finding& a, const Finding& b) { return Urgency(a) > Urgency(b); });
   return findings;
