@@ -4,11 +4,11 @@
 //      of a site            _______________/
 //                      ____/                      leak: grows to the end, and what is old stays
 //                 ____/                           cache: grows to the end, and what is old is freed, too
-//            ____/
+//            ____/                                   (or all is freed at the end of the program)
 //      |start|------------- watched -------|end|
 //
 // The beginning and the end of the recording are left out: what is made at the start stays, and what is freed at the end
-// was not given up before. Whether anything still points to the blocks is not known, and not said.
+// was not given up before. What is freed only then was no leak, though: the program knew of it. Whether anything still points to the blocks is not known, and not said.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -23,6 +23,8 @@
 namespace perfagent {
 namespace {
 
+// Of what was live before the end: what is freed in it was kept for as long as the program ran.
+constexpr double kFreedAtEnd = 0.5;
 // What is shorter is all start.
 constexpr double kLeastNs = 1e9;
 // Short recordings are mostly warm-up, and say little of an hour.
@@ -136,12 +138,13 @@ class GrowthRule {
 
   void AddGrowing(const HeapSite& site, const Course& course) {
     const Ages ages = AgesOf(*heap_, site);
-    const bool stays = ages.surviving >= kStays;
+    const bool is_freed_at_end = site.metrics.live_bytes.value() < kFreedAtEnd * course.last();
+    const bool stays = ages.surviving >= kStays && !is_freed_at_end;
     Finding finding = heap_->Accuse(site, stays ? "leak" : "cache");
-    finding.title = stays ? absl::StrCat("memory grows by ", RatePerHour(course),
-                                         " an hour, and what is old stays")
-                          : absl::StrCat("memory grows by ", RatePerHour(course),
-                                         " an hour, though what is old is freed");
+    finding.title = absl::StrCat("memory grows by ", RatePerHour(course), " an hour, ",
+                                 is_freed_at_end ? "and is freed only when the program ends"
+                                 : stays         ? "and what is old stays"
+                                                 : "though what is old is freed");
     finding.evidence = {GrowthText(course), SurvivalText(ages), LiveText(site),
                         DoublingText(course)};
     finding.gain = absl::StrCat("the growth of ", RatePerHour(course), " an hour ends");

@@ -39,9 +39,7 @@ void FindPools(HeapCase* heap, Findings* findings) {
     finding.title = absl::StrCat(Count(metrics.allocations), " short-lived blocks of ",
                                  site->evidence.least_size, " bytes each");
     finding.evidence = {absl::StrCat(Count(metrics.frees), " of them were freed, after ",
-                                     FormatDuration(MedianLifetimeNs(*heap, *site)), " (median)"),
-                        absl::StrCat("at the heap's peak about ", FormatCount(BlocksAtPeak(*site)),
-                                     " were live at once")};
+                                     FormatDuration(MedianLifetimeNs(*heap, *site)), " (median)")};
     finding.gain = TimeGain(*heap, saved_ns);
     finding.remedy =
         "keep freed ones in a list and take them from there: a pool of this size, or an "
