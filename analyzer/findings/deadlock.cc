@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "absl/strings/str_cat.h"
 #include "analyzer/findings/lock_findings.h"
 
@@ -20,6 +22,7 @@ void FindDeadlocked(const NamedProfile& named, Findings* findings) {
     finding.remedy = cycle.size() == 1 ? "do not take a lock that this thread holds"
                                        : "take these locks in one order everywhere";
     finding.confidence = Confidence::kHigh;
+    finding.stake = std::numeric_limits<double>::infinity();
     findings->push_back(std::move(finding));
   }
 }

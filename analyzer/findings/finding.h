@@ -4,8 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "analyzer/model/lock_profile.h"
-#include "analyzer/report/report_input.h"
+#include "analyzer/symbols/symbolizer.h"
 
 namespace perfagent {
 
@@ -17,16 +16,28 @@ inline const char* Name(Confidence confidence) {
                                              : "low";
 }
 
-// A lock is accused, and only that one.
+// What a finding accuses, and only that: a lock, or a stack that allocates.
+struct Where {
+  std::string lock = {};  // its name; empty where it is a stack
+  uint64_t address = 0;   // of the lock
+  // Leaf first, and the first of them that is the program's own. As long-lived as the names that they are from.
+  std::vector<const SourceFrame*> stack = {};
+  const SourceFrame* place = nullptr;  // null where nothing is known of the stack
+
+  bool IsLock() const { return !lock.empty(); }
+};
+
 struct Finding {
   const char* kind;
   std::string title;
-  std::string lock;  // its name
-  uint64_t address = 0;
+  Where where;
   std::vector<std::string> evidence;
   std::string gain;
   std::string remedy;
   Confidence confidence = Confidence::kMedium;
+  // What is at stake, as a part of what the process has: of its time (all threads' waits added up, so it may be more than
+  // 1), or of its heap at its peak.
+  double stake = 0;
 };
 using Findings = std::vector<Finding>;
 

@@ -28,14 +28,19 @@ std::vector<const Lock*> SlowLocks(const LockProfile& locks, const ProcessFacts&
   return slow;
 }
 
+double WaitShare(const NamedProfile& named, const Lock& lock) {
+  const auto duration_ns = static_cast<double>(named.profile.dump.process.facts.duration_ns);
+  return duration_ns > 0 ? static_cast<double>(lock.wait_ns) / duration_ns : 0;
+}
+
 Finding Accuse(const NamedProfile& named, const Lock& lock, const char* kind) {
   return {.kind = kind,
           .title = {},
-          .lock = LockName(lock, &named.names),
-          .address = lock.address,
+          .where = {.lock = LockName(lock, &named.names), .address = lock.address},
           .evidence = {},
           .gain = {},
-          .remedy = {}};
+          .remedy = {},
+          .stake = WaitShare(named, lock)};
 }
 
 }  // namespace perfagent

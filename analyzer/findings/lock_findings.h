@@ -4,6 +4,7 @@
 #pragma once
 
 #include "analyzer/findings/finding.h"
+#include "analyzer/report/report_input.h"
 
 namespace perfagent {
 
@@ -32,7 +33,9 @@ Findings FindLockProblems(const NamedProfile& named);
 // The locks that are waited for so long that it matters, greatest first.
 std::vector<const Lock*> SlowLocks(const LockProfile& locks, const ProcessFacts& facts,
                                    double least_share);
-// A finding that accuses this lock.
+// What was waited for it, as a part of the process's time: all threads' waits added up.
+double WaitShare(const NamedProfile& named, const Lock& lock);
+// A finding that accuses this lock; what is at stake is the waiting for it.
 Finding Accuse(const NamedProfile& named, const Lock& lock, const char* kind);
 
 }  // namespace perfagent

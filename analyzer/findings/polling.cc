@@ -7,6 +7,8 @@ namespace {
 
 constexpr uint64_t kMany = 1000;
 constexpr double kManyPerSecond = 100;
+// A line that another processor holds is fetched.
+constexpr double kTryNs = 100;
 
 }  // namespace
 
@@ -24,6 +26,7 @@ void FindPolling(const NamedProfile& named, Findings* findings) {
                                               named.names.Headline(poller.pc)->function));
     }
     finding.gain = "the time of these tries, and of those that they disturb";
+    finding.stake = refused * kTryNs / (seconds * 1e9);
     finding.remedy = "wait for the lock, or do something else between two tries";
     findings->push_back(std::move(finding));
   }

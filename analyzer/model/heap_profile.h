@@ -12,6 +12,7 @@
 #include "analyzer/model/allocator_calls.h"
 #include "analyzer/model/estimate.h"
 #include "analyzer/model/event_stacks.h"
+#include "analyzer/model/heap_evidence.h"
 #include "analyzer/model/ids.h"
 #include "perfagent/dump_format.h"
 
@@ -20,7 +21,7 @@ namespace perfagent {
 // Lifetimes are counted by power of two: [i] counts 2^(i + 6) <= t < 2^(i + 7) ns; the first one also
 // what is shorter (two readings of the clock), the last one also what is longer (19 hours).
 inline constexpr int kFirstLifetimePower = 6;
-inline constexpr size_t kLifetimeBuckets = 40;
+inline constexpr size_t kLifetimeBuckets = kAgeBuckets;
 constexpr size_t LifetimeBucket(uint64_t lifetime_ns) {
   const uint64_t scaled = lifetime_ns >> kFirstLifetimePower | 1;
   return std::min<size_t>(static_cast<size_t>(std::bit_width(scaled)) - 1, kLifetimeBuckets - 1);
@@ -56,6 +57,7 @@ class Lifetimes {
 
   bool IsEmpty() const { return count_.IsEmpty(); }
   uint64_t max_ns() const { return max_ns_; }
+  const std::array<double, kLifetimeBuckets>& counts() const { return counts_; }
   // Mean in ns; `ran_ns` is how long the process ran, and no block lived longer.
   //
   // A ratio of two estimated totals, its variance linearized: that of sum(w d), d = t - mean, over
@@ -135,6 +137,7 @@ struct HeapSite {
   HeapApi api = HeapApi::kMalloc;
   HeapMetrics metrics = {};
   Lifetimes lifetimes = {};
+  SiteEvidence evidence = {};
   const char* suppressed_by = nullptr;  // why what is live here is no leak
 };
 
@@ -151,7 +154,11 @@ struct HeapProfile {
   uint64_t overlaps = 0;
   // Ends that came later than the beginning of the next block there, within the clocks' skew.
   uint64_t repaired_inversions = 0;
-  EventStacks stacks;  // of allocations and frees
+  // In each tick of the recording: calls that began blocks.
+  std::array<double, kTicks> calls = {};
+  std::vector<Handover> handovers;    // most blocks first
+  std::vector<LineSharing> sharings;  // most lines first
+  EventStacks stacks;                 // of allocations and frees
   // Events whose stack the dump does not define.
   uint64_t undefined_stacks = 0;
   AllocatorCalls calls;              // those that were timed

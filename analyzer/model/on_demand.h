@@ -23,6 +23,7 @@ class OnDemand {
     return value_ == nullptr ? kEmpty : *value_;
   }
   const T* operator->() const { return &**this; }
+  bool IsMade() const { return value_ != nullptr; }
   T& Make() {
     if (value_ == nullptr) value_ = std::make_unique<T>();
     return *value_;

@@ -32,6 +32,8 @@ inline Change& BlockReplay::Add(Change::Kind kind, const Block& block, uint32_t 
   change.shrinks = false;
   change.temporary = false;
   change.cross_thread = false;
+  change.copied = false;
+  change.grown = false;
   return change;
 }
 
@@ -47,12 +49,24 @@ inline void BlockReplay::AddLeaving(const Block& block, uint32_t order) {
   growth_.Add(change);
 }
 
+// Arrays that grow by less copy for another reason, and what is more than four times as large is not the next step.
+inline bool BlockReplay::IsGrown(const Block& block, const HeapEvent& event) const {
+  if (event.size - event.size / 5 <= block.size || event.size / 4 > block.size) return false;
+  if (event.kind == HeapEvent::kRealloc || !IsBySameThread(block, event)) return false;
+  if (event.kind != HeapEvent::kCopyingRealloc && block.interval_bytes != 0) return false;
+  return sites_.sites()[block.site.value()].stack == event.stack;
+}
+
 inline void BlockReplay::AddEnd(Change::Kind kind, const Block& block, const HeapEvent& event) {
   Change& change = Add(kind, block, event.order);
   change.lifetime_ns = NsSince(block.time_ns, event.time_ns);
   change.shrinks = &block != &late_;  // which left when it was displaced
   change.temporary = IsTemporary(block, event);
   change.cross_thread = !IsBySameThread(block, event);
+  change.copied = event.kind == HeapEvent::kCopyingRealloc && event.size > block.size;
+  change.grown = IsGrown(block, event);
+  if (change.cross_thread && kind == Change::kFree)
+    handovers_->Add(block, event, change.WeightNow());
   growth_.Add(change);
 }
 
@@ -61,10 +75,11 @@ void BlockReplay::AddLockChange(LockBlockChange::Kind kind, const Block& block, 
       {block.address, block.size, sites_.sites()[block.site.value()].stack, order, kind});
 }
 
-BlockReplay::BlockReplay(const Process& process, const LockAddresses& locks)
+BlockReplay::BlockReplay(const Process& process, const LockAddresses& locks, Handovers* handovers)
     : mode_(process.facts.mode),
       full_end_(process.facts.full_end.value_or(FullEnd{kNever, 0})),
       locks_(locks),
+      handovers_(handovers),
       sites_(process.stack_count()) {}
 
 void BlockReplay::Finish(Batch<Change>* changes) {
@@ -72,12 +87,14 @@ void BlockReplay::Finish(Batch<Change>* changes) {
   if (full_end_.time_ns != kNever && !is_full_ended_) EndFullMode(0);
 }
 
-void BlockReplay::Replay(std::span<const HeapEvent> events, uint64_t first_event,
-                         Batch<Change>* changes) {
+void BlockReplay::Begin(uint64_t first_event, Batch<Change>* changes) {
   first_event_ = first_event;
   changes_ = changes;
   growth_ = {};
   lock_changes_.clear();
+}
+
+void BlockReplay::Replay(std::span<const HeapEvent> events) {
   for (size_t i = 0; i < events.size(); ++i) {
     if (i + kEventsAhead < events.size()) {
       live_.Prefetch(events[i + kEventsAhead].address);
@@ -95,6 +112,7 @@ void BlockReplay::Replay(std::span<const HeapEvent> events, uint64_t first_event
         Free(event);
         break;
       case HeapEvent::kRealloc:
+      case HeapEvent::kCopyingRealloc:
         Realloc(event);
         break;
       default:

@@ -23,6 +23,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "analyzer/model/process.h"
 #include "analyzer/replay/batch.h"
+#include "analyzer/replay/handovers.h"
 #include "analyzer/replay/heap_events.h"
 #include "analyzer/replay/live_blocks.h"
 #include "analyzer/replay/lock_places.h"
@@ -55,6 +56,8 @@ struct Change {
   bool shrinks;  // it was until now
   bool temporary;
   bool cross_thread;
+  bool copied;  // to a larger block, by realloc
+  bool grown;   // its content went on to a larger block of the same caller
 
   Weight WeightNow() const {
     return interval_bytes == 0 ? Weight() : Weight::OfBlock(size, interval_bytes);
@@ -80,11 +83,13 @@ struct Growth {
 
 class BlockReplay {
  public:
-  // Both must outlive this.
-  BlockReplay(const Process& process, const LockAddresses& locks);
+  // All must outlive this.
+  BlockReplay(const Process& process, const LockAddresses& locks, Handovers* handovers);
 
-  // The events of a window; `first_event` is the number of events before it. Appends to `changes`.
-  void Replay(std::span<const HeapEvent> events, uint64_t first_event, Batch<Change>* changes);
+  // A window begins; `first_event` is the number of events before it. What comes of it is appended to `changes`.
+  void Begin(uint64_t first_event, Batch<Change>* changes);
+  // Its next events.
+  void Replay(std::span<const HeapEvent> events);
 
   // After the last event.
   void Finish(Batch<Change>* changes);
@@ -118,6 +123,7 @@ class BlockReplay {
   // The older block, if the event is the late end of it.
   const Block* TakeDisplaced(Block* block, const HeapEvent& event);
   bool IsTemporary(const Block& block, const HeapEvent& free) const;
+  bool IsGrown(const Block& block, const HeapEvent& event) const;
   Change& Add(Change::Kind kind, const Block& block, uint32_t order);
   void AddGrowing(Change::Kind kind, const Block& block, uint32_t order);
   void AddLeaving(const Block& block, uint32_t order);
@@ -128,6 +134,7 @@ class BlockReplay {
   const FullEnd full_end_;  // where there is none, it never comes
   bool is_full_ended_ = false;
   const LockAddresses& locks_;
+  Handovers* const handovers_;
   SiteTable sites_;
   LiveBlocks live_;
   // Blocks that ended because another one began at their address, the last one of each.
@@ -138,7 +145,7 @@ class BlockReplay {
   uint64_t thinned_to_bytes_ = 0;
   // No live block has a lesser one: most thinnings of a damaged file need not look at all of them.
   uint64_t least_live_interval_ = std::numeric_limits<uint64_t>::max();
-  // Of the current call of Replay.
+  // Of the current window.
   uint64_t first_event_ = 0;
   Batch<Change>* changes_ = nullptr;
   Growth growth_;

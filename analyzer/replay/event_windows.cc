@@ -15,9 +15,10 @@ constexpr size_t kMostAhead = 1 << 14;
 constexpr size_t kLeastAhead = 1 << 10;
 constexpr size_t kAllAhead = 1 << 17;
 
-// Neighbours in memory go to different shards: blocks of one size class, or of one thread, are not all one shard's.
+// Neighbours in memory go to different shards: blocks of one size class, or of one thread, are not all one shard's. What is
+// in one cache line is.
 size_t ShardOf(uint64_t address, size_t shards) {
-  const uint64_t hash = address * 0x9e3779b97f4a7c15 >> 32;
+  const uint64_t hash = address / kCacheLine * 0x9e3779b97f4a7c15 >> 32;
   return hash * shards >> 32;
 }
 
@@ -27,10 +28,14 @@ void Window::Clear() {
   for (Batch<HeapEvent>& shard : shards) shard.Clear();
   events = 0;
   locks.clear();
+  ticks.clear();
 }
 
 EventWindows::EventWindows(const DumpFile& file, const SegmentIndex& index, const Process& process)
-    : file_(file), index_(index), process_(process) {
+    : file_(file),
+      index_(index),
+      process_(process),
+      tick_width_(KeyAt(process.facts.duration_ns / kTicks + 1, false)) {
   for (size_t i = 0; i < index.streams.size(); ++i) unopened_.emplace_back(i);
   std::sort(unopened_.begin(), unopened_.end(),
             [this](StreamId a, StreamId b) { return FirstPlace(b) < FirstPlace(a); });
@@ -131,14 +136,34 @@ void EventWindows::Merge(Window* window) {
 
 void EventWindows::MergeRun(Decoding* stream, const Place& end, Window* window) {
   const TimeKey last_key = stream->id.value() < end.stream ? end.key : end.key - 1;
+  const size_t most = stream->next + (kWindowEvents - window->size());
+  while (stream->next < std::min(stream->front.keys.size(), most) &&
+         stream->Next().key <= last_key) {
+    NoteTick(stream->Next().key, window);
+    MergeEvents(stream, std::min(last_key, LastKeyOfTick()), most, window);
+  }
+}
+
+void EventWindows::NoteTick(TimeKey key, Window* window) {
+  const uint64_t tick = std::min<uint64_t>(key / tick_width_, kTicks - 1);
+  if (tick <= tick_) return;
+  tick_ = tick;
+  window->ticks.push_back({window->events, static_cast<uint32_t>(tick)});
+}
+
+TimeKey EventWindows::LastKeyOfTick() const {
+  return tick_ + 1 < kTicks ? (tick_ + 1) * tick_width_ - 1 : std::numeric_limits<TimeKey>::max();
+}
+
+void EventWindows::MergeEvents(Decoding* stream, TimeKey last_key, size_t most, Window* window) {
   const Batch<TimeKey>& keys = stream->front.keys;
   // Here, not there: what is stored in an event might else be one of these.
   Batch<HeapEvent>* const shards = window->shards.data();
   const size_t shard_count = window->shards.size();
   uint32_t order = window->events;
   size_t at = stream->next;
-  const size_t most = std::min(keys.size(), at + (kWindowEvents - window->size()));
-  for (; at < most && keys[at] <= last_key; ++at) {
+  const size_t end = std::min(keys.size(), most);
+  for (; at < end && keys[at] <= last_key; ++at) {
     const HeapEvent& event = stream->front.events[at];
     if (event.kind == HeapEvent::kLock) [[unlikely]] {
       window->locks.push_back(

@@ -17,10 +17,17 @@
 #include <memory>
 #include <vector>
 
+#include "analyzer/model/heap_evidence.h"
 #include "analyzer/replay/heap_events.h"
 #include "analyzer/replay/window_locks.h"
 
 namespace perfagent {
+
+// From the event with this order on it is this tick of the recording (heap_evidence.h).
+struct TickBegin {
+  uint32_t order;
+  uint32_t tick;
+};
 
 // Events in time order: of each shard the heap events of its addresses, which HeapEvent::order counts over all shards, and
 // the lock events.
@@ -28,6 +35,7 @@ struct Window {
   std::vector<Batch<HeapEvent>> shards;
   uint32_t events = 0;
   std::vector<LockMoment> locks;
+  std::vector<TickBegin> ticks;
 
   size_t size() const { return events + locks.size(); }
   void Clear();
@@ -97,7 +105,12 @@ class EventWindows {
   void OpenStreams();
   void ChooseFills();
   // The stream's next events, those before `end`.
-  static void MergeRun(Decoding* stream, const Place& end, Window* window);
+  void MergeRun(Decoding* stream, const Place& end, Window* window);
+  // Of the run, up to this key.
+  static void MergeEvents(Decoding* stream, TimeKey last_key, size_t most, Window* window);
+  // The next event has this key.
+  void NoteTick(TimeKey key, Window* window);
+  TimeKey LastKeyOfTick() const;
   Place FirstPlace(StreamId stream) const;
 
   const DumpFile& file_;
@@ -108,6 +121,8 @@ class EventWindows {
   std::vector<Decoding*> fills_;
   size_t fill_events_ = 0;
   Place known_to_;
+  const TimeKey tick_width_;
+  uint64_t tick_ = 0;  // of the last merged event
   EventFacts facts_;
   uint64_t segments_done_ = 0;
 };

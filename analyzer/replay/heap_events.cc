@@ -3,6 +3,20 @@
 #include <algorithm>
 
 namespace perfagent {
+namespace {
+
+// glibc maps blocks of this size and more (or of more), and mremap moves them by their pages.
+constexpr uint64_t kLeastMapped = 128 << 10;
+// Such a block begins behind its header, at the start of a page.
+bool IsAtPageStart(uint64_t address) { return address % 4096 == 16; }
+
+bool IsCopied(const ReallocRecord& record) {
+  if (record.new_address == 0 || record.new_address == record.old_address) return false;
+  return record.size < kLeastMapped || !IsAtPageStart(record.old_address) ||
+         !IsAtPageStart(record.new_address);
+}
+
+}  // namespace
 
 HeapEvents::HeapEvents(const DumpFile& file, const SegmentIndex& index, const Process& process,
                        StreamId id)
@@ -41,17 +55,25 @@ inline void HeapEvents::AddBegin(uint64_t time_ns, uint64_t address, uint64_t si
   event.stack = stack.stack();
   event.limit = static_cast<uint16_t>(limit);
   event.api = api;
+  begun_size_ = interval_bytes_ == 0 ? size : 0;
+  begun_stack_ = event.stack;
 }
 
 inline void HeapEvents::AddFree(HeapEvent::Kind kind, uint64_t time_ns, uint64_t address,
                                 uint64_t dump_stack, EventBlock* block) {
   stacks_.Count(process_.LookUpStack(dump_stack));
-  AddEvent(kind, time_ns, address, block);
+  HeapEvent& event = AddEvent(kind, time_ns, address, block);
+  event.size = begun_size_;
+  event.stack = begun_stack_;
+  begun_size_ = 0;
 }
 
 void HeapEvents::AddReallocEnd(const ReallocRecord& record, EventBlock* block) {
-  if ((record.flags & kReallocEndsOld) != 0 && record.old_address != 0)
-    AddEvent(HeapEvent::kRealloc, record.time, record.old_address, block);
+  if ((record.flags & kReallocEndsOld) == 0 || record.old_address == 0) return;
+  const HeapEvent::Kind kind = IsCopied(record) ? HeapEvent::kCopyingRealloc : HeapEvent::kRealloc;
+  HeapEvent& event = AddEvent(kind, record.time, record.old_address, block);
+  event.size = record.size;
+  event.stack = process_.LookUpStack(record.stack).stack();
 }
 
 void HeapEvents::AddReallocReturn(const ReallocRecord& record, EventBlock* block) {

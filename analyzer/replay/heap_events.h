@@ -28,16 +28,19 @@ struct Owner {
 
 struct HeapEvent {
   enum Kind : uint8_t {
-    kBegin,          // of a block
-    kFree,           // ends one
-    kTemporaryFree,  // ends a sampled one, of which the agent says that it was temporary
-    kRealloc,        // ends the old one; the new one's beginning is another event
-    kThin,           // to interval_bytes
-    kLock,           // EventBlock::lock_events[size]
+    kBegin,           // of a block
+    kFree,            // ends one
+    kTemporaryFree,   // ends a sampled one, of which the agent says that it was temporary
+    kRealloc,         // ends the old one; the new one's beginning is another event
+    kCopyingRealloc,  // likewise, and what was in it was copied to another place
+    kThin,            // to interval_bytes
+    kLock,            // EventBlock::lock_events[size]
   };
 
   uint64_t time_ns;  // as recorded; the order is that of EventBlock::keys
   uint64_t address;
+  // Of frees: of the block that the thread had begun just before, if all are recorded; 0: there is none. Of reallocs: of
+  // the new block. Likewise `stack`.
   uint64_t size;
   Owner owner;
   uint64_t interval_bytes;  // of the sampling; 0: every block
@@ -111,6 +114,9 @@ class HeapEvents {
   Owner owner_ = {};
   uint64_t tid_ = 0;
   uint64_t interval_bytes_ = 0;
+  // Of the block that the last event began; 0 where it did not.
+  uint64_t begun_size_ = 0;
+  StackId begun_stack_ = kNoStack;
   EventStacks stacks_;
   uint64_t undefined_stacks_ = 0;
   uint64_t widest_interval_bytes_ = 0;

@@ -1,6 +1,7 @@
 #include "analyzer/replay/heap_replay.h"
 
 #include <algorithm>
+#include <deque>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -8,6 +9,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "analyzer/replay/event_windows.h"
+#include "analyzer/replay/evidence_merge.h"
 #include "analyzer/replay/heap_shard.h"
 
 namespace perfagent {
@@ -18,7 +20,7 @@ class Peak {
  public:
   // Looks at what the shards did in a window. Afterwards at() is the event of the window after which the heap was as large
   // as never before; none where it was not.
-  void Find(const Window& window, const std::vector<HeapShard>& shards) {
+  void Find(const Window& window, const std::deque<HeapShard>& shards) {
     at_.reset();
     double growth = 0;
     double most = 0;
@@ -37,7 +39,7 @@ class Peak {
   uint64_t time_ns() const { return time_ns_; }
 
  private:
-  void Scan(const Window& window, const std::vector<HeapShard>& shards) {
+  void Scan(const Window& window, const std::deque<HeapShard>& shards) {
     growth_.assign(window.events, 0);
     for (const HeapShard& shard : shards) {
       for (const Change& change : shard.changes()) growth_[change.order] += change.Growth();
@@ -80,15 +82,22 @@ std::pair<StackId, HeapApi> Key(const Part& part) {
   return {site.stack, site.api};
 }
 
+// Of a site in the profile.
+using NumberOf = absl::flat_hash_map<std::pair<StackId, HeapApi>, size_t>;
+
 class HeapReplay {
  public:
   HeapReplay(const DumpFile& file, const SegmentIndex& index, const Process& process,
              Workers* workers, LockReplay* locks)
-      : process_(process), workers_(workers), locks_(locks), events_(file, index, process) {
+      : process_(process),
+        workers_(workers),
+        locks_(locks),
+        turns_(index, process),
+        events_(file, index, process) {
     // Two for each thread: a round's tasks differ in length, and the last ones are to be short.
     const size_t shards =
         process.facts.IsSampled() || workers->count() == 1 ? 1 : 2 * workers->count();
-    for (size_t i = 0; i < shards; ++i) shards_.emplace_back(process, locks->addresses());
+    for (size_t i = 0; i < shards; ++i) shards_.emplace_back(process, locks->addresses(), turns_);
     window_.shards.resize(shards);
     next_.shards.resize(shards);
   }
@@ -124,7 +133,8 @@ class HeapReplay {
         window_locks_.Replay(locks_);
       } else {
         const size_t shard = i - fills - 2;
-        shards_[shard].Replay(window_.shards[shard].span(), first_event_, peak_.at());
+        shards_[shard].Replay(window_.shards[shard].span(), window_.ticks, first_event_,
+                              peak_.at());
       }
     });
   }
@@ -186,21 +196,37 @@ class HeapReplay {
     std::sort(parts.begin(), parts.end(),
               [](const Part& a, const Part& b) { return a.first_event < b.first_event; });
     // Numbered first: a million sites that move as their number grows would take twice the memory.
-    absl::flat_hash_map<std::pair<StackId, HeapApi>, size_t> number_of;
+    NumberOf number_of;
     for (const Part& part : parts) number_of.try_emplace(Key(part), number_of.size());
     profile->sites.resize(number_of.size());
     for (const Part& part : parts) {
       HeapSite& site = profile->sites[number_of[Key(part)]];
       std::tie(site.stack, site.api) = Key(part);
-      part.shard->sums().AddTo(part.site, &site.metrics, &site.lifetimes);
+      part.shard->sums().AddTo(part.site, &site);
+      if (const BlockAges* ages = part.shard->ages().Find(part.site))
+        site.evidence.live_then.Make().Merge(*ages);
     }
+    AddShardsEvidence(number_of, profile);
+  }
+
+  void AddShardsEvidence(const NumberOf& number_of, HeapProfile* profile) {
+    EvidenceMerge merge;
+    for (HeapShard& shard : shards_) {
+      for (size_t i = 0; i < kTicks; ++i) profile->calls[i] += shard.sums().calls()[i];
+      const auto number = [&](SiteId site) { return number_of.at(Key({0, &shard, site})); };
+      merge.Add(shard.handovers(), number);
+      merge.Add(shard.shared_lines(), number);
+    }
+    profile->handovers = merge.AllHandovers();
+    profile->sharings = merge.AllSharings();
   }
 
   const Process& process_;
   Workers* workers_;
   LockReplay* locks_;
+  const ThreadTurns turns_;
   EventWindows events_;
-  std::vector<HeapShard> shards_;
+  std::deque<HeapShard> shards_;  // which stay where they are
   Window window_;
   Window next_;
   WindowLocks window_locks_;  // of the window before window_

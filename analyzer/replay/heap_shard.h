@@ -7,22 +7,25 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "analyzer/replay/batch.h"
 #include "analyzer/replay/block_replay.h"
+#include "analyzer/replay/event_windows.h"
+#include "analyzer/replay/live_scans.h"
 #include "analyzer/replay/site_sums.h"
 
 namespace perfagent {
 
 class HeapShard {
  public:
-  // Both must outlive this.
-  HeapShard(const Process& process, const LockAddresses& locks) : blocks_(process, locks) {}
+  // All must outlive this.
+  HeapShard(const Process& process, const LockAddresses& locks, const ThreadTurns& turns);
 
-  // The shard's events of the next window; `first_event` is the number of events before the window, and `last_peak` says
-  // after which event of the last window the heap was as large as never before.
-  void Replay(std::span<const HeapEvent> events, uint64_t first_event,
-              std::optional<uint32_t> last_peak);
+  // The shard's events of the next window, and which ticks begin in it; `first_event` is the number of events before the
+  // window, and `last_peak` says after which event of the last window the heap was as large as never before.
+  void Replay(std::span<const HeapEvent> events, std::span<const TickBegin> ticks,
+              uint64_t first_event, std::optional<uint32_t> last_peak);
   // After the last window.
   void Finish(std::optional<uint32_t> last_peak);
 
@@ -32,13 +35,33 @@ class HeapShard {
 
   BlockReplay& blocks() { return blocks_; }
   SiteSums& sums() { return sums_; }
+  const Handovers& handovers() const { return handovers_; }
+  const LiveAges& ages() const { return ages_; }
+  const SharedLines& shared_lines() const { return shared_lines_; }
 
  private:
-  void SumUp(std::optional<uint32_t> peak);
+  // A tick that begins when so many changes were made.
+  struct ChangeTick {
+    size_t changes;
+    uint32_t tick;
+  };
 
+  void SumUp(std::optional<uint32_t> peak);
+  void SumUpTo(size_t end);
+  // All blocks are looked at in a few of the ticks.
+  void Scan(uint32_t tick);
+
+  const uint64_t duration_ns_;
+  const bool has_threads_;
+  Handovers handovers_;
   BlockReplay blocks_;
   SiteSums sums_;
+  LiveAges ages_;
+  SharedLines shared_lines_;
   Batch<Change> changes_;
+  std::vector<ChangeTick> ticks_;  // among changes_
+  size_t summed_ = 0;              // of changes_
+  uint32_t tick_ = 0;              // of the last event
 };
 
 }  // namespace perfagent

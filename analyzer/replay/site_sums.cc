@@ -1,6 +1,7 @@
 #include "analyzer/replay/site_sums.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace perfagent {
 namespace {
@@ -15,7 +16,10 @@ void SiteSums::Apply(std::span<const Change> changes) {
     if (i + kChangesAhead < changes.size()) Prefetch(changes[i + kChangesAhead].site);
     const Change& change = changes[i];
     Exact& site = exact_[change.site.value()];
-    Settle(change.site, &site);
+    if (site.settled != epoch_) [[unlikely]]
+      Settle(change.site, &site);
+    if (change.copied || change.grown) [[unlikely]]
+      ApplyCopy(change);
     if (change.interval_bytes == 0) [[likely]] {
       ApplyExact(change, &site);
     } else {
@@ -27,8 +31,8 @@ void SiteSums::Apply(std::span<const Change> changes) {
 void SiteSums::Prefetch(SiteId site) const {
   const Exact* exact = exact_.Find(site.value());
   if (exact == nullptr) return;
-  __builtin_prefetch(exact);
-  __builtin_prefetch(exact + 1);
+  for (size_t offset = 0; offset < sizeof *exact; offset += kCacheLine)
+    __builtin_prefetch(reinterpret_cast<const char*>(exact) + offset);
 }
 
 void SiteSums::ApplyExact(const Change& change, Exact* site) {
@@ -36,6 +40,9 @@ void SiteSums::ApplyExact(const Change& change, Exact* site) {
     case Change::kBegin:
       site->begun.bytes += change.size;
       ++site->begun.blocks;
+      site->taken_bytes += TakenBytes(classes_, change.size);
+      site->least_size = std::min(site->least_size, change.size);
+      site->greatest_size = std::max(site->greatest_size, change.size);
       site->live.bytes += change.size;
       ++site->live.blocks;
       return;
@@ -52,6 +59,7 @@ void SiteSums::ApplyExact(const Change& change, Exact* site) {
   }
   if (change.kind != Change::kLeave) {
     lifetimes_[change.site.value()].Add(change.lifetime_ns);
+    NoteEnd(change, 1);
     if (!change.shrinks) return;
   }
   site->live.bytes -= change.size;
@@ -66,6 +74,9 @@ void SiteSums::ApplyEstimated(const Change& change, Estimated* site) {
     case Change::kBegin:
       metrics.allocations.Add(1, weight);
       metrics.bytes.Add(bytes, weight);
+      site->taken_bytes.Add(static_cast<double>(TakenBytes(classes_, change.size)), weight);
+      site->least_size = std::min(site->least_size, change.size);
+      site->greatest_size = std::max(site->greatest_size, change.size);
       site->live_bytes.Add(bytes, weight);
       return;
     case Change::kThinned:
@@ -85,16 +96,80 @@ void SiteSums::ApplyEstimated(const Change& change, Estimated* site) {
       metrics.reallocations.Add(1, weight);
   }
   site->lifetimes.Add(change.lifetime_ns, weight);
+  NoteEnd(change, weight.factor);
   if (change.shrinks) site->live_bytes.Remove(bytes, weight);
 }
 
+void SiteSums::ApplyCopy(const Change& change) {
+  const bool is_large = change.copied && change.size >= kLargeCopy;
+  if (!is_large && !change.grown) return;
+  if (change.interval_bytes == 0) {
+    ExactCopies& copies = copies_[change.site.value()];
+    Amount& amount = is_large ? copies.large : copies.grown;
+    ++amount.blocks;
+    amount.bytes += change.size;
+    return;
+  }
+  const Weight weight = change.WeightNow();
+  Copies& copies = EstimatedOf(change.site).copies;
+  (is_large ? copies.large : copies.grown).Add(1, weight);
+  (is_large ? copies.large_bytes : copies.grown_bytes)
+      .Add(static_cast<double>(change.size), weight);
+}
+
+void SiteSums::NoteEnd(const Change& change, double blocks) {
+  if (tick_ < kFirstSlotOfEnd * kTicksPerSlot) [[likely]]
+    return;
+  ended_later_[change.site.value()].counts[LifetimeBucket(change.lifetime_ns)] += blocks;
+}
+
 void SiteSums::Settle(SiteId id, Exact* site) {
-  if (site->settled == peaks_) return;
-  site->settled = peaks_;
-  site->peak = site->live;
-  const auto* estimated = estimated_.Find(id.value());
-  if (estimated != nullptr && *estimated != nullptr)
-    (*estimated)->metrics.peak_bytes = (*estimated)->live_bytes;
+  if (site->settled < peak_epoch_) {
+    site->peak = site->live;
+    const auto* estimated = estimated_.Find(id.value());
+    if (estimated != nullptr && *estimated != nullptr)
+      (*estimated)->metrics.peak_bytes = (*estimated)->live_bytes;
+  }
+  if (site->tick != tick_) NoteTime(id, site);
+  site->settled = epoch_;
+}
+
+// All that was called since the site was settled last was called in its tick, or nothing would have been settled then.
+void SiteSums::NoteTime(SiteId id, Exact* site) {
+  const double calls = CallsOf(id, *site);
+  const double live = LiveBytesOf(id, *site);
+  const size_t slot = site->tick / kTicksPerSlot;
+  if (calls > site->settled_calls) {
+    // Of the rounded sums, so that nothing is rounded away.
+    const auto more =
+        static_cast<uint64_t>(std::llround(calls) - std::llround(site->settled_calls));
+    uint32_t& slot_calls = histories_[id.value()].Make().calls[slot];
+    slot_calls = static_cast<uint32_t>(std::min<uint64_t>(slot_calls + more, UINT32_MAX));
+    calls_[site->tick] += calls - site->settled_calls;
+    site->settled_calls = calls;
+  }
+  if (live != 0) {
+    SiteHistory& history = histories_[id.value()].Make();
+    for (size_t i = slot; i < tick_ / kTicksPerSlot; ++i) history.live_bytes[i] = live;
+  }
+  site->tick = tick_;
+}
+
+double SiteSums::CallsOf(SiteId id, const Exact& site) const {
+  const Estimated* estimated = FindEstimated(id);
+  return static_cast<double>(site.begun.blocks) +
+         (estimated == nullptr ? 0 : estimated->metrics.allocations.value());
+}
+
+double SiteSums::LiveBytesOf(SiteId id, const Exact& site) const {
+  const Estimated* estimated = FindEstimated(id);
+  return static_cast<double>(site.live.bytes) +
+         (estimated == nullptr ? 0 : std::max(estimated->live_bytes.value(), 0.0));
+}
+
+const SiteSums::Estimated* SiteSums::FindEstimated(SiteId site) const {
+  const auto* estimated = estimated_.Find(site.value());
+  return estimated == nullptr ? nullptr : estimated->get();
 }
 
 SiteSums::Estimated& SiteSums::EstimatedOf(SiteId site) {
@@ -112,13 +187,13 @@ void SiteSums::AddLeft(const Block& block) {
   metrics.live_blocks.Add(1, weight);
 }
 
-void SiteSums::AddTo(SiteId id, HeapMetrics* metrics, Lifetimes* lifetimes) {
+void SiteSums::AddTo(SiteId id, HeapSite* sum) {
   Exact& site = exact_[id.value()];
   Settle(id, &site);
-  const auto* estimated = estimated_.Find(id.value());
-  if (estimated != nullptr && *estimated != nullptr) {
-    metrics->Merge((*estimated)->metrics);
-    lifetimes->Merge((*estimated)->lifetimes);
+  HeapMetrics* metrics = &sum->metrics;
+  if (const Estimated* estimated = FindEstimated(id)) {
+    metrics->Merge(estimated->metrics);
+    sum->lifetimes.Merge(estimated->lifetimes);
   }
   const auto add_count = [](uint64_t count, Tally* tally) {
     tally->AddCertain(static_cast<double>(count));
@@ -132,7 +207,33 @@ void SiteSums::AddTo(SiteId id, HeapMetrics* metrics, Lifetimes* lifetimes) {
   add_count(site.temporary, &metrics->temporary);
   add_count(site.cross_thread, &metrics->cross_thread_frees);
   add_count(site.reallocations, &metrics->reallocations);
-  if (const ExactLifetimes* exact = lifetimes_.Find(id.value())) lifetimes->Add(*exact);
+  if (const ExactLifetimes* exact = lifetimes_.Find(id.value())) sum->lifetimes.Add(*exact);
+  AddEvidence(id, site, &sum->evidence);
+}
+
+void SiteSums::AddEvidence(SiteId id, const Exact& site, SiteEvidence* evidence) const {
+  evidence->least_size = std::min(evidence->least_size, site.least_size);
+  evidence->greatest_size = std::max(evidence->greatest_size, site.greatest_size);
+  evidence->taken_bytes.AddCertain(static_cast<double>(site.taken_bytes));
+  const ExactCopies* copies = copies_.Find(id.value());
+  if (copies != nullptr && copies->grown.blocks + copies->large.blocks > 0) {
+    Copies& sum = evidence->copies.Make();
+    sum.grown.AddCertain(static_cast<double>(copies->grown.blocks));
+    copies->grown.AddTo(&sum.grown_bytes);
+    sum.large.AddCertain(static_cast<double>(copies->large.blocks));
+    copies->large.AddTo(&sum.large_bytes);
+  }
+  if (const Estimated* estimated = FindEstimated(id)) {
+    evidence->least_size = std::min(evidence->least_size, estimated->least_size);
+    evidence->greatest_size = std::max(evidence->greatest_size, estimated->greatest_size);
+    evidence->taken_bytes.Merge(estimated->taken_bytes);
+    if (!estimated->copies.grown.IsEmpty() || !estimated->copies.large.IsEmpty())
+      evidence->copies.Make().Merge(estimated->copies);
+  }
+  if (const auto* history = histories_.Find(id.value()); history != nullptr && history->IsMade())
+    evidence->history.Make().Merge(**history);
+  if (const BlockAges* ages = ended_later_.Find(id.value()))
+    evidence->ended_later.Make().Merge(*ages);
 }
 
 }  // namespace perfagent

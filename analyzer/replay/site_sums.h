@@ -3,21 +3,26 @@
 // What was recorded with certainty is summed in integers: their sum is the same however blocks are split over shards.
 // Sampled blocks are summed as estimates, whose rounding depends on the order: a sampled dump has one shard.
 //
-// The peak needs one pass and no copy of all sites at each new peak. `peaks_` numbers the peaks. Before
-// what is live of a site changes, Settle makes up for the peaks since its last change:
+// The peak needs one pass and no copy of all sites at each new peak. Before what is live of a site changes, Settle
+// makes up for the peaks since its last change:
 //
-//   Invariant: what was live of a site at peak `peaks_` is `peak` when settled == peaks_,
-//              `live` when settled < peaks_.
+//   Invariant: what was live of a site at the last peak is `peak` when settled >= peak_epoch_,
+//              `live` when settled < peak_epoch_.
+//
+// An epoch ends with each peak and with each tick, so that the same question (is the site settled?) serves the site's
+// history, too: what was live of it when ticks ended, and how many calls it made in them.
 //
 // Threads: one.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
 
 #include "analyzer/model/heap_profile.h"
 #include "analyzer/model/ids.h"
+#include "analyzer/model/size_classes.h"
 #include "analyzer/replay/block_replay.h"
 #include "analyzer/replay/chunks.h"
 
@@ -25,14 +30,23 @@ namespace perfagent {
 
 class SiteSums {
  public:
+  explicit SiteSums(SizeClasses classes) : classes_(classes) {}
+
   void Apply(std::span<const Change> changes);
   // The heap is now as large as never before.
-  void AtPeak() { ++peaks_; }
+  void AtPeak() { peak_epoch_ = ++epoch_; }
+  // What comes now is of this tick of the recording.
+  void BeginTick(uint32_t tick) {
+    ++epoch_;
+    tick_ = tick;
+  }
 
   // After all changes: a block that is live at the end.
   void AddLeft(const Block& block);
-  // Adds a site's sums to what other shards have of it. REQUIRES: AddLeft was called for all of them.
-  void AddTo(SiteId site, HeapMetrics* metrics, Lifetimes* lifetimes);
+  // Adds a site's sums to what other shards have of it. REQUIRES: AddLeft was called for all of them, and BeginTick(kTicks).
+  void AddTo(SiteId id, HeapSite* site);
+  // Calls in each tick. REQUIRES: AddTo was called for all sites.
+  const std::array<double, kTicks>& calls() const { return calls_; }
 
  private:
   struct Amount {
@@ -41,24 +55,44 @@ class SiteSums {
     void AddTo(Tally* tally) const { tally->AddCertain(static_cast<double>(bytes)); }
   };
   struct Exact {
-    uint32_t settled = 0;
+    uint32_t settled = 0;  // in this epoch
+    uint32_t tick = 0;     // which was of this tick
+    double settled_calls = 0;
     Amount live;
     Amount begun;
     Amount peak;
+    ByteSum taken_bytes = 0;
     uint64_t frees = 0;
     uint64_t temporary = 0;
     uint64_t cross_thread = 0;
     uint64_t reallocations = 0;
+    uint64_t least_size = UINT64_MAX;
+    uint64_t greatest_size = 0;
+  };
+  struct ExactCopies {
+    Amount grown;
+    Amount large;
   };
   // Of sampled blocks.
   struct Estimated {
     HeapMetrics metrics;
     Lifetimes lifetimes;
     Tally live_bytes;
+    Tally taken_bytes;
+    Copies copies;
+    uint64_t least_size = UINT64_MAX;
+    uint64_t greatest_size = 0;
   };
 
+  void ApplyCopy(const Change& change);
+  void NoteEnd(const Change& change, double blocks);
+  void NoteTime(SiteId id, Exact* site);
+  double CallsOf(SiteId id, const Exact& site) const;
+  double LiveBytesOf(SiteId id, const Exact& site) const;
+  const Estimated* FindEstimated(SiteId site) const;
+  void AddEvidence(SiteId id, const Exact& site, SiteEvidence* evidence) const;
   void ApplyExact(const Change& change, Exact* site);
-  static void ApplyEstimated(const Change& change, Estimated* site);
+  void ApplyEstimated(const Change& change, Estimated* site);
   void Prefetch(SiteId site) const;
   void Settle(SiteId id, Exact* site);
   Estimated& EstimatedOf(SiteId site);
@@ -67,7 +101,15 @@ class SiteSums {
   Chunks<Exact> exact_;
   Chunks<ExactLifetimes> lifetimes_;
   Chunks<std::unique_ptr<Estimated>> estimated_;  // null where nothing was sampled
-  uint32_t peaks_ = 0;
+  Chunks<ExactCopies> copies_;
+  Chunks<OnDemand<SiteHistory>> histories_;
+  Chunks<BlockAges> ended_later_;
+
+  const SizeClasses classes_;
+  uint32_t epoch_ = 1;
+  uint32_t peak_epoch_ = 0;
+  uint32_t tick_ = 0;
+  std::array<double, kTicks> calls_ = {};
 };
 
 }  // namespace perfagent

@@ -1,8 +1,26 @@
 #include "analyzer/report/json_findings.h"
 
 #include "absl/strings/str_cat.h"
+#include "analyzer/report/json_values.h"
 
 namespace perfagent {
+namespace {
+
+void WriteWhere(JsonWriter* json, const Where& where) {
+  json->BeginObject();
+  if (where.IsLock()) {
+    json->Key("lock").String(where.lock);
+    json->Key("address").String(absl::StrCat("0x", absl::Hex(where.address)));
+  } else {
+    json->Key("function").String(where.place == nullptr ? "" : where.place->function);
+    json->Key("stack").BeginArray();
+    for (const SourceFrame* frame : where.stack) WriteFrame(json, *frame);
+    json->EndArray();
+  }
+  json->EndObject();
+}
+
+}  // namespace
 
 void WriteFindings(JsonWriter* json, const Findings& findings) {
   json->BeginArray();
@@ -10,10 +28,8 @@ void WriteFindings(JsonWriter* json, const Findings& findings) {
     json->BeginObject();
     json->Key("kind").String(finding.kind);
     json->Key("title").String(finding.title);
-    json->Key("where").BeginObject();
-    json->Key("lock").String(finding.lock);
-    json->Key("address").String(absl::StrCat("0x", absl::Hex(finding.address)));
-    json->EndObject();
+    json->Key("where");
+    WriteWhere(json, finding.where);
     json->Key("evidence").BeginArray();
     for (const std::string& evidence : finding.evidence) json->String(evidence);
     json->EndArray();

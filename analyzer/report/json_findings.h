@@ -6,7 +6,8 @@
 
 namespace perfagent {
 
-// An array of {"kind", "title", "where", "evidence", "gain", "remedy", "confidence"}.
+// An array of {"kind", "title", "where", "evidence", "gain", "remedy", "confidence"}. "where" is {"lock", "address"} of a
+// lock, {"function", "stack"} of a stack that allocates.
 void WriteFindings(JsonWriter* json, const Findings& findings);
 
 }  // namespace perfagent

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "analyzer/findings/lock_findings.h"
+#include "analyzer/findings/all_findings.h"
 #include "analyzer/report/format.h"
 #include "analyzer/report/json_findings.h"
 #include "analyzer/report/json_heap.h"
@@ -253,7 +253,7 @@ class Writer {
   void WriteFindings(std::span<const NamedProfile> profiles) {
     Findings findings;
     for (const NamedProfile& named : profiles) {
-      if (ShowsLocks()) std::ranges::move(FindLockProblems(named), std::back_inserter(findings));
+      std::ranges::move(FindProblems(named, input_.sections), std::back_inserter(findings));
     }
     json_.Key("findings");
     perfagent::WriteFindings(&json_, findings);

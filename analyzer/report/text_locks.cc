@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "analyzer/findings/lock_findings.h"
 #include "analyzer/report/format.h"
 #include "analyzer/report/line_writer.h"
 #include "analyzer/report/text_values.h"
@@ -32,7 +31,6 @@ class LockWriter : private LineWriter {
   }
 
   void Write() {
-    WriteFindings();
     WriteTotals();
     WriteDeadlocks();
     WriteUnended();
@@ -47,25 +45,6 @@ class LockWriter : private LineWriter {
   void Heading(const std::string& text) {
     Line();
     Line(text);
-  }
-
-  void WriteFindings() {
-    const Findings findings = FindLockProblems(named_);
-    if (findings.empty()) return;
-    Heading("FINDINGS");
-    const size_t shown = std::min<uint64_t>(limit_, findings.size());
-    for (size_t i = 0; i < shown; ++i) WriteFinding(findings[i]);
-    if (shown < findings.size()) Line("  and ", findings.size() - shown, " more");
-  }
-
-  void WriteFinding(const Finding& finding) {
-    Line("  ", finding.kind, ": ", finding.title, " (confidence: ", Name(finding.confidence), ")");
-    Line("       lock    ", EscapeForTerminal(finding.lock));
-    for (const std::string& evidence : finding.evidence) {
-      Line("       because ", EscapeForTerminal(evidence));
-    }
-    Line("       gain    ", finding.gain);
-    Line("       remedy  ", finding.remedy);
   }
 
   void WriteTotals() {

@@ -6,8 +6,10 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "analyzer/findings/all_findings.h"
 #include "analyzer/report/format.h"
 #include "analyzer/report/line_writer.h"
+#include "analyzer/report/text_findings.h"
 #include "analyzer/report/text_locks.h"
 #include "analyzer/report/text_memory.h"
 #include "analyzer/report/text_values.h"
@@ -56,6 +58,7 @@ class Writer : private LineWriter {
     WriteAgentCost();
     WriteLost();
     WriteAccuracy();
+    WriteFindings();
     WriteUnseen();
     WriteMarks();
     const bool shows_heap = facts_.heap_enabled && !unseen_.HidesTheHeap(named_.profile.heap);
@@ -185,6 +188,11 @@ class Writer : private LineWriter {
     if (shown < marks.size()) {
       Line("  and ", FormatCount(static_cast<double>(marks.size() - shown)), " more");
     }
+  }
+
+  void WriteFindings() {
+    const Findings findings = FindProblems(named_, sections_);
+    WriteFindingsText(findings, limit_, output());
   }
 
   void WriteHeap() {

@@ -1,0 +1,79 @@
+#include "analyzer/findings/heap_case.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "analyzer/report/format.h"
+
+namespace perfagent {
+namespace {
+
+double BusyNs(const Profile& profile) {
+  const AgentCost cost = profile.dump.Cost();
+  const auto own_ns = static_cast<double>(cost.cpu_ns) - static_cast<double>(cost.slow_path_ns);
+  const auto ran_ns = static_cast<double>(profile.dump.process.facts.duration_ns);
+  return std::max(cost.cpu_ns == 0 ? ran_ns : own_ns, 1.0);
+}
+
+}  // namespace
+
+HeapCase::HeapCase(const NamedProfile& named)
+    : named_(named),
+      classes_(SizeClassesOf(facts().allocator)),
+      busy_ns_(BusyNs(named.profile)),
+      is_explained_(heap().sites.size()) {}
+
+std::vector<const HeapSite*> HeapCase::Sites(
+    const std::function<double(const HeapSite&)>& measure) const {
+  std::vector<std::pair<double, const HeapSite*>> measured;
+  for (const HeapSite& site : heap().sites) {
+    if (is_explained_[IndexOf(site)] || site.metrics.allocations.seen() < kFewSamples) continue;
+    if (const double amount = measure(site); amount > 0) measured.emplace_back(amount, &site);
+  }
+  std::stable_sort(measured.begin(), measured.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::vector<const HeapSite*> sites;
+  for (const auto& [amount, site] : measured) sites.push_back(site);
+  return sites;
+}
+
+Finding HeapCase::Accuse(const HeapSite& site, const char* kind) const {
+  return {.kind = kind,
+          .title = {},
+          .where = {.stack = named_.names.Frames(site.stack),
+                    .place = named_.names.Headline(site.stack)},
+          .evidence = {},
+          .gain = {},
+          .remedy = {}};
+}
+
+Confidence HeapCase::Trust(const HeapSite& site, Confidence confidence) const {
+  const Tally& allocations = site.metrics.allocations;
+  return allocations.IsCertain() || allocations.seen() >= kManySamples ? confidence
+                                                                       : Confidence::kLow;
+}
+
+double MeanSize(const HeapSite& site) {
+  return site.metrics.bytes.value() / site.metrics.allocations.value();
+}
+
+double BlocksAtPeak(const HeapSite& site) {
+  return site.metrics.peak_bytes.value() / std::max(MeanSize(site), 1.0);
+}
+
+double ShareOf(const Tally& part, const Tally& whole) {
+  return whole.value() > 0 ? part.value() / whole.value() : 0;
+}
+
+std::string TimeGain(const HeapCase& heap, double ns) {
+  const double most_ns = std::min(ns, heap.busy_ns());
+  return absl::StrCat("about ", FormatDuration(most_ns), ", ", FormatShare(most_ns, heap.busy_ns()),
+                      " of the program's CPU time");
+}
+
+double MedianLifetimeNs(const HeapCase& heap, const HeapSite& site) {
+  return site.lifetimes.IsEmpty() ? heap.duration_ns()
+                                  : site.lifetimes.Median(heap.facts().duration_ns).value;
+}
+
+}  // namespace perfagent

@@ -1,0 +1,26 @@
+#include "analyzer/findings/heap_findings.h"
+
+namespace perfagent {
+
+Findings FindHeapProblems(const NamedProfile& named, const Sections& sections) {
+  HeapCase heap(named);
+  Findings findings;
+  if (sections.churn) {
+    FindRepeatedConstruction(&heap, &findings);
+    FindLargeReallocs(&heap, &findings);
+    FindGrowthChains(&heap, &findings);
+    FindCrossThreadFrees(&heap, &findings);
+    FindTemporaries(&heap, &findings);
+    FindPools(&heap, &findings);
+    FindChurnBursts(&heap, &findings);
+    FindHeapFalseSharing(&heap, &findings);
+  }
+  if (sections.leaks) {
+    FindGrowth(&heap, &findings);
+    FindSmallBlocks(&heap, &findings);
+    FindSlack(&heap, &findings);
+  }
+  return findings;
+}
+
+}  // namespace perfagent

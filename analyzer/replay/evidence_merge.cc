@@ -1,0 +1,24 @@
+#include "analyzer/replay/evidence_merge.h"
+
+namespace perfagent {
+
+std::vector<Handover> EvidenceMerge::AllHandovers() const {
+  std::vector<Handover> all;
+  for (const auto& [hand, blocks] : handovers_)
+    all.push_back({std::get<0>(hand), std::get<1>(hand), std::get<2>(hand), blocks});
+  std::stable_sort(all.begin(), all.end(), [](const Handover& a, const Handover& b) {
+    return a.blocks.value() > b.blocks.value();
+  });
+  return all;
+}
+
+std::vector<LineSharing> EvidenceMerge::AllSharings() const {
+  std::vector<LineSharing> all;
+  for (const auto& [sites, lines] : lines_)
+    all.push_back({sites.first, sites.second, *std::max_element(lines.begin(), lines.end())});
+  std::stable_sort(all.begin(), all.end(),
+                   [](const LineSharing& a, const LineSharing& b) { return a.lines > b.lines; });
+  return all;
+}
+
+}  // namespace perfagent
