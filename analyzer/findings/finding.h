@@ -16,13 +16,15 @@ inline const char* Name(Confidence confidence) {
                                              : "low";
 }
 
-// What a finding accuses, and only that: a lock, or a stack that allocates.
+// What a finding accuses, and only that: a lock, the allocator, or a stack that allocates.
 struct Where {
-  std::string lock = {};  // its name; empty where it is a stack
+  std::string lock = {};  // its name; empty where it is none
   uint64_t address = 0;   // of the lock
   // Leaf first, and the first of them that is the program's own. As long-lived as the names that they are from.
   std::vector<const SourceFrame*> stack = {};
   const SourceFrame* place = nullptr;  // null where nothing is known of the stack
+
+  std::string allocator = {};  // the library that it is in; empty where it is not accused
 
   bool IsLock() const { return !lock.empty(); }
 };

@@ -14,6 +14,7 @@ Findings FindHeapProblems(const NamedProfile& named, const Sections& sections) {
     FindPools(&heap, &findings);
     FindChurnBursts(&heap, &findings);
     FindHeapFalseSharing(&heap, &findings);
+    FindAllocatorLatency(&heap, &findings);
   }
   if (sections.leaks) {
     FindGrowth(&heap, &findings);

@@ -27,6 +27,9 @@ void FindChurnBursts(HeapCase* heap, Findings* findings);
 // Small blocks of different threads in one cache line.
 void FindHeapFalseSharing(HeapCase* heap, Findings* findings);
 
+// The allocator's own calls take long.
+void FindAllocatorLatency(HeapCase* heap, Findings* findings);
+
 // What takes memory.
 
 // What grows: leaks, caches, and what has stopped growing.

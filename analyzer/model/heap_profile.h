@@ -161,7 +161,7 @@ struct HeapProfile {
   EventStacks stacks;                 // of allocations and frees
   // Events whose stack the dump does not define.
   uint64_t undefined_stacks = 0;
-  AllocatorCalls calls;              // those that were timed
+  AllocatorCalls timed_calls;
   std::vector<MemoryRecord> memory;  // in time
 
   // Adds up the sites; frees include unpaired ones, which are calls too.

@@ -10,8 +10,8 @@ std::optional<Resident> ResidentAtEnd(const HeapProfile& heap) {
   const auto anonymous = static_cast<double>(last.anonymous);
   Resident parts;
   parts.time_ns = last.time;
-  const double asked = heap.calls.asked().value();
-  const double growth = asked > 0 ? heap.calls.usable().value() / asked : 1;
+  const double asked = heap.timed_calls.asked().value();
+  const double growth = asked > 0 ? heap.timed_calls.usable().value() / asked : 1;
   const double live = heap.total.live_bytes.value();
   parts.live = std::min(live, anonymous);
   parts.untouched = live - parts.live;

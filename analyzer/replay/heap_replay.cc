@@ -154,7 +154,7 @@ class HeapReplay {
     profile.stacks = events_.facts().stacks;
     profile.undefined_stacks = events_.facts().undefined_stacks;
     profile.widest_interval_bytes = events_.facts().widest_interval_bytes;
-    profile.calls = events_.facts().calls;
+    profile.timed_calls = events_.facts().calls;
     profile.memory = events_.facts().memory;
     std::sort(profile.memory.begin(), profile.memory.end(),
               [](const MemoryRecord& a, const MemoryRecord& b) { return a.time < b.time; });

@@ -11,6 +11,8 @@ void WriteWhere(JsonWriter* json, const Where& where) {
   if (where.IsLock()) {
     json->Key("lock").String(where.lock);
     json->Key("address").String(absl::StrCat("0x", absl::Hex(where.address)));
+  } else if (!where.allocator.empty()) {
+    json->Key("allocator").String(where.allocator);
   } else {
     json->Key("function").String(where.place == nullptr ? "" : where.place->function);
     json->Key("stack").BeginArray();

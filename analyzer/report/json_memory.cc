@@ -81,7 +81,7 @@ void WriteResident(JsonWriter* json, const std::optional<Resident>& resident) {
 
 void WriteMemory(JsonWriter* json, const NamedProfile& named) {
   const HeapProfile& heap = named.profile.heap;
-  WriteLatency(json, heap.calls);
+  WriteLatency(json, heap.timed_calls);
   WriteTimeline(json, heap.memory);
   WriteResident(json, ResidentAtEnd(heap));
 }

@@ -42,6 +42,10 @@ class FindingWriter : private LineWriter {
       Line("       lock    ", EscapeForTerminal(where.lock));
       return;
     }
+    if (!where.allocator.empty()) {
+      Line("       where   ", EscapeForTerminal(where.allocator));
+      return;
+    }
     if (where.place == nullptr) {
       Line("       where   (no stack)");
       return;

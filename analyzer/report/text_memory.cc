@@ -29,7 +29,7 @@ class Writer : private LineWriter {
 
  private:
   void WriteDurations(AllocatorCall call) {
-    const CallDurations durations = heap_.calls.Of(call);
+    const CallDurations durations = heap_.timed_calls.Of(call);
     if (durations.calls.IsEmpty()) return;
     const WeightedQuantiles& all = durations.distribution;
     Fact(Name(call), "half of the calls within ", Time(all.Quantile(0.5)), ", 99 % within ",

@@ -51,7 +51,7 @@ TEST(AllocatorCalls, FreesAreKnownByWhatTheBlockHas) {
 HeapProfile Heap(uint64_t live, const MemoryRecord& memory) {
   HeapProfile heap;
   heap.total.live_bytes.AddCertain(static_cast<double>(live));
-  heap.calls.Add(Call(HeapApi::kMalloc, 40, 100, 110, 1, 0));
+  heap.timed_calls.Add(Call(HeapApi::kMalloc, 40, 100, 110, 1, 0));
   heap.memory = {memory};
   return heap;
 }

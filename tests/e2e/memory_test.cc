@@ -1,6 +1,7 @@
 // How long the allocator takes, and what resident memory consists of, against programs that know it.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 
@@ -29,6 +30,18 @@ void ExpectCalls(const nlohmann::json& entry) {
 
 constexpr uint64_t kSlowNs = 300'000;
 
+long CountKind(const nlohmann::json& findings, const std::string& kind) {
+  return std::count_if(findings.begin(), findings.end(),
+                       [&](const nlohmann::json& finding) { return finding.at("kind") == kind; });
+}
+
+// The same calls, of libc's allocator.
+TEST_P(Memory, AQuickAllocatorIsNotAccused) {
+  const Recording recording = Record({TestProgram("memory_use"), "calls"}, {{"MODE", GetParam()}});
+  const nlohmann::json findings = Report(recording.dump()).at("findings");
+  EXPECT_EQ(CountKind(findings, "allocator_latency"), 0) << findings.dump(1);
+}
+
 TEST_P(Memory, SlowCallsOfTheAllocatorAreToldFromOthers) {
   ProcessOptions options;
   options.env["LD_PRELOAD"] = (BuildDir() / "tests/programs/libslow_allocator.so").string();
@@ -47,6 +60,8 @@ TEST_P(Memory, SlowCallsOfTheAllocatorAreToldFromOthers) {
   EXPECT_GE(slow->at("max_ns"), slow->at("p99_ns"));
   const nlohmann::json* frees = Latency(report, "free", nullptr);
   ASSERT_NE(frees, nullptr);
+  const nlohmann::json& findings = report.at("findings");
+  ASSERT_EQ(CountKind(findings, "allocator_latency"), 1) << findings.dump(1);
   // A third of them is slow.
   EXPECT_LT(frees->at("p50_ns"), kSlowNs);
   EXPECT_GE(frees->at("p99_ns"), kSlowNs);

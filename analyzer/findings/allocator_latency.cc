@@ -1,0 +1,70 @@
+#include "absl/strings/str_cat.h"
+#include "analyzer/findings/heap_findings.h"
+#include "analyzer/report/format.h"
+#include "analyzer/report/text_values.h"
+
+namespace perfagent {
+namespace {
+
+// A call that only takes a block from a list, or puts it back, takes tens of nanoseconds; one that asks the kernel, or waits
+// for another thread in the allocator, takes longer than this.
+constexpr uint64_t kSlowNs = 20'000;
+// A thread that lost the processor amid a call looks the same: but not one call in a hundred.
+constexpr double kTail = 0.99;
+
+// Calls of one kind, of blocks of like size, of which one in a hundred is slow.
+struct SlowCalls {
+  AllocatorCall call;
+  size_t size_class;
+  const CallDurations* durations;
+};
+
+std::vector<SlowCalls> FindSlowCalls(const AllocatorCalls& calls) {
+  std::vector<SlowCalls> slow;
+  for (const AllocatorCall call :
+       {AllocatorCall::kAllocate, AllocatorCall::kReallocate, AllocatorCall::kFree}) {
+    for (size_t i = 0; i < AllocatorCalls::kClasses; ++i) {
+      const CallDurations& durations = calls.Of(call, i);
+      const bool is_known = durations.calls.value() >= kManyCalls;
+      if (is_known && durations.distribution.Quantile(kTail) >= kSlowNs)
+        slow.push_back({call, i, &durations});
+    }
+  }
+  return slow;
+}
+
+std::string Describe(const SlowCalls& slow) {
+  const std::string size =
+      slow.size_class == 0
+          ? ""
+          : absl::StrCat(" of up to ",
+                         FormatBytes(static_cast<double>(uint64_t{1} << slow.size_class)));
+  const WeightedQuantiles& all = slow.durations->distribution;
+  return absl::StrCat(Name(slow.call), size, ": ", Count(slow.durations->calls),
+                      " calls, half within ", Time(all.Quantile(0.5)), ", 99 % within ",
+                      Time(all.Quantile(kTail)), "; ", Time(slow.durations->ns), " in all");
+}
+
+}  // namespace
+
+void FindAllocatorLatency(HeapCase* heap, Findings* findings) {
+  const std::vector<SlowCalls> slow = FindSlowCalls(heap->heap().timed_calls);
+  double least_ns = 0;
+  for (const SlowCalls& calls : slow) least_ns += calls.durations->ns.Interval().low;
+  const double share = least_ns / heap->busy_ns();
+  if (share < kWorthTime) return;
+  Finding finding;
+  finding.kind = "allocator_latency";
+  finding.title = "the allocator itself is slow";
+  finding.where.allocator = heap->facts().allocator;
+  for (const SlowCalls& calls : slow) finding.evidence.push_back(Describe(calls));
+  finding.gain = absl::StrCat("up to ", TimeGain(*heap, least_ns));
+  finding.remedy =
+      "keep large buffers instead of giving them back (each may be mapped anew), let threads "
+      "allocate less or from memory of their own; compare allocators before changing to another";
+  finding.confidence = Confidence::kMedium;
+  finding.stake = share;
+  findings->push_back(std::move(finding));
+}
+
+}  // namespace perfagent
