@@ -6,6 +6,7 @@
 #include <map>
 #include <string>
 
+#include "analyzer/commands/diff.h"
 #include "analyzer/commands/events.h"
 #include "analyzer/commands/info.h"
 #include "analyzer/commands/inputs.h"
@@ -45,6 +46,16 @@ void AddDebugPaths(CLI::App* command, std::vector<std::string>* paths) {
       ->take_all();
 }
 
+void AddOutput(CLI::App* command, std::string* output) {
+  command->add_option("-o,--output", *output, "File for the result")->type_name("FILE");
+}
+
+void AddLimit(CLI::App* command, std::optional<uint64_t>* limit) {
+  command->add_option("-n", *limit, "Sites or locks in a list (text: 10, json: all)")
+      ->type_name("N")
+      ->check(CLI::Validator(CheckLimit, ""));
+}
+
 void AddThreads(CLI::App* command, size_t* threads) {
   constexpr size_t kMost = 256;
   *threads = Workers::DefaultCount();
@@ -66,13 +77,33 @@ CLI::App* AddReport(CLI::App* app, ReportOptions* options) {
           "text, json or html")
       ->check(CLI::IsMember(kFormats).description(""))
       ->type_name("FORMAT");
-  command->add_option("-n", options->limit, "Sites or locks in a list (text: 10, json: all)")
-      ->type_name("N")
-      ->check(CLI::Validator(CheckLimit, ""));
-  command->add_option("-o,--output", options->output, "File for the result")->type_name("FILE");
+  AddLimit(command, &options->limit);
+  AddOutput(command, &options->output);
   AddDebugPaths(command, &options->debug_paths);
   AddThreads(command, &options->threads);
   AddInputs(command, &options->inputs);
+  return command;
+}
+
+CLI::App* AddDiff(CLI::App* app, DiffOptions* options) {
+  CLI::App* command =
+      app->add_subcommand("diff", "What changed: diff BASE NEW, or diff BASE... --to NEW...");
+  command
+      ->add_option_function<std::string>(
+          "--format", [options](const std::string& name) { options->json = name == "json"; },
+          "text or json")
+      ->check(CLI::IsMember({"text", "json"}).description(""))
+      ->type_name("FORMAT");
+  command
+      ->add_option(
+          "--to", options->now,
+          "Dumps of the new side, or directories of dumps: those before are the old side's")
+      ->type_name("NEW...");
+  AddLimit(command, &options->limit);
+  AddOutput(command, &options->output);
+  AddDebugPaths(command, &options->debug_paths);
+  AddThreads(command, &options->threads);
+  AddInputs(command, &options->base);
   return command;
 }
 
@@ -99,9 +130,11 @@ ExitCode Run(int argc, char** argv) {
   app.set_version_flag("--version", "analyzer, dump format " + std::to_string(kVersionMajor) + "." +
                                         std::to_string(kVersionMinor));
   ReportOptions report;
+  DiffOptions diff;
   InfoOptions info;
   EventsOptions events;
   const CLI::App* report_command = AddReport(&app, &report);
+  const CLI::App* diff_command = AddDiff(&app, &diff);
   const CLI::App* info_command = AddInfo(&app, &info);
   AddEvents(&app, &events);
   try {
@@ -110,6 +143,7 @@ ExitCode Run(int argc, char** argv) {
     return app.exit(error) == 0 ? ExitCode::kFine : ExitCode::kUsage;
   }
   if (report_command->parsed()) return RunReport(report);
+  if (diff_command->parsed()) return RunDiff(diff);
   if (info_command->parsed()) return RunInfo(info);
   return RunEvents(events);
 }
