@@ -1,9 +1,9 @@
 #include "analyzer/commands/sides.h"
 
 #include <algorithm>
-#include <numeric>
 #include <optional>
 
+#include "absl/strings/str_cat.h"
 #include "analyzer/compare/runs.h"
 #include "analyzer/compare/side_builder.h"
 #include "analyzer/dump/clock_map.h"
@@ -17,6 +17,13 @@ struct RunOfDump {
   std::string path;
   size_t run;
 };
+
+void WarnOfLoss(const LoadedDump& dump) {
+  const uint64_t lost = dump.process.facts.TotalLost();
+  if (lost == 0) return;
+  PrintError(absl::StrCat(dump.path, ": lost ", lost,
+                          " events: figures are too low, and a lost free looks like a leak"));
+}
 
 // From the headers alone. What cannot be opened is a run of its own, and is complained of when it is loaded.
 std::vector<RunOfDump> ByRun(const std::vector<std::string>& dumps) {
@@ -72,6 +79,7 @@ ExitCode SideLoader::Load(const Inputs& inputs, Side* side) {
       continue;
     }
     WarnOfDamage(profile->dump);
+    WarnOfLoss(profile->dump);
     is_partial = is_partial || !profile->dump.damage.empty();
     StackNames names(profile->dump.process, &symbolizer_);
     Suppress(profile->dump.process, &names, &profile->heap);

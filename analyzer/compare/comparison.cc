@@ -4,6 +4,8 @@
 #include <cmath>
 #include <utility>
 
+#include "analyzer/compare/scatter.h"
+
 namespace perfagent {
 namespace {
 
@@ -35,39 +37,41 @@ class Comparer {
 
   // Of a match, or of the totals.
   std::vector<MetricChange> ChangesOf(const MaybeThing* base, const MaybeThing* now) const {
+    const Figures of_base = FiguresOf(base, now, comparison_.base);
+    const Figures of_now = FiguresOf(now, base, comparison_.now);
+    const bool is_one_run = comparison_.IsOneRunOfTimed();
     std::vector<MetricChange> changes;
     ForEachMetric([&](Metric metric) {
       const MetricTraits& traits = Traits(metric);
       if (!traits.is_compared || !IsRecorded(!traits.is_heap)) return;
+      if (base != nullptr && (*base ? **base : **now).is_lock == traits.is_heap) return;
       MetricChange change;
       change.metric = metric;
-      if (base == nullptr) {
-        change.base = comparison_.base.total[metric];
-        change.now = comparison_.now.total[metric];
-      } else {
-        const Thing& seen = *base ? **base : **now;
-        if (seen.is_lock == traits.is_heap) return;
-        change.base = FigureOf(*base, comparison_.base, seen, metric);
-        change.now = FigureOf(*now, comparison_.now, seen, metric);
-      }
-      change.difference =
-          Compare(change.base, comparison_.base.runs, change.now, comparison_.now.runs);
+      change.base = of_base[metric];
+      change.now = of_now[metric];
+      change.difference = Compare(WithScatter(metric, of_base, is_one_run), comparison_.base.runs,
+                                  WithScatter(metric, of_now, is_one_run), comparison_.now.runs);
       change.verdict = FirstVerdict(change, base == nullptr);
       changes.push_back(change);
     });
     return changes;
   }
 
-  static Figure FigureOf(const MaybeThing& thing, const Side& side, const Thing& seen,
-                         Metric metric) {
-    return thing ? thing->figures[metric] : Unseen(side, seen, metric);
+  // Of a thing; of the whole side, where there is none; of what was only seen on the other side.
+  static Figures FiguresOf(const MaybeThing* thing, const MaybeThing* other, const Side& side) {
+    if (thing == nullptr) return side.total;
+    if (*thing) return (*thing)->figures;
+    Figures figures;
+    ForEachMetric([&](Metric metric) { figures[metric] = Unseen(side, **other, metric); });
+    return figures;
   }
 
   // kUncertain is what is left to be tested.
   Verdict FirstVerdict(const MetricChange& change, bool is_total) const {
     if (change.base.mean.value == 0 && change.now.mean.value == 0) return Verdict::kSame;
     const Difference& difference = change.difference;
-    if (difference.is_certain && difference.change.value == 0) return Verdict::kSame;
+    const bool is_exact = change.base.mean.IsExact() && change.now.mean.IsExact();
+    if (is_exact && difference.change.value == 0) return Verdict::kSame;
     if (!CanBeJudged(change, is_total)) return Verdict::kUnjudged;
     return difference.is_certain ? Verdict::kFact : Verdict::kUncertain;
   }
@@ -76,13 +80,11 @@ class Comparer {
   // timing in any program, the moment of the peak in one with threads, and what was live then in one that was sampled,
   // too. The highest of many estimates is too high, so that it is compared only with its like.
   bool CanBeJudged(const MetricChange& change, bool is_total) const {
-    const bool has_several_runs = comparison_.base.runs + comparison_.now.runs > 2;
     const bool is_peak = change.metric == Metric::kPeakBytes;
     if (is_peak && IsSampled(comparison_.base) != IsSampled(comparison_.now)) return false;
-    if (has_several_runs) return true;
+    if (comparison_.HasSeveralRuns()) return true;
     if (!is_peak) return !Traits(change.metric).is_timed;
-    const bool has_threads = comparison_.base.has_threads || comparison_.now.has_threads;
-    return !has_threads && (is_total || !IsSampled(comparison_.base));
+    return !comparison_.IsOneRunOfTimed() && (is_total || !IsSampled(comparison_.base));
   }
   static bool IsSampled(const Side& side) { return side.widest_interval_bytes > 0; }
 

@@ -51,6 +51,10 @@ struct Comparison {
       sites;  // named ones first, by share; then the others, by how much they changed
   std::vector<ThingChange> locks;
   size_t tested = 0;  // figures that chance may have changed
+
+  // More than one, on one side at least: else nothing is known of how they differ by themselves.
+  bool HasSeveralRuns() const { return base.runs + now.runs > 2; }
+  bool IsOneRunOfTimed() const { return !HasSeveralRuns() && (base.is_timed || now.is_timed); }
 };
 
 Comparison CompareSides(Side base, Side now);

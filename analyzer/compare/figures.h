@@ -50,7 +50,8 @@ struct Side {
   size_t processes = 0;
   bool has_heap = true;  // recorded in all of them
   bool has_locks = true;
-  bool has_threads = false;            // more than one, in any
+  // Timing decides what it counts, too: a process had threads, or did not end by itself.
+  bool is_timed = false;
   uint64_t widest_interval_bytes = 0;  // between samples; 0: everything was recorded
   Figures total;
   std::vector<Thing> things;

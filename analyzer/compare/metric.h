@@ -40,7 +40,8 @@ struct MetricTraits {
   bool is_compared;  // by `diff`; the rest only follows from those, or is for a gate to ask for
   // The threads' timing decides it: two runs of one build differ, however exactly each was recorded.
   bool is_timed;
-  Metric whole;  // what it is a share of
+  Metric whole;   // what it is a share of
+  Metric events;  // the number of what it adds up
 };
 
 const MetricTraits& Traits(Metric metric);

@@ -156,7 +156,7 @@ void SideBuilder::AddProcess(const NamedProfile& named) {
   ++side_.processes;
   side_.has_heap = side_.has_heap && process.facts.heap_enabled;
   side_.has_locks = side_.has_locks && process.facts.locks_enabled;
-  side_.has_threads = side_.has_threads || HasThreads(process);
+  side_.is_timed = side_.is_timed || HasThreads(process) || process.facts.ended != Ended::kExited;
   side_.widest_interval_bytes =
       std::max(side_.widest_interval_bytes, named.profile.heap.widest_interval_bytes);
   for (const ModuleImage& module : process.modules()) {

@@ -118,7 +118,7 @@ Side ToSide(const nlohmann::json& json) {
   side.widest_interval_bytes = json.at("interval_bytes").get<uint64_t>();
   side.has_heap = json.at("heap").get<bool>();
   side.has_locks = json.at("locks").get<bool>();
-  side.has_threads = json.at("threads").get<bool>();
+  side.is_timed = json.at("timed").get<bool>();
   for (const auto& [file, ids] : json.at("builds").items()) {
     side.builds[file] = ids.get<std::set<std::string>>();
   }
@@ -139,7 +139,7 @@ void WriteBaseline(const Side& side, Output* output) {
   json.Key("interval_bytes").Integer(side.widest_interval_bytes);
   json.Key("heap").Bool(side.has_heap);
   json.Key("locks").Bool(side.has_locks);
-  json.Key("threads").Bool(side.has_threads);
+  json.Key("timed").Bool(side.is_timed);
   json.Key("builds");
   WriteBuilds(&json, side);
   json.Key("total");

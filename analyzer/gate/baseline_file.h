@@ -1,6 +1,6 @@
 // baseline_file.h: a side of a comparison as a small file, to be kept beside the sources.
 //
-//   {"format": "perfagent-baseline", "version": 1, "runs", "processes", "interval_bytes", "heap", "locks", "threads",
+//   {"format": "perfagent-baseline", "version": 1, "runs", "processes", "interval_bytes", "heap", "locks", "timed",
 //    "builds": {FILE NAME: [BUILD ID, ...]}, "total": FIGURES,
 //    "things": [{"lock", "kind", "name", "place", "offset", "frames": [{"function", "file", "line", "module"}],
 //                "figures": FIGURES}]}

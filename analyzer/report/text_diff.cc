@@ -71,15 +71,17 @@ class DiffWriter : private LineWriter {
 
   void WriteMethod() {
     Line();
-    const bool has_several_runs = comparison_.base.runs + comparison_.now.runs > 2;
+    const bool has_several_runs = comparison_.HasSeveralRuns();
     Line("Figures are those of ", has_several_runs ? "an average run" : "the one run of each side",
          "; changes with 95 % intervals, which hold ",
          has_several_runs ? "the sampling and how runs differ." : "the sampling's error.");
     if (!has_several_runs) {
-      Line(
-          "How much runs differ by themselves one run a side cannot say: exact changes are facts "
-          "about "
-          "these two, and waits are not judged. Give several.");
+      Line("How much runs differ by themselves one run a side cannot say: ",
+           comparison_.IsOneRunOfTimed()
+               ? "with threads, or an end from outside, counts\nare taken to scatter as those of "
+                 "independent events"
+               : "exact changes are facts about these two",
+           ", and waits are not judged. Give several.");
     }
     if (comparison_.tested > 0) {
       Line(Plural(comparison_.tested, "figure was", "figures were"),

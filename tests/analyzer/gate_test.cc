@@ -108,7 +108,7 @@ Side SomeSide() {
   side.runs = 3;
   side.processes = 6;
   side.widest_interval_bytes = 65536;
-  side.has_threads = true;
+  side.is_timed = true;
   return side;
 }
 
@@ -121,7 +121,7 @@ TEST(Baseline, ComesBackAsItWas) {
   EXPECT_EQ(BaselineOf(*again), text);
   EXPECT_EQ(again->runs, 3u);
   EXPECT_EQ(again->widest_interval_bytes, 65536u);
-  EXPECT_TRUE(again->has_threads);
+  EXPECT_TRUE(again->is_timed);
   ASSERT_EQ(again->things.size(), 2u);
   const Thing& site = again->things[0];
   EXPECT_EQ(site.frames[0].function, "Grow \"x\"\n");

@@ -148,12 +148,42 @@ TEST(Comparison, SeveralRunsJudgeWaitsByHowTheyScatter) {
   EXPECT_TRUE(Named(CompareSides(side(1e9, 3e9), side(5e9, 3e9)).locks).empty());
 }
 
+// Two runs without a wait and two with one each: what happened once may happen or not.
+TEST(Comparison, RunsThatAgreeByLuckAreNoFactAboutWaits) {
+  const auto side = [](double contended) {
+    Thing lock = LockOf("m", contended * 1e6);
+    lock.figures[Metric::kContended] = ExactFigure(contended);
+    Side side = SideOf({lock});
+    side.runs = side.processes = 2;
+    return side;
+  };
+  EXPECT_TRUE(Named(CompareSides(side(0), side(1)).locks).empty());
+  EXPECT_EQ(Named(CompareSides(side(0), side(10000)).locks).size(), 1u);
+}
+
+// Which thread does what is another thing in each run: 10,000 events scatter by 100.
+TEST(Comparison, CountsThatTimingDecidesScatter) {
+  const auto side = [](double allocations, bool is_timed) {
+    Thing site = SiteOf({{"A", 1}}, allocations);
+    site.figures[Metric::kBytes] = ExactFigure(16 * allocations);
+    Side side = SideOf({site});
+    side.is_timed = is_timed;
+    return side;
+  };
+  const auto named = [&](double allocations, bool is_timed) {
+    return Named(CompareSides(side(10000, is_timed), side(allocations, is_timed)).sites).size();
+  };
+  EXPECT_EQ(named(10200, false), 1u);
+  EXPECT_EQ(named(10200, true), 0u);
+  EXPECT_EQ(named(12000, true), 1u);
+}
+
 TEST(Comparison, PeaksThatTimingDecidesAreNotJudged) {
-  const auto side = [](double peak, bool has_threads) {
+  const auto side = [](double peak, bool is_timed) {
     Thing site = SiteOf({{"A", 1}});
     site.figures[Metric::kPeakBytes] = ExactFigure(peak);
     Side side = SideOf({site});
-    side.has_threads = has_threads;
+    side.is_timed = is_timed;
     return side;
   };
   EXPECT_EQ(Named(CompareSides(side(1, false), side(2, false)).sites).size(), 1u);
