@@ -86,6 +86,7 @@ $(BUILD)/analyzer: $(BUILD)/analyzer.d/main.o $(ANALYZER_LIB_OBJ)
 SAMPLE_SRC := $(wildcard samples/*.cc)
 SAMPLES := $(SAMPLE_SRC:samples/%.cc=$(BUILD)/samples/%) \
   $(patsubst samples/plugin/%.cc,$(BUILD)/samples/lib%.so,$(wildcard samples/plugin/*.cc))
+SAMPLES += $(BUILD)/samples/one_reserve_before
 RUSTC := $(shell command -v rustc 2>/dev/null)
 ifneq ($(RUSTC),)
 SAMPLES += $(patsubst samples/%.rs,$(BUILD)/samples/%,$(wildcard samples/*.rs))
@@ -97,6 +98,11 @@ samples: $(SAMPLES)
 $(BUILD)/samples/%: samples/%.cc
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(STD) -O1 -g $(WARN) $(INC) $(DEP) $< -o $@ -pthread -ldl $(SAMPLE_LIBS)
+
+# The same program before somebody wrote the line that reserves.
+$(BUILD)/samples/one_reserve_before: samples/one_reserve.cc samples/truth.h
+	@mkdir -p $(@D)
+	$(Q)(echo '#line 1 "samples/one_reserve.cc"' && grep -v 'reserve(' $<) | $(CXX) $(STD) -O1 -g $(WARN) -Isamples -x c++ - -o $@
 
 $(BUILD)/samples/absl_mutex: SAMPLE_LIBS = $(shell pkg-config --libs absl_synchronization)
 

@@ -6,6 +6,8 @@
 #include <map>
 #include <string>
 
+#include "analyzer/commands/check.h"
+#include "analyzer/commands/diff.h"
 #include "analyzer/commands/events.h"
 #include "analyzer/commands/info.h"
 #include "analyzer/commands/inputs.h"
@@ -17,8 +19,10 @@ namespace perfagent {
 namespace {
 
 constexpr const char* kFooter =
-    "DIR stands for every dump directly in it. Exit status: 0 fine, 2 usage, 3 partial (some "
-    "input\ndamaged or missing, the result says which), 4 nothing usable, 5 internal error.";
+    "DIR stands for every dump directly in it. Exit status: 0 fine, 1 check found more\nthan "
+    "allowed, 2 usage, 3 partial (some input damaged or missing, the result says which),\n4 "
+    "nothing usable, "
+    "5 internal error.";
 
 const std::map<std::string, ReportFormat> kFormats = {
     {"text", ReportFormat::kText}, {"json", ReportFormat::kJson}, {"html", ReportFormat::kHtml}};
@@ -36,13 +40,26 @@ void AddInputs(CLI::App* command, std::vector<std::string>* inputs) {
       ->type_name("");
 }
 
+// One value each time it is given: what follows is not the option's, but a dump.
+CLI::Option* AddRepeatable(CLI::App* command, const char* name, std::vector<std::string>* values,
+                           const char* help) {
+  return command->add_option(name, *values, help)->expected(1)->take_all()->allow_extra_args(false);
+}
+
 void AddDebugPaths(CLI::App* command, std::vector<std::string>* paths) {
-  command
-      ->add_option("--debug-path", *paths,
-                   "Directory with separate debug information, besides /usr/lib/debug; repeatable")
-      ->type_name("DIR")
-      ->expected(1)
-      ->take_all();
+  AddRepeatable(command, "--debug-path", paths,
+                "Directory with separate debug information, besides /usr/lib/debug; repeatable")
+      ->type_name("DIR");
+}
+
+void AddOutput(CLI::App* command, std::string* output) {
+  command->add_option("-o,--output", *output, "File for the result")->type_name("FILE");
+}
+
+void AddLimit(CLI::App* command, std::optional<uint64_t>* limit) {
+  command->add_option("-n", *limit, "Sites or locks in a list (text: 10, json: all)")
+      ->type_name("N")
+      ->check(CLI::Validator(CheckLimit, ""));
 }
 
 void AddThreads(CLI::App* command, size_t* threads) {
@@ -66,10 +83,60 @@ CLI::App* AddReport(CLI::App* app, ReportOptions* options) {
           "text, json or html")
       ->check(CLI::IsMember(kFormats).description(""))
       ->type_name("FORMAT");
-  command->add_option("-n", options->limit, "Sites or locks in a list (text: 10, json: all)")
-      ->type_name("N")
-      ->check(CLI::Validator(CheckLimit, ""));
-  command->add_option("-o,--output", options->output, "File for the result")->type_name("FILE");
+  AddLimit(command, &options->limit);
+  AddOutput(command, &options->output);
+  AddDebugPaths(command, &options->debug_paths);
+  AddThreads(command, &options->threads);
+  AddInputs(command, &options->inputs);
+  return command;
+}
+
+CLI::App* AddDiff(CLI::App* app, DiffOptions* options) {
+  CLI::App* command =
+      app->add_subcommand("diff", "What changed: diff BASE NEW, or diff BASE... --to NEW...");
+  command
+      ->add_option_function<std::string>(
+          "--format", [options](const std::string& name) { options->json = name == "json"; },
+          "text or json")
+      ->check(CLI::IsMember({"text", "json"}).description(""))
+      ->type_name("FORMAT");
+  command
+      ->add_option(
+          "--to", options->now,
+          "Dumps of the new side, or directories of dumps: those before are the old side's")
+      ->type_name("NEW...");
+  AddLimit(command, &options->limit);
+  AddOutput(command, &options->output);
+  AddDebugPaths(command, &options->debug_paths);
+  AddThreads(command, &options->threads);
+  AddInputs(command, &options->base);
+  return command;
+}
+
+CLI::App* AddCheck(CLI::App* app, CheckOptions* options) {
+  CLI::App* command =
+      app->add_subcommand("check", "A gate: exit status 1 when more is found than is allowed");
+  AddRepeatable(command, "--require", &options->requirements,
+                "What must hold, as 'leaked_bytes<1MiB', 'temporary<5%', 'wait_ns[name~Cache]<2s'; "
+                "repeatable")
+      ->type_name("EXPR");
+  AddRepeatable(command, "--baseline", &options->baseline,
+                "What may not have grown since: a dump, a directory of dumps or a file of "
+                "--write-baseline; repeatable")
+      ->type_name("DUMP|DIR|FILE");
+  command
+      ->add_option("--tolerance", options->tolerated_percent,
+                   "By how much of the baseline's whole something may grow (0)")
+      ->type_name("PERCENT")
+      ->check(CLI::NonNegativeNumber);
+  const auto add_file = [&](const char* name, std::string* value, const char* help) {
+    command->add_option(name, *value, help)->type_name("FILE");
+  };
+  add_file("--write-baseline", &options->write_baseline,
+           "Write the figures, for a later --baseline");
+  add_file("--suppressions", &options->suppressions,
+           "Leaks that do not count: lines of leak:REGEX owner=NAME [expires=YYYY-MM-DD]");
+  add_file("--junit", &options->junit, "Write the results as JUnit's XML");
   AddDebugPaths(command, &options->debug_paths);
   AddThreads(command, &options->threads);
   AddInputs(command, &options->inputs);
@@ -99,9 +166,13 @@ ExitCode Run(int argc, char** argv) {
   app.set_version_flag("--version", "analyzer, dump format " + std::to_string(kVersionMajor) + "." +
                                         std::to_string(kVersionMinor));
   ReportOptions report;
+  CheckOptions check;
+  DiffOptions diff;
   InfoOptions info;
   EventsOptions events;
   const CLI::App* report_command = AddReport(&app, &report);
+  const CLI::App* check_command = AddCheck(&app, &check);
+  const CLI::App* diff_command = AddDiff(&app, &diff);
   const CLI::App* info_command = AddInfo(&app, &info);
   AddEvents(&app, &events);
   try {
@@ -110,6 +181,8 @@ ExitCode Run(int argc, char** argv) {
     return app.exit(error) == 0 ? ExitCode::kFine : ExitCode::kUsage;
   }
   if (report_command->parsed()) return RunReport(report);
+  if (check_command->parsed()) return RunCheck(check);
+  if (diff_command->parsed()) return RunDiff(diff);
   if (info_command->parsed()) return RunInfo(info);
   return RunEvents(events);
 }

@@ -1,6 +1,11 @@
 #include "analyzer/commands/inputs.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -46,6 +51,13 @@ std::optional<LoadedDump> LoadWith(size_t threads, const std::string& path, std:
   return LoadDump(path, Reading::kEverything, &workers, error);
 }
 
+bool IsSameFile(const std::string& a, const std::string& b) {
+  struct stat status_a;
+  struct stat status_b;
+  return stat(a.c_str(), &status_a) == 0 && stat(b.c_str(), &status_b) == 0 &&
+         status_a.st_dev == status_b.st_dev && status_a.st_ino == status_b.st_ino;
+}
+
 }  // namespace
 
 Inputs ExpandInputs(const std::vector<std::string>& words) {
@@ -83,6 +95,12 @@ ExitCode ForEachDump(const std::vector<std::string>& words, size_t threads,
   return is_partial ? ExitCode::kPartial : ExitCode::kFine;
 }
 
+std::optional<Profile> LoadProfileWith(size_t threads, const std::string& path,
+                                       std::string* error) {
+  Workers workers(threads);
+  return LoadProfile(path, &workers, error);
+}
+
 void PrintError(const std::string& line) {
   fprintf(stderr, "analyzer: %s\n", EscapeForTerminal(line).c_str());
 }
@@ -101,6 +119,33 @@ ExitCode FinishOutput(FileOutput* output, const std::string& name, ExitCode inpu
     return ExitCode::kInternal;
   }
   return output->closed() ? ExitCode::kFine : inputs;
+}
+
+bool WouldOverwrite(const char* option, const std::string& output,
+                    const std::vector<std::string>& dumps) {
+  for (const std::string& dump : dumps) {
+    if (!IsSameFile(dump, output)) continue;
+    PrintError(absl::StrCat(option, " ", output, " would overwrite a dump to be read"));
+    return true;
+  }
+  return false;
+}
+
+ExitCode WriteResult(const std::string& path, ExitCode inputs,
+                     absl::FunctionRef<void(Output*)> write) {
+  int fd = STDOUT_FILENO;
+  if (!path.empty()) {
+    fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0) {
+      PrintError(absl::StrCat(path, ": ", strerror(errno)));
+      return ExitCode::kUsage;
+    }
+  }
+  FileOutput output(fd);
+  write(&output);
+  const ExitCode code = FinishOutput(&output, path.empty() ? "stdout" : path, inputs);
+  if (!path.empty()) close(fd);
+  return code;
 }
 
 }  // namespace perfagent

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ Inputs ExpandInputs(const std::vector<std::string>& words);
 ExitCode ForEachDump(const std::vector<std::string>& words, size_t threads,
                      absl::FunctionRef<void(const LoadedDump&)> handle);
 
+// LoadProfile with so many threads, which are gone when it returns: symbols are read by a child process.
+std::optional<Profile> LoadProfileWith(size_t threads, const std::string& path, std::string* error);
+
 // One line on stderr, escaped.
 void PrintError(const std::string& line);
 
@@ -34,5 +38,13 @@ void WarnOfDamage(const LoadedDump& dump);
 // After everything was written to stdout or a file: what the command returns. An output that could
 // not take it all outweighs what the inputs were like.
 ExitCode FinishOutput(FileOutput* output, const std::string& name, ExitCode inputs);
+
+// Is `output` one of these dumps? Said on stderr if so; `option` is what named it.
+bool WouldOverwrite(const char* option, const std::string& output,
+                    const std::vector<std::string>& dumps);
+
+// Writes a result to a file, or to stdout where `path` is empty. Returns what the command does: `inputs` when all is well.
+ExitCode WriteResult(const std::string& path, ExitCode inputs,
+                     absl::FunctionRef<void(Output*)> write);
 
 }  // namespace perfagent

@@ -1,15 +1,7 @@
 #include "analyzer/commands/report.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <deque>
 
-#include "absl/strings/str_cat.h"
 #include "analyzer/commands/inputs.h"
 #include "analyzer/model/futex_locks.h"
 #include "analyzer/model/suppressions.h"
@@ -24,13 +16,6 @@ Sections SectionsOf(const ReportOptions& options) {
   return {options.churn, options.leaks, options.contention};
 }
 
-bool IsSameFile(const std::string& a, const std::string& b) {
-  struct stat status_a;
-  struct stat status_b;
-  return stat(a.c_str(), &status_a) == 0 && stat(b.c_str(), &status_b) == 0 &&
-         status_a.st_dev == status_b.st_dev && status_a.st_ino == status_b.st_ino;
-}
-
 // The profiles of all dumps that can be used, with their names. Elements stay where they are.
 class Profiles {
  public:
@@ -39,7 +24,7 @@ class Profiles {
 
   void Load(const std::string& dump, ReportInput* input) {
     std::string error;
-    std::optional<Profile> profile = LoadWithThreads(dump, &error);
+    std::optional<Profile> profile = LoadProfileWith(threads_, dump, &error);
     if (!profile) {
       input->unusable.push_back({dump, error});
       return;
@@ -59,12 +44,6 @@ class Profiles {
   const Symbolizer& symbolizer() const { return symbolizer_; }
 
  private:
-  // The threads are gone when it returns: symbols are read by a child process.
-  std::optional<Profile> LoadWithThreads(const std::string& dump, std::string* error) const {
-    Workers workers(threads_);
-    return LoadProfile(dump, &workers, error);
-  }
-
   size_t threads_;
   Symbolizer symbolizer_;
   std::deque<Profile> profiles_;
@@ -73,21 +52,13 @@ class Profiles {
 };
 
 ExitCode Write(const ReportOptions& options, const ReportInput& input, ExitCode inputs) {
-  int fd = STDOUT_FILENO;
-  if (!options.output.empty()) {
-    fd = open(options.output.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0) {
-      PrintError(absl::StrCat(options.output, ": ", strerror(errno)));
-      return ExitCode::kUsage;
+  return WriteResult(options.output, inputs, [&](Output* output) {
+    if (options.format == ReportFormat::kJson) {
+      WriteJsonReport(input, output);
+    } else {
+      WriteTextReport(input, output);
     }
-  }
-  FileOutput output(fd);
-  if (options.format == ReportFormat::kJson) {
-    WriteJsonReport(input, &output);
-  } else {
-    WriteTextReport(input, &output);
-  }
-  return FinishOutput(&output, options.output.empty() ? "stdout" : options.output, inputs);
+  });
 }
 
 }  // namespace
@@ -98,11 +69,7 @@ ExitCode RunReport(const ReportOptions& options) {
     return ExitCode::kUsage;
   }
   const Inputs inputs = ExpandInputs(options.inputs);
-  for (const std::string& dump : inputs.dumps) {
-    if (!IsSameFile(dump, options.output)) continue;
-    PrintError(absl::StrCat("-o ", options.output, " would overwrite a dump to be read"));
-    return ExitCode::kUsage;
-  }
+  if (WouldOverwrite("-o", options.output, inputs.dumps)) return ExitCode::kUsage;
 
   ReportInput input;
   input.sections = SectionsOf(options);

@@ -69,6 +69,18 @@ bool IsWrapper(const std::string& function) {
                      [&](const char* word) { return name.find(word) != std::string::npos; });
 }
 
+// Where the name may begin: behind a return type in brackets, "decltype (::new ...) ".
+size_t BehindDecltype(const std::string& function) {
+  size_t i = 0;
+  if (function.rfind("decltype (", 0) != 0) return i;
+  int depth = 0;
+  do {
+    if (function[i] == '(') ++depth;
+    if (function[i] == ')' && --depth == 0) return std::min(i + 2, function.size());
+  } while (++i < function.size());
+  return 0;
+}
+
 bool IsStart(const std::string& function) {
   return std::find(std::begin(kStartNames), std::end(kStartNames), function) !=
          std::end(kStartNames);
@@ -91,9 +103,9 @@ bool IsAgent(const std::string& module) {
 std::string BaseName(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
 std::string QualifiedName(const std::string& function) {
-  size_t begin = 0;
+  size_t begin = BehindDecltype(function);
   int depth = 0;
-  for (size_t i = 0; i < function.size(); ++i) {
+  for (size_t i = begin; i < function.size(); ++i) {
     const char c = function[i];
     const bool is_operator = i >= 8 && function.compare(i - 8, 8, "operator") == 0;
     if (is_operator && (c == '<' || c == '>' || c == '(' || c == '-')) {
@@ -125,6 +137,8 @@ bool IsPlumbing(const std::string& function) {
          std::any_of(std::begin(kPlumbingPrefixes), std::end(kPlumbingPrefixes),
                      [&](const char* prefix) { return name.rfind(prefix, 0) == 0; });
 }
+
+bool IsOwnCode(const std::string& function) { return !IsPlumbing(function) && !IsStart(function); }
 
 std::vector<const SourceFrame*> StackNames::Frames(StackId stack) {
   std::vector<const SourceFrame*> frames;

@@ -49,6 +49,9 @@ class StackNames {
 // recorded.
 bool IsPlumbing(const std::string& function);
 
+// "main" and all that the program calls its own: neither plumbing nor where a thread begins.
+bool IsOwnCode(const std::string& function);
+
 // "std::vector<int>::push_back" of "void std::vector<int>::push_back(int const&)": without the
 // return type that templates have, and without parameters.
 std::string QualifiedName(const std::string& function);

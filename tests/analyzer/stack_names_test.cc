@@ -14,6 +14,9 @@ TEST(StackNames, QualifiedNameHasNeitherReturnTypeNorParameters) {
   EXPECT_EQ(QualifiedName("ns::(anonymous namespace)::F(int)"), "ns::(anonymous namespace)::F");
   EXPECT_EQ(QualifiedName("ns::Less::operator()(int, int) const"), "ns::Less::operator()");
   EXPECT_EQ(QualifiedName("bool ns::operator<(ns::A const&, ns::B const&)"), "ns::operator<");
+  EXPECT_EQ(QualifiedName("decltype (::new ((void*)(0)) A()) std::construct_at<A>(A*)"),
+            "std::construct_at<A>");
+  EXPECT_EQ(QualifiedName("decltype (unbalanced"), "");
   EXPECT_EQ(QualifiedName(""), "");
 }
 
@@ -25,6 +28,7 @@ TEST(StackNames, AllocatorsAndLockWrappersArePlumbing) {
   EXPECT_TRUE(IsPlumbing("void std::vector<A, std::allocator<A> >::_M_realloc_insert<A>(A*, A&&)"));
   EXPECT_TRUE(IsPlumbing("std::mutex::lock()"));
   EXPECT_TRUE(IsPlumbing("__gthread_mutex_lock(pthread_mutex_t*)"));
+  EXPECT_TRUE(IsPlumbing("decltype (::new ((void*)(0)) A()) std::construct_at<A>(A*)"));
 }
 
 TEST(StackNames, ProgramsOwnFunctionsAreNot) {
