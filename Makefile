@@ -319,8 +319,10 @@ bench: all $(BENCH)
 	BUILD_DIR=$(BUILD) tests/bench/bench.sh $(WHAT)
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include/perfagent
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include/perfagent \
+	  $(DESTDIR)$(PREFIX)/libexec/perfagent
 	install -m 755 $(BUILD)/analyzer scripts/perfagent $(DESTDIR)$(PREFIX)/bin
+	install -m 644 scripts/compare.pl $(DESTDIR)$(PREFIX)/libexec/perfagent
 	install -m 755 $(BUILD)/libperfagent.so $(DESTDIR)$(PREFIX)/lib
 	install -m 644 $(wildcard include/perfagent/*.h) \
 	  $(DESTDIR)$(PREFIX)/include/perfagent
