@@ -301,6 +301,7 @@ lint: $(TIDY_OK)
 	cppcheck --quiet --std=c++20 --language=c++ --enable=warning,performance,portability --error-exitcode=1 \
 	  --inline-suppr --suppressions-list=.cppcheck-suppressions $(INC) -I. agent analyzer samples
 	shellcheck $(SCRIPTS)
+	perl -wc scripts/compare.pl
 
 format:
 	@clang-format -i $(SOURCES) $(HEADERS)

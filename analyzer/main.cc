@@ -36,9 +36,16 @@ void AddInputs(CLI::App* command, std::vector<std::string>* inputs) {
       ->type_name("");
 }
 
-void AddDebugPaths(CLI::App* command, std::vector<std::string>* paths) {
+void AddSymbols(CLI::App* command, SymbolizerOptions* symbols) {
   command
-      ->add_option("--debug-path", *paths,
+      ->add_option("--sysroot", symbols->sysroot,
+                   "Directory in which files lie as on the recorded machine; looked at first")
+      ->type_name("DIR")
+      ->check(CLI::ExistingDirectory.description(""));
+  command->add_flag("--debuginfod", symbols->debuginfod,
+                    "Ask the servers of DEBUGINFOD_URLS for debug information that is not found");
+  command
+      ->add_option("--debug-path", symbols->debug_paths,
                    "Directory with separate debug information, besides /usr/lib/debug; repeatable")
       ->type_name("DIR")
       ->expected(1)
@@ -70,7 +77,7 @@ CLI::App* AddReport(CLI::App* app, ReportOptions* options) {
       ->type_name("N")
       ->check(CLI::Validator(CheckLimit, ""));
   command->add_option("-o,--output", options->output, "File for the result")->type_name("FILE");
-  AddDebugPaths(command, &options->debug_paths);
+  AddSymbols(command, &options->symbols);
   AddThreads(command, &options->threads);
   AddInputs(command, &options->inputs);
   return command;
@@ -86,7 +93,7 @@ CLI::App* AddInfo(CLI::App* app, InfoOptions* options) {
 CLI::App* AddEvents(CLI::App* app, EventsOptions* options) {
   CLI::App* command = app->add_subcommand("events", "Every record, one line each, in time order");
   command->add_flag("--stacks", options->stacks, "Print the frames of each event's stack");
-  AddDebugPaths(command, &options->debug_paths);
+  AddSymbols(command, &options->symbols);
   AddThreads(command, &options->threads);
   AddInputs(command, &options->inputs);
   return command;

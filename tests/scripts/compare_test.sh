@@ -9,7 +9,7 @@ export PERFAGENT_LIB=$real_agent PERFAGENT_ANALYZER=$build/analyzer
 # ---- fixtures -----------------------------------------------------------------------------------------
 
 # keep MIB CPU_MS: computes for so much CPU time, then allocates and touches so much.
-# take THREADS CALLS: threads that allocate and free.
+# take THREADS CALLS: threads that allocate and free. hold: threads that wait for a lock of their own.
 BuildPrograms() {
   cat > keep.c << 'END_OF_FILE'
 #include <stdlib.h>
@@ -42,6 +42,28 @@ int main(int argc, char** argv) {
   return argc != 3;
 }
 END_OF_FILE
+  cat > hold.c << 'END_OF_FILE'
+#include <pthread.h>
+#include <time.h>
+static pthread_mutex_t own = PTHREAD_MUTEX_INITIALIZER;
+static pthread_barrier_t both;
+static void* Hold(void* unused) {
+  pthread_barrier_wait(&both);
+  for (int i = 0; i < 20; ++i) {
+    pthread_mutex_lock(&own);
+    nanosleep(&(struct timespec){0, 1000000}, NULL);
+    pthread_mutex_unlock(&own);
+  }
+  return unused;
+}
+int main(void) {
+  pthread_t threads[2];
+  pthread_barrier_init(&both, NULL, 2);
+  for (int i = 0; i < 2; ++i) pthread_create(&threads[i], NULL, Hold, NULL);
+  for (int i = 0; i < 2; ++i) pthread_join(threads[i], NULL);
+}
+END_OF_FILE
+  cc -O1 hold.c -o hold -pthread
   cc -O1 keep.c -o keep && cc -O1 -fno-builtin take.c -o take -pthread
 }
 
@@ -201,6 +223,10 @@ TestContention() {
     'BEGIN { print n * (unit == "s" ? 1e9 : unit == "ms" ? 1e6 : 1e3) }')" \
     $((truth[1] * 9 / 10)) $((truth[1] * 11 / 10))
   Matches "glibc's own cannot be seen, which is said" "$output" "*waits       glibc *not visible*"
+  Compare --allocators "$work/libturnstile.so" -n 1 --keep held -- ./hold
+  Matches "what waits for a lock of the program's own" \
+    "$("$build/analyzer" report --contention held/turnstile.dumps | grep contended)" "*contended    [1-9]*"
+  Matches "does not wait in the allocator" "$output" "*waits       turnstile *0 waits, 0 ns*"
   Compare --allocators "$work/libturnstile.so" -n 1 -- ./take 1 2000
   Matches "one thread waits for nobody" "$output" "*waits       turnstile *0 waits, 0 ns*"
 }
@@ -290,7 +316,7 @@ TestSignals() {
 
 TestInstalled() {
   mkdir -p root/bin root/lib root/libexec
-  make -s -C "$root" install BUILD="$build" DESTDIR="$work/root" PREFIX=/usr > make.out 2>&1 ||
+  env -u MAKEFLAGS -u MAKELEVEL make -s -C "$root" install BUILD="$build" DESTDIR="$work/root" PREFIX=/usr > make.out 2>&1 ||
     NotOk "make install" "$(tail -n 3 make.out)"
   env -u PERFAGENT_LIB -u PERFAGENT_ANALYZER "$work/root/usr/bin/perfagent" compare --allocators glibc,jemalloc \
     -n 1 -- true > out 2> err
