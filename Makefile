@@ -307,6 +307,7 @@ lint: $(TIDY_OK)
 	cppcheck --quiet --std=c++20 --language=c++ --enable=warning,performance,portability --error-exitcode=1 \
 	  --inline-suppr --suppressions-list=.cppcheck-suppressions $(INC) -I. agent analyzer samples
 	shellcheck $(SCRIPTS)
+	perl -wc scripts/compare.pl
 
 format:
 	@clang-format -i $(SOURCES) $(HEADERS)
@@ -325,8 +326,10 @@ bench: all $(BENCH)
 	BUILD_DIR=$(BUILD) tests/bench/bench.sh $(WHAT)
 
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include/perfagent
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include/perfagent \
+	  $(DESTDIR)$(PREFIX)/libexec/perfagent
 	install -m 755 $(BUILD)/analyzer scripts/perfagent $(DESTDIR)$(PREFIX)/bin
+	install -m 644 scripts/compare.pl $(DESTDIR)$(PREFIX)/libexec/perfagent
 	install -m 755 $(BUILD)/libperfagent.so $(DESTDIR)$(PREFIX)/lib
 	install -m 644 $(wildcard include/perfagent/*.h) \
 	  $(DESTDIR)$(PREFIX)/include/perfagent

@@ -46,8 +46,15 @@ CLI::Option* AddRepeatable(CLI::App* command, const char* name, std::vector<std:
   return command->add_option(name, *values, help)->expected(1)->take_all()->allow_extra_args(false);
 }
 
-void AddDebugPaths(CLI::App* command, std::vector<std::string>* paths) {
-  AddRepeatable(command, "--debug-path", paths,
+void AddSymbols(CLI::App* command, SymbolizerOptions* symbols) {
+  command
+      ->add_option("--sysroot", symbols->sysroot,
+                   "Directory in which files lie as on the recorded machine; looked at first")
+      ->type_name("DIR")
+      ->check(CLI::ExistingDirectory.description(""));
+  command->add_flag("--debuginfod", symbols->debuginfod,
+                    "Ask the servers of DEBUGINFOD_URLS for debug information that is not found");
+  AddRepeatable(command, "--debug-path", &symbols->debug_paths,
                 "Directory with separate debug information, besides /usr/lib/debug; repeatable")
       ->type_name("DIR");
 }
@@ -85,7 +92,7 @@ CLI::App* AddReport(CLI::App* app, ReportOptions* options) {
       ->type_name("FORMAT");
   AddLimit(command, &options->limit);
   AddOutput(command, &options->output);
-  AddDebugPaths(command, &options->debug_paths);
+  AddSymbols(command, &options->symbols);
   AddThreads(command, &options->threads);
   AddInputs(command, &options->inputs);
   return command;
@@ -107,7 +114,7 @@ CLI::App* AddDiff(CLI::App* app, DiffOptions* options) {
       ->type_name("NEW...");
   AddLimit(command, &options->limit);
   AddOutput(command, &options->output);
-  AddDebugPaths(command, &options->debug_paths);
+  AddSymbols(command, &options->symbols);
   AddThreads(command, &options->threads);
   AddInputs(command, &options->base);
   return command;
@@ -137,7 +144,7 @@ CLI::App* AddCheck(CLI::App* app, CheckOptions* options) {
   add_file("--suppressions", &options->suppressions,
            "Leaks that do not count: lines of leak:REGEX owner=NAME [expires=YYYY-MM-DD]");
   add_file("--junit", &options->junit, "Write the results as JUnit's XML");
-  AddDebugPaths(command, &options->debug_paths);
+  AddSymbols(command, &options->symbols);
   AddThreads(command, &options->threads);
   AddInputs(command, &options->inputs);
   return command;
@@ -153,7 +160,7 @@ CLI::App* AddInfo(CLI::App* app, InfoOptions* options) {
 CLI::App* AddEvents(CLI::App* app, EventsOptions* options) {
   CLI::App* command = app->add_subcommand("events", "Every record, one line each, in time order");
   command->add_flag("--stacks", options->stacks, "Print the frames of each event's stack");
-  AddDebugPaths(command, &options->debug_paths);
+  AddSymbols(command, &options->symbols);
   AddThreads(command, &options->threads);
   AddInputs(command, &options->inputs);
   return command;

@@ -43,7 +43,7 @@ class Check {
   ExitCode Run() {
     if (!HasWork() || !ParseRequirements() || !ReadSuppressions() || !ReadBaseline())
       return ExitCode::kUsage;
-    SideLoader loader(options_.threads, options_.debug_paths,
+    SideLoader loader(options_.threads, options_.symbols,
                       [this](StackNames* names, HeapProfile* heap) {
                         if (suppressions_) suppressions_->Apply(names, heap);
                       });

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "analyzer/commands/exit_code.h"
+#include "analyzer/symbols/symbolizer.h"
 
 namespace perfagent {
 
@@ -18,7 +19,7 @@ struct CheckOptions {
   double tolerated_percent = 0;  // of the baseline's whole
   std::string suppressions = {};
   std::string junit = {};
-  std::vector<std::string> debug_paths = {};
+  SymbolizerOptions symbols = {};
 };
 
 ExitCode RunCheck(const CheckOptions& options);

@@ -35,7 +35,7 @@ ExitCode RunDiff(const DiffOptions& given) {
       WouldOverwrite("-o", options.output, now_inputs.dumps)) {
     return ExitCode::kUsage;
   }
-  SideLoader loader(options.threads, options.debug_paths);
+  SideLoader loader(options.threads, options.symbols);
   Side base, now;
   const ExitCode inputs = WorseOf(loader.Load(base_inputs, &base), loader.Load(now_inputs, &now));
   if (inputs == ExitCode::kUnusable) return inputs;

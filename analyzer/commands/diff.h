@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "analyzer/commands/exit_code.h"
+#include "analyzer/symbols/symbolizer.h"
 
 namespace perfagent {
 
@@ -19,7 +20,7 @@ struct DiffOptions {
   bool json = false;
   std::optional<uint64_t> limit = {};
   std::string output = {};  // empty: stdout
-  std::vector<std::string> debug_paths = {};
+  SymbolizerOptions symbols = {};
 };
 
 ExitCode RunDiff(const DiffOptions& options);

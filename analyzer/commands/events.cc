@@ -9,7 +9,8 @@ namespace perfagent {
 
 ExitCode RunEvents(const EventsOptions& options) {
   FileOutput output(STDOUT_FILENO);
-  Symbolizer symbolizer({options.debug_paths});
+  WarnOfDebuginfod(options.symbols);
+  Symbolizer symbolizer(options.symbols);
   const ExitCode inputs = ForEachDump(options.inputs, options.threads, [&](const LoadedDump& dump) {
     StackNames names(dump.process, &symbolizer);
     WriteEvents(dump, options.stacks ? &names : nullptr, &output);

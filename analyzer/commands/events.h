@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "analyzer/commands/exit_code.h"
+#include "analyzer/symbols/symbolizer.h"
 
 namespace perfagent {
 
@@ -13,7 +14,7 @@ struct EventsOptions {
   size_t threads = 1;
   std::vector<std::string> inputs;
   bool stacks = false;  // the frames of each event's stack below it
-  std::vector<std::string> debug_paths = {};
+  SymbolizerOptions symbols = {};
 };
 
 ExitCode RunEvents(const EventsOptions& options);

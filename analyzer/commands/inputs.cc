@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "analyzer/dump/dump_file.h"
 #include "analyzer/report/format.h"
+#include "analyzer/symbols/debuginfod.h"
 
 namespace perfagent {
 namespace {
@@ -110,6 +111,11 @@ void WarnOfDamage(const LoadedDump& dump) {
   PrintError(absl::StrCat(dump.path, ": damaged in ", dump.damage.size(),
                           dump.damage.size() == 1 ? " place, " : " places, ", dump.SkippedBytes(),
                           " bytes skipped"));
+}
+
+void WarnOfDebuginfod(const SymbolizerOptions& symbols) {
+  const std::string problem = symbols.debuginfod ? WhyNoDebuginfod() : "";
+  if (!problem.empty()) PrintError("--debuginfod: nobody is asked: " + problem);
 }
 
 ExitCode FinishOutput(FileOutput* output, const std::string& name, ExitCode inputs) {

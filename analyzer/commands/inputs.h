@@ -35,6 +35,9 @@ void PrintError(const std::string& line);
 // "DUMP: damaged in 2 places, ..." on stderr when it is.
 void WarnOfDamage(const LoadedDump& dump);
 
+// --debuginfod without a server or the client library: said on stderr.
+void WarnOfDebuginfod(const SymbolizerOptions& symbols);
+
 // After everything was written to stdout or a file: what the command returns. An output that could
 // not take it all outweighs what the inputs were like.
 ExitCode FinishOutput(FileOutput* output, const std::string& name, ExitCode inputs);

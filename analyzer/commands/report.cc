@@ -19,8 +19,8 @@ Sections SectionsOf(const ReportOptions& options) {
 // The profiles of all dumps that can be used, with their names. Elements stay where they are.
 class Profiles {
  public:
-  Profiles(size_t threads, const std::vector<std::string>& debug_paths)
-      : threads_(threads), symbolizer_({debug_paths}) {}
+  Profiles(size_t threads, const SymbolizerOptions& symbols)
+      : threads_(threads), symbolizer_(symbols) {}
 
   void Load(const std::string& dump, ReportInput* input) {
     std::string error;
@@ -68,6 +68,7 @@ ExitCode RunReport(const ReportOptions& options) {
     PrintError("--format html is not there yet; text and json are");
     return ExitCode::kUsage;
   }
+  WarnOfDebuginfod(options.symbols);
   const Inputs inputs = ExpandInputs(options.inputs);
   if (WouldOverwrite("-o", options.output, inputs.dumps)) return ExitCode::kUsage;
 
@@ -75,7 +76,7 @@ ExitCode RunReport(const ReportOptions& options) {
   input.sections = SectionsOf(options);
   input.limit = options.limit;
   input.unusable = inputs.unusable;
-  Profiles profiles(options.threads, options.debug_paths);
+  Profiles profiles(options.threads, options.symbols);
   input.symbolizer = &profiles.symbolizer();
   for (const std::string& dump : inputs.dumps) profiles.Load(dump, &input);
   for (const UnusableInput& unusable : input.unusable) PrintError(unusable.error);

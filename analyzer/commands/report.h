@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "analyzer/commands/exit_code.h"
+#include "analyzer/symbols/symbolizer.h"
 
 namespace perfagent {
 
@@ -22,7 +23,7 @@ struct ReportOptions {
   ReportFormat format = ReportFormat::kText;
   std::optional<uint64_t> limit = {};
   std::string output = {};  // empty: stdout
-  std::vector<std::string> debug_paths = {};
+  SymbolizerOptions symbols = {};
 };
 
 ExitCode RunReport(const ReportOptions& options);

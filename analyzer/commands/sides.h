@@ -18,8 +18,8 @@ class SideLoader {
   // What is done to a profile before it is counted, beside what every report does.
   using Prepare = std::function<void(StackNames* names, HeapProfile* heap)>;
 
-  SideLoader(size_t threads, const std::vector<std::string>& debug_paths, Prepare prepare = {})
-      : threads_(threads), symbolizer_({debug_paths}), prepare_(std::move(prepare)) {}
+  SideLoader(size_t threads, const SymbolizerOptions& symbols, Prepare prepare = {})
+      : threads_(threads), symbolizer_(symbols), prepare_(std::move(prepare)) {}
 
   // What is unusable or damaged is said on stderr. Returns kFine, kPartial or kUnusable; then *side is empty. One dump at
   // a time is in memory.

@@ -158,6 +158,16 @@ const std::vector<SourceFrame>* StackNames::FramesAt(const Frame& frame) {
   return slot.get();
 }
 
+std::string StackNames::SymbolName(const Frame& frame) {
+  if (!frame.module) return "";
+  const auto [entry, is_new] = symbols_.try_emplace(frame);
+  if (is_new) {
+    const ModuleImage& module = process_.modules()[frame.module->value()];
+    entry->second = symbolizer_->SymbolName(module, frame.pc - 1);
+  }
+  return entry->second;
+}
+
 const SourceFrame* StackNames::Headline(StackId stack) {
   const SourceFrame* best = nullptr;
   int best_rank = 0;

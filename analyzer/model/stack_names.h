@@ -28,6 +28,9 @@ class StackNames {
   // The frames of one return address, innermost first; never empty. The pointer is valid until
   // this is destroyed.
   const std::vector<SourceFrame>* FramesAt(const Frame& frame);
+  // The function of a return address by its module's symbol table alone: cheap, but without what was
+  // inlined. Empty when unknown.
+  std::string SymbolName(const Frame& frame);
   // The frame that a reader would call the place: the innermost one with a name that is neither the
   // entry, the plumbing nor a wrapper of an allocator or a lock; the next best when there is none.
   // Null for a stack without frames.
@@ -42,6 +45,7 @@ class StackNames {
   Symbolizer* symbolizer_;
   // The vectors are on the heap, so that pointers to frames outlive growth of the table.
   absl::flat_hash_map<Frame, std::unique_ptr<std::vector<SourceFrame>>> frames_;
+  absl::flat_hash_map<Frame, std::string> symbols_;
 };
 
 // "operator new(unsigned long)", "std::vector<...>::_M_realloc_insert<...>", "pthread_mutex_lock",

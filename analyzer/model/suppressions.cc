@@ -50,8 +50,8 @@ bool IsRuntime(const std::string& path) {
          BeginsWith(name, "libstdc++.so") || BeginsWith(name, "libc-") || BeginsWith(name, "ld-2.");
 }
 
-const char* MatchName(const SourceFrame& frame) {
-  const std::string name = QualifiedName(frame.function);
+const char* MatchName(const std::string& function) {
+  const std::string name = QualifiedName(function);
   const auto found = std::find_if(std::begin(kPatterns), std::end(kPatterns), [&](Pattern pattern) {
     return BeginsWith(name, pattern.function);
   });
@@ -77,13 +77,19 @@ const char* SuppressionOf(const Process& process, StackId stack, StackNames* nam
     return "libstdc++'s emergency pool for exceptions";
   }
   // Names cost time, and the patterns are of the C and C++ runtimes: frames elsewhere are looked
-  // up only near the leaf, where a runtime that was linked statically would be.
+  // up only near the leaf, where a runtime that was linked statically would be, and by the symbol
+  // table alone: a program's debug information may be large, and most of what lives is not printed.
   constexpr size_t kAnyModule = 2;
   size_t depth = 0;
   for (const Frame& frame : process.Frames(stack)) {
-    if (depth++ >= kAnyModule && !IsRuntime(names->ModulePath(frame))) continue;
+    const bool is_runtime = IsRuntime(names->ModulePath(frame));
+    if (depth++ >= kAnyModule && !is_runtime) continue;
+    if (!is_runtime) {
+      if (const char* reason = MatchName(names->SymbolName(frame))) return reason;
+      continue;
+    }
     for (const SourceFrame& source : *names->FramesAt(frame)) {
-      if (const char* reason = MatchName(source)) return reason;
+      if (const char* reason = MatchName(source.function)) return reason;
     }
   }
   return nullptr;

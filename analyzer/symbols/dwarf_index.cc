@@ -54,11 +54,13 @@ Dwarf_Die Declaration(Dwarf_Die die) {
   return die;
 }
 
+// Entries whose children are the functions that compilers put code into, nearly always.
+bool IsNamespace(int tag) { return tag == DW_TAG_namespace || tag == DW_TAG_module; }
+
 // Entries whose children may be functions, or types with member functions.
 bool MayContainFunctions(int tag) {
+  if (IsNamespace(tag)) return true;
   switch (tag) {
-    case DW_TAG_namespace:
-    case DW_TAG_module:
     case DW_TAG_class_type:
     case DW_TAG_structure_type:
     case DW_TAG_union_type:
@@ -133,6 +135,7 @@ struct DwarfIndex::Unit {
   };
 
   Dwarf_Die die;
+  Depth depth = Depth::kNamespaces;  // to which it was read
   IntervalTable<Dwarf_Die> functions;
   std::vector<Scope> scopes{{"", kNoScope}};
   // By the entry's first byte, for functions without linker name: nothing else says where they are.
@@ -186,9 +189,26 @@ DwarfIndex::Unit& DwarfIndex::UnitAt(const Dwarf_Die& unit_die) {
   return *unit;
 }
 
+void DwarfIndex::ReadWhole(Unit* unit) {
+  if (unit->depth == Depth::kWhole) return;
+  unit->depth = Depth::kWhole;
+  unit->functions = {};
+  unit->scopes.resize(1);
+  unit->scope_of.clear();
+  ReadFunctions(unit);
+}
+
+const IntervalTable<Dwarf_Die>::Entry* DwarfIndex::FunctionAt(Unit* unit, uint64_t address) {
+  const auto* function = unit->functions.Find(address);
+  if (function != nullptr || unit->depth == Depth::kWhole) return function;
+  ReadWhole(unit);
+  return unit->functions.Find(address);
+}
+
 // One pass over the unit, without recursion. Entries come in the order of the file; one that does
 // not was reached through damage, and ends its chain.
 void DwarfIndex::ReadFunctions(Unit* unit) {
+  const bool whole = unit->depth == Depth::kWhole;
   struct Level {
     Dwarf_Die die;
     uint32_t scope;
@@ -210,9 +230,8 @@ void DwarfIndex::ReadFunctions(Unit* unit) {
       if (!dwarf_hasattr(&die, DW_AT_linkage_name)) unit->scope_of[die.addr] = scope;
     }
     Dwarf_Die child;
-    if (levels.size() >= kMaxDepth || !MayContainFunctions(tag) || !FirstChild(&die, &child)) {
-      continue;
-    }
+    const bool enters = whole ? MayContainFunctions(tag) : IsNamespace(tag);
+    if (levels.size() >= kMaxDepth || !enters || !FirstChild(&die, &child)) continue;
     if (!IsBlock(tag)) {
       unit->scopes.push_back({ScopeName(&die, tag), scope});
       scope = static_cast<uint32_t>(unit->scopes.size() - 1);
@@ -229,8 +248,12 @@ std::string DwarfIndex::QualifiedName(Dwarf_Die die) {
   Dwarf_Die declaration = Declaration(die);
   Dwarf_Die unit_die;
   if (dwarf_diecu(&declaration, &unit_die, nullptr, nullptr) == nullptr) return name;
-  const Unit& unit = UnitAt(unit_die);
+  Unit& unit = UnitAt(unit_die);
   auto found = unit.scope_of.find(declaration.addr);
+  if (found == unit.scope_of.end()) {
+    ReadWhole(&unit);
+    found = unit.scope_of.find(declaration.addr);
+  }
   if (found == unit.scope_of.end()) return name;
   for (uint32_t scope = found->second; scope != kNoScope; scope = unit.scopes[scope].parent) {
     name = unit.scopes[scope].name + "::" + name;
@@ -277,7 +300,7 @@ std::vector<DwarfIndex::Frame> DwarfIndex::Find(uint64_t address) {
   // Units may overlap (link-time optimization): the one with a function at the address knows more.
   unit_ranges_.Find(address, [&](const Dwarf_Die& die) {
     unit = &UnitAt(die);
-    function = unit->functions.Find(address);
+    function = FunctionAt(unit, address);
     return function != nullptr;
   });
   if (unit == nullptr) return {};

@@ -3,7 +3,8 @@
 // libdw's own questions by address go through .debug_aranges, which clang does not write, and walk
 // a whole unit each time. Here the units' ranges are read once, and a unit's functions once, when
 // the first address in it is asked for; an address then costs two binary searches and a walk
-// through one function.
+// through one function. Most of a C++ unit is types, which are passed over, and read only when an
+// address is in none of the other functions, or a function without linker name wants its scope.
 //
 // Debug information is hostile: entries may point back at themselves and nest without end. Walks go
 // forward only (NextSibling) and to bounded depth.
@@ -47,6 +48,7 @@ class DwarfIndex {
 
  private:
   struct Unit;
+  enum class Depth : uint8_t { kNamespaces, kWhole };
   struct Name {
     std::string text;
     bool has_parameters = false;
@@ -58,7 +60,9 @@ class DwarfIndex {
   bool IsCode(uint64_t low, uint64_t high) const;
 
   Unit& UnitAt(const Dwarf_Die& unit_die);
-  void ReadFunctions(Unit* unit);
+  void ReadFunctions(Unit* unit);  // to its depth
+  void ReadWhole(Unit* unit);
+  const IntervalTable<Dwarf_Die>::Entry* FunctionAt(Unit* unit, uint64_t address);
   const Name& FunctionName(Dwarf_Die die);
   std::string QualifiedName(Dwarf_Die die);
   std::vector<Frame> FramesOf(Unit* unit, Dwarf_Die function, uint64_t address);

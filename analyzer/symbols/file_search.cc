@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "analyzer/dump/regular_file.h"
+#include "analyzer/symbols/debuginfod.h"
 
 namespace perfagent {
 namespace {
@@ -19,9 +20,11 @@ struct ElfEnd {
 };
 using ElfHandle = std::unique_ptr<Elf, ElfEnd>;
 
-std::vector<std::string> WithSystemPath(std::vector<std::string> debug_paths) {
-  debug_paths.push_back(kSystemDebugPath);
-  return debug_paths;
+std::vector<std::string> DebugDirectories(const SearchPaths& paths) {
+  std::vector<std::string> directories = paths.debug_paths;
+  if (!paths.sysroot.empty()) directories.push_back(paths.sysroot + kSystemDebugPath);
+  directories.push_back(kSystemDebugPath);
+  return directories;
 }
 
 FoundFile Open(const std::string& path) {
@@ -77,9 +80,8 @@ std::string BuildIdProblem(const std::string& recorded, const std::string& actua
   return "is another build: its build id is " + Hex(actual) + ", recorded was " + Hex(recorded);
 }
 
-// Opens `path` if it is an x86-64 ELF file with this build id (an empty one accepts any).
-FoundFile OpenWithBuildId(const std::string& path, const std::string& build_id) {
-  FoundFile file = Open(path);
+// Leaves `file` open if it is an x86-64 ELF file with this build id (an empty one accepts any).
+FoundFile CheckBuildId(FoundFile file, const std::string& build_id) {
   if (file.fd < 0) return file;
   ElfHandle elf = OpenElf(file.fd);
   if (!IsProgramOrLibrary(elf.get())) {
@@ -89,8 +91,13 @@ FoundFile OpenWithBuildId(const std::string& path, const std::string& build_id) 
   file.build_id = BuildIdOf(elf.get());
   if (!build_id.empty() && file.build_id != build_id) {
     Reject(&file, BuildIdProblem(build_id, file.build_id));
+    file.is_another_build = true;
   }
   return file;
+}
+
+FoundFile OpenWithBuildId(const std::string& path, const std::string& build_id) {
+  return CheckBuildId(Open(path), build_id);
 }
 
 // DIR/.build-id/12/3456...SUFFIX
@@ -107,13 +114,26 @@ std::string DirectoryOf(const std::string& path) {
 
 std::string BaseOf(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 
+// The first that has it. None: the first that is another build, if there is one.
 FoundFile FirstWithBuildId(const std::vector<std::string>& candidates,
                            const std::string& build_id) {
+  FoundFile other;
   for (const std::string& candidate : candidates) {
     FoundFile file = OpenWithBuildId(candidate, build_id);
     if (file.fd >= 0) return file;
+    if (file.is_another_build && !other.is_another_build) other = std::move(file);
   }
-  return {};
+  return other;
+}
+
+FoundFile FromServers(const std::string& build_id, const SearchPaths& paths) {
+  FoundFile file;
+  if (!paths.debuginfod) return file;
+  std::string path;
+  const int fd = FetchDebugFile(build_id, &path);
+  if (fd < 0) return file;
+  close(fd);  // opened again, as any other file is
+  return OpenWithBuildId(path, build_id);
 }
 
 // The CRC-32 of zlib and .gnu_debuglink.
@@ -141,79 +161,110 @@ bool HasCrc(const FoundFile& file, uint32_t expected) {
   return ~crc == expected;
 }
 
-// A build id on both sides decides; the checksum, which reads the whole file, only without one.
-bool BelongsTo(const FoundFile& file, const DebugFileQuery& query) {
-  ElfHandle elf = OpenElf(file.fd);
-  if (!IsProgramOrLibrary(elf.get())) return false;
-  std::string build_id = BuildIdOf(elf.get());
-  if (!build_id.empty() && !query.build_id.empty()) return build_id == query.build_id;
-  return HasCrc(file, query.link_crc);
+// A build id on both sides decides; the checksum, which reads the whole file, only without one. Closes what
+// does not belong to the module.
+FoundFile CheckDebugLink(FoundFile file, const DebugFileQuery& query) {
+  ElfHandle elf = file.fd < 0 ? nullptr : OpenElf(file.fd);
+  if (!IsProgramOrLibrary(elf.get())) {
+    Reject(&file, "not an x86-64 program or library");
+    return file;
+  }
+  file.build_id = BuildIdOf(elf.get());
+  if (!file.build_id.empty() && !query.build_id.empty()) {
+    return CheckBuildId(std::move(file), query.build_id);
+  }
+  if (!HasCrc(file, query.link_crc)) {
+    Reject(&file, "is another build: its checksum is not the one in the debug link");
+    file.is_another_build = true;
+  }
+  return file;
 }
 
 std::vector<std::string> DebugLinkCandidates(const DebugFileQuery& query,
-                                             const std::vector<std::string>& debug_paths) {
+                                             const SearchPaths& paths) {
   std::string name = BaseOf(query.link);  // the name of a file, by specification: no ../../..
   std::string directory = DirectoryOf(query.module_path);
   std::vector<std::string> candidates = {directory + "/" + name, directory + "/.debug/" + name};
-  for (const std::string& path : debug_paths) {
+  // Debug directories mirror the recorded machine.
+  if (!paths.sysroot.empty() && directory.rfind(paths.sysroot + "/", 0) == 0) {
+    directory.erase(0, paths.sysroot.size());
+  }
+  for (const std::string& path : DebugDirectories(paths)) {
     if (directory[0] == '/') candidates.push_back(path + directory + "/" + name);
     candidates.push_back(path + "/" + name);
   }
   return candidates;
 }
 
-FoundFile FindByDebugLink(const DebugFileQuery& query,
-                          const std::vector<std::string>& debug_paths) {
-  for (const std::string& candidate : DebugLinkCandidates(query, debug_paths)) {
+FoundFile FindByDebugLink(const DebugFileQuery& query, const SearchPaths& paths) {
+  FoundFile other;
+  for (const std::string& candidate : DebugLinkCandidates(query, paths)) {
     if (candidate == query.module_path) continue;
-    FoundFile file = Open(candidate);
-    if (file.fd >= 0 && BelongsTo(file, query)) return file;
-    Reject(&file, "");
+    FoundFile file = CheckDebugLink(Open(candidate), query);
+    if (file.fd >= 0) return file;
+    if (file.is_another_build && !other.is_another_build) other = std::move(file);
   }
-  return {};
+  return other;
 }
 
 }  // namespace
 
 FoundFile FindModuleFile(const std::string& path, const std::string& build_id,
-                         const std::vector<std::string>& debug_paths) {
+                         const SearchPaths& paths) {
+  FoundFile below;
+  if (!paths.sysroot.empty() && !path.empty()) {
+    const char* separator = path[0] == '/' ? "" : "/";
+    below = OpenWithBuildId(paths.sysroot + separator + path, build_id);
+    if (below.fd >= 0) return below;
+  }
   FoundFile recorded = OpenWithBuildId(path, build_id);
   if (recorded.fd >= 0 || build_id.empty()) return recorded;
   std::vector<std::string> candidates;
-  for (const std::string& directory : WithSystemPath(debug_paths)) {
+  for (const std::string& directory : DebugDirectories(paths)) {
     candidates.push_back(BuildIdPath(directory, build_id, ""));
     if (!path.empty()) candidates.push_back(directory + "/" + BaseOf(path));
     candidates.push_back(BuildIdPath(directory, build_id, ".debug"));
   }
   FoundFile other = FirstWithBuildId(candidates, build_id);
-  return other.fd >= 0 ? other : recorded;
+  if (other.fd >= 0) return other;
+  FoundFile fetched = FromServers(build_id, paths);
+  if (fetched.fd >= 0) return fetched;
+  // What the user pointed at says more than what happens to lie here.
+  for (FoundFile* file : {&below, &recorded, &other}) {
+    if (file->is_another_build) return std::move(*file);
+  }
+  return recorded;
 }
 
-FoundFile FindDebugFile(const DebugFileQuery& query, const std::vector<std::string>& debug_paths) {
-  std::vector<std::string> directories = WithSystemPath(debug_paths);
+FoundFile FindDebugFile(const DebugFileQuery& query, const SearchPaths& paths) {
+  FoundFile by_build_id;
   if (!query.build_id.empty()) {
     std::vector<std::string> candidates;
-    candidates.reserve(directories.size());
-    for (const std::string& directory : directories) {
+    for (const std::string& directory : DebugDirectories(paths)) {
       candidates.push_back(BuildIdPath(directory, query.build_id, ".debug"));
     }
-    FoundFile file = FirstWithBuildId(candidates, query.build_id);
-    if (file.fd >= 0) return file;
+    by_build_id = FirstWithBuildId(candidates, query.build_id);
+    if (by_build_id.fd >= 0) return by_build_id;
   }
-  return query.link.empty() ? FoundFile() : FindByDebugLink(query, directories);
+  FoundFile by_link;
+  if (!query.link.empty()) by_link = FindByDebugLink(query, paths);
+  if (by_link.fd >= 0) return by_link;
+  FoundFile fetched = FromServers(query.build_id, paths);
+  if (fetched.fd >= 0) return fetched;
+  return by_build_id.is_another_build ? by_build_id : by_link;
 }
 
 FoundFile FindSharedDebugFile(const std::string& link, const std::string& build_id,
-                              const std::string& debug_file,
-                              const std::vector<std::string>& debug_paths) {
+                              const std::string& debug_file, const SearchPaths& paths) {
   if (build_id.empty()) return {};
   std::vector<std::string> candidates;
-  for (const std::string& directory : WithSystemPath(debug_paths)) {
+  for (const std::string& directory : DebugDirectories(paths)) {
     candidates.push_back(BuildIdPath(directory, build_id, ".debug"));
     candidates.push_back(directory + "/.dwz/" + BaseOf(link));
   }
   candidates.push_back(link[0] == '/' ? link : DirectoryOf(debug_file) + "/" + link);
-  return FirstWithBuildId(candidates, build_id);
+  FoundFile found = FirstWithBuildId(candidates, build_id);
+  return found.fd >= 0 ? found : FromServers(build_id, paths);
 }
 
 }  // namespace perfagent

@@ -11,20 +11,28 @@
 
 namespace perfagent {
 
+// Where files are looked for. Below `sysroot`, which may be empty, they lie as on the recorded machine.
+struct SearchPaths {
+  std::string sysroot;
+  std::vector<std::string> debug_paths;
+  bool debuginfod = false;  // last of all, servers are asked
+};
+
 // A file that was found, or why not. The descriptor is the caller's to close.
 struct FoundFile {
   int fd = -1;
   uint64_t size_bytes = 0;
   std::string path;
   std::string build_id;  // the file's own, raw bytes
-  std::string problem;   // when fd < 0: "FILE: what is wrong with it"
+  std::string problem;   // when fd < 0: what is wrong with it
+  bool is_another_build = false;
 };
 
-// The file that was loaded from `path`: that file if its build id is `build_id` (raw bytes; empty
-// accepts any), else one with that build id below `debug_paths` or /usr/lib/debug, which may be a
-// debug file: it has every symbol too.
+// The file that was loaded from `path`: that file, below the sysroot first, if its build id is `build_id`
+// (raw bytes; empty accepts any), else one with that build id below a debug path, the sysroot's
+// /usr/lib/debug or /usr/lib/debug, which may be a debug file: it has every symbol too.
 FoundFile FindModuleFile(const std::string& path, const std::string& build_id,
-                         const std::vector<std::string>& debug_paths);
+                         const SearchPaths& paths);
 
 struct DebugFileQuery {
   std::string module_path;
@@ -33,13 +41,13 @@ struct DebugFileQuery {
   uint32_t link_crc = 0;  // CRC-32 of the whole debug file
 };
 
-// The separate debug file, by build id, then by debug link; fd < 0 when there is none.
-FoundFile FindDebugFile(const DebugFileQuery& query, const std::vector<std::string>& debug_paths);
+// The separate debug file, by build id, then by debug link; fd < 0 when there is none. `problem` then
+// names one that stood in its place and is another build's.
+FoundFile FindDebugFile(const DebugFileQuery& query, const SearchPaths& paths);
 
 // The file that several debug files share (dwz's .gnu_debugaltlink), whose build id is `build_id`.
 // `link` is a path, relative to the directory of `debug_file`.
 FoundFile FindSharedDebugFile(const std::string& link, const std::string& build_id,
-                              const std::string& debug_file,
-                              const std::vector<std::string>& debug_paths);
+                              const std::string& debug_file, const SearchPaths& paths);
 
 }  // namespace perfagent

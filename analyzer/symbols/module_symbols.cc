@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "analyzer/symbols/demangle.h"
-#include "analyzer/symbols/file_search.h"
 
 namespace perfagent {
 namespace {
@@ -47,6 +46,12 @@ std::string Bounded(std::string name) {
 // "memcpy@@GLIBC_2.14" in a .symtab is memcpy.
 std::string FromLinkerName(std::string_view name) {
   return Demangle(Bounded(std::string(name.substr(0, name.find('@', 1)))));
+}
+
+// "/usr/lib/libx.so: /sysroot/usr/lib/libx.so is another build ..."
+std::string Problem(const std::string& path, const FoundFile& file) {
+  const bool elsewhere = file.path != path && file.is_another_build;
+  return ShownName(path) + ": " + (elsewhere ? file.path + " " : "") + file.problem;
 }
 
 bool IsMangled(const char* name) {
@@ -86,24 +91,25 @@ struct ModuleSymbols::ElfFile {
 };
 
 ModuleSymbols::ModuleSymbols(const std::string& path, const std::string& build_id,
-                             const std::vector<std::string>& debug_paths)
-    : path_(path), debug_paths_(debug_paths) {
+                             const SearchPaths& paths)
+    : path_(path), paths_(paths) {
   Open(build_id);
 }
 
 ModuleSymbols::~ModuleSymbols() = default;
 
 void ModuleSymbols::Open(const std::string& build_id) {
-  FoundFile file = FindModuleFile(path_, build_id, debug_paths_);
+  FoundFile file = FindModuleFile(path_, build_id, paths_);
   file_ = file.path;
   build_id_ = file.build_id;
   if (file.fd < 0) {
-    problem_ = ShownName(path_) + ": " + file.problem;
+    problem_ = Problem(path_, file);
   } else if (!Report(file.fd)) {
     problem_ = ShownName(path_) + ": damaged: " + dwfl_errmsg(-1);
     dwfl_.reset();
   } else {
-    ReadTables();
+    symbols_.emplace(module_);
+    if (!symbols_->HasFunctions()) OpenDebugInformation();
     if (problem_.empty() && !symbols_->HasFunctions() && !dwarf_) {
       problem_ =
           ShownName(path_) + ": no symbols; install its debug package, or keep the unstripped file";
@@ -131,10 +137,14 @@ bool ModuleSymbols::Report(int fd) {
   return dwfl_report_end(dwfl_.get(), nullptr, nullptr) == 0;
 }
 
-void ModuleSymbols::ReadTables() {
-  symbols_.emplace(module_);
+// When the first line is asked for: names of data and of functions alone need none of it.
+void ModuleSymbols::OpenDebugInformation() {
+  if (dwfl_ == nullptr || std::exchange(debug_information_is_open_, true)) return;
   Dwarf_Addr bias = 0;
   Dwarf* dwarf = dwfl_module_getdwarf(module_, &bias);
+  if (dwarf == nullptr && !debug_problem_.empty()) {
+    problem_ = ShownName(path_) + ": no lines: " + debug_problem_;
+  }
   if (dwarf == nullptr || !OpenSharedDebugFile(dwarf)) return;
   dwarf_bias_ = bias;
   // Of the file that the debug information is in: its segments have the addresses of its entries.
@@ -150,7 +160,7 @@ bool ModuleSymbols::OpenSharedDebugFile(Dwarf* dwarf) {
   if (id_size <= 0) return true;
   std::string build_id(static_cast<const char*>(id), id_size);
   const std::string& from = debug_file_.empty() ? file_ : debug_file_;
-  FoundFile file = FindSharedDebugFile(link, build_id, from, debug_paths_);
+  FoundFile file = FindSharedDebugFile(link, build_id, from, paths_);
   if (file.fd >= 0) shared_debug_ = std::make_unique<ElfFile>(file.fd);
   if (shared_debug_ == nullptr || shared_debug_->dwarf == nullptr) {
     problem_ = ShownName(path_) + ": no lines: its debug information needs " + link + ", not found";
@@ -170,8 +180,11 @@ int ModuleSymbols::OpenDebugFile(const char* link, uint32_t link_crc, char** deb
   // A name without checksum is how libdwfl asks for the shared file: see OpenSharedDebugFile.
   if (link != nullptr && link_crc == 0) return -1;
   DebugFileQuery query{file_, build_id_, link == nullptr ? "" : link, link_crc};
-  FoundFile file = FindDebugFile(query, debug_paths_);
-  if (file.fd < 0) return -1;
+  FoundFile file = FindDebugFile(query, paths_);
+  if (file.fd < 0) {
+    if (file.is_another_build) debug_problem_ = file.path + " " + file.problem;
+    return -1;
+  }
   debug_file_ = file.path;
   *debug_file = strdup(file.path.c_str());
   return file.fd;
@@ -184,6 +197,7 @@ std::string ModuleSymbols::NameWithoutDebugInfo(uint64_t address) const {
 }
 
 std::vector<SourceFrame> ModuleSymbols::FindFrames(uint64_t address) {
+  OpenDebugInformation();
   std::vector<DwarfIndex::Frame> found;
   if (dwarf_) found = dwarf_->Find(address - dwarf_bias_);
   if (found.empty()) found.emplace_back();
@@ -208,6 +222,11 @@ const std::vector<SourceFrame>& ModuleSymbols::Resolve(uint64_t address) {
   auto found = cache_.find(address);
   if (found == cache_.end()) found = cache_.emplace(address, FindFrames(address)).first;
   return found->second;
+}
+
+std::string ModuleSymbols::SymbolName(uint64_t address) const {
+  const char* symbol = symbols_ ? symbols_->Function(address) : nullptr;
+  return symbol == nullptr ? "" : FromLinkerName(symbol);
 }
 
 std::string ModuleSymbols::ResolveData(uint64_t address) const {

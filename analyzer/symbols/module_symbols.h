@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "analyzer/symbols/dwarf_index.h"
+#include "analyzer/symbols/file_search.h"
 #include "analyzer/symbols/symbol_table.h"
 #include "analyzer/symbols/symbolizer.h"
 
@@ -24,14 +25,15 @@ std::string ShownName(const std::string& path);  // "[unnamed]" for none
 class ModuleSymbols {
  public:
   // Never fails: an unusable file gives names like "libx.so+0x1234", and problem() says why.
-  ModuleSymbols(const std::string& path, const std::string& build_id,
-                const std::vector<std::string>& debug_paths);
+  ModuleSymbols(const std::string& path, const std::string& build_id, const SearchPaths& paths);
   ~ModuleSymbols();
   ModuleSymbols(const ModuleSymbols&) = delete;
   ModuleSymbols& operator=(const ModuleSymbols&) = delete;
 
   const std::vector<SourceFrame>& Resolve(uint64_t address);
   std::string ResolveData(uint64_t address) const;
+  // The function by the symbol table alone: cheap, and blind to what was inlined. Empty when unknown.
+  std::string SymbolName(uint64_t address) const;
   const std::string& problem() const { return problem_; }
 
  private:
@@ -48,7 +50,7 @@ class ModuleSymbols {
   bool OpenSharedDebugFile(Dwarf* dwarf);
   void Open(const std::string& build_id);
   bool Report(int fd);
-  void ReadTables();
+  void OpenDebugInformation();
   std::vector<SourceFrame> FindFrames(uint64_t address);
   std::string NameWithoutDebugInfo(uint64_t address) const;
 
@@ -56,13 +58,15 @@ class ModuleSymbols {
   std::string file_;        // what was found for it
   std::string build_id_;    // of file_
   std::string debug_file_;  // where the debug information is
-  std::vector<std::string> debug_paths_;
+  SearchPaths paths_;
   std::string problem_;
+  std::string debug_problem_;              // of the debug file
   std::unique_ptr<ElfFile> shared_debug_;  // used by dwfl_'s debug information: outlives it
   std::unique_ptr<Dwfl, DwflEnd> dwfl_;    // null when the file is unusable
   Dwfl_Module* module_ = nullptr;
   uint64_t dwarf_bias_ = 0;
   std::optional<SymbolTable> symbols_;
+  bool debug_information_is_open_ = false;  // or was found to be missing
   std::optional<DwarfIndex> dwarf_;
   std::unordered_map<uint64_t, std::vector<SourceFrame>> cache_;
 };

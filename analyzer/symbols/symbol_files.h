@@ -17,12 +17,12 @@ namespace perfagent {
 // What a file says about one address. `problem` is the file's, not the address's.
 struct SymbolAnswer {
   std::vector<SourceFrame> frames;  // to a question about code
-  std::string data_name;            // to a question about data
+  std::string name;                 // to one about data, or a symbol
   std::string problem;
 };
 
 struct SymbolQuestion {
-  enum class About : uint8_t { kCode, kData };
+  enum class About : uint8_t { kCode, kData, kSymbol };
 
   About about = About::kCode;
   uint64_t address = 0;  // as written in the file
@@ -32,16 +32,21 @@ struct SymbolQuestion {
 
 class SymbolFiles {
  public:
-  explicit SymbolFiles(std::vector<std::string> debug_paths)
-      : debug_paths_(std::move(debug_paths)) {}
+  explicit SymbolFiles(SearchPaths paths) : paths_(std::move(paths)) {}
 
   SymbolAnswer Answer(const SymbolQuestion& question) {
     ModuleSymbols& module = At(question);
     SymbolAnswer answer;
-    if (question.about == SymbolQuestion::About::kCode) {
-      answer.frames = module.Resolve(question.address);
-    } else {
-      answer.data_name = module.ResolveData(question.address);
+    switch (question.about) {
+      case SymbolQuestion::About::kCode:
+        answer.frames = module.Resolve(question.address);
+        break;
+      case SymbolQuestion::About::kData:
+        answer.name = module.ResolveData(question.address);
+        break;
+      case SymbolQuestion::About::kSymbol:
+        answer.name = module.SymbolName(question.address);
+        break;
     }
     answer.problem = module.problem();
     return answer;
@@ -51,12 +56,12 @@ class SymbolFiles {
   ModuleSymbols& At(const SymbolQuestion& question) {
     std::unique_ptr<ModuleSymbols>& file = files_[{question.path, question.build_id}];
     if (file == nullptr) {
-      file = std::make_unique<ModuleSymbols>(question.path, question.build_id, debug_paths_);
+      file = std::make_unique<ModuleSymbols>(question.path, question.build_id, paths_);
     }
     return *file;
   }
 
-  std::vector<std::string> debug_paths_;
+  SearchPaths paths_;
   std::map<std::pair<std::string, std::string>, std::unique_ptr<ModuleSymbols>> files_;
 };
 

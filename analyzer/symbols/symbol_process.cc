@@ -98,7 +98,7 @@ SymbolQuestion DecodeQuestion(std::string bytes) {
 std::string Encode(const SymbolAnswer& answer) {
   Writer writer;
   writer.Put(answer.problem);
-  writer.Put(answer.data_name);
+  writer.Put(answer.name);
   writer.Put(static_cast<uint32_t>(answer.frames.size()));
   for (const SourceFrame& frame : answer.frames) {
     writer.Put(frame.function);
@@ -113,7 +113,7 @@ std::optional<SymbolAnswer> DecodeAnswer(std::string bytes, const std::string& m
   Reader reader(std::move(bytes));
   SymbolAnswer answer;
   answer.problem = reader.GetText();
-  answer.data_name = reader.GetText();
+  answer.name = reader.GetText();
   const uint32_t count = reader.Get<uint32_t>();
   for (uint32_t i = 0; i < count && reader.ok(); ++i) {
     SourceFrame frame;
@@ -245,8 +245,8 @@ std::string HowItEnded(int status, unsigned cpu_seconds) {
 
 }  // namespace
 
-SymbolProcess::SymbolProcess(std::vector<std::string> debug_paths, SymbolLimits limits)
-    : debug_paths_(std::move(debug_paths)), limits_(limits) {}
+SymbolProcess::SymbolProcess(SearchPaths paths, SymbolLimits limits)
+    : paths_(std::move(paths)), limits_(limits) {}
 
 SymbolProcess::~SymbolProcess() { Stop(); }
 
@@ -292,7 +292,7 @@ void SymbolProcess::Serve(int socket) const {
   SetLimit(RLIMIT_CORE, 0);
   LimitMemory(limits_.memory_bytes);
   try {
-    SymbolFiles files(debug_paths_);
+    SymbolFiles files(paths_);
     while (std::optional<std::string> message = Receive(socket, kAnyTime)) {
       LimitTime(limits_.cpu_seconds);
       if (!Send(socket, Encode(files.Answer(DecodeQuestion(*std::move(message)))))) break;

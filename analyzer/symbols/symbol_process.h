@@ -4,7 +4,7 @@
 //            ◄── answer ───
 //
 // Debug information may be hostile, and libdw believes much of it: a line table of some hundred KB asks
-// for all the memory there is. The child has limits of memory and time, opens nothing for writing and
+// for all the memory there is. The child has limits of memory and time, opens nothing for writing (but for debuginfod's cache) and
 // dies with its parent; its answers are checked as any input is. A child that fails took with it what it
 // had read of other files: the next one reads these again.
 //
@@ -29,7 +29,7 @@ struct SymbolLimits {
 
 class SymbolProcess {
  public:
-  SymbolProcess(std::vector<std::string> debug_paths, SymbolLimits limits);
+  SymbolProcess(SearchPaths paths, SymbolLimits limits);
   ~SymbolProcess();
   SymbolProcess(const SymbolProcess&) = delete;
   SymbolProcess& operator=(const SymbolProcess&) = delete;
@@ -43,7 +43,7 @@ class SymbolProcess {
   // Ends the child and says how it ended.
   std::string Stop();
 
-  std::vector<std::string> debug_paths_;
+  SearchPaths paths_;
   SymbolLimits limits_;
   pid_t child_ = -1;
   int socket_ = -1;

@@ -13,7 +13,7 @@ namespace {
 constexpr size_t kMaxNameBytes = size_t{1} << 30;
 
 size_t NameBytes(const SymbolAnswer& answer) {
-  size_t bytes = answer.data_name.size();
+  size_t bytes = answer.name.size();
   for (const SourceFrame& frame : answer.frames) {
     bytes += sizeof frame + frame.function.size() + frame.file.size() + frame.module.size();
   }
@@ -31,11 +31,16 @@ struct Symbolizer::State {
 
   explicit State(const SymbolizerOptions& options)
       : in_this_process(options.in_this_process),
-        files(options.debug_paths),
-        process(options.debug_paths, {options.cpu_seconds, options.memory_bytes}) {}
+        files(PathsOf(options)),
+        process(PathsOf(options), {options.cpu_seconds, options.memory_bytes}) {}
+
+  static SearchPaths PathsOf(const SymbolizerOptions& options) {
+    return {options.sysroot, options.debug_paths, options.debuginfod};
+  }
 
   // Nullopt when there is no answer; the file's problem then says why.
   std::optional<SymbolAnswer> Ask(const SymbolQuestion& question);
+  std::string Name(SymbolQuestion::About about, const ModuleImage& module, uint64_t address);
   File& At(const SymbolQuestion& question);
 
   bool in_this_process;
@@ -70,6 +75,13 @@ std::optional<SymbolAnswer> Symbolizer::State::Ask(const SymbolQuestion& questio
   return answer;
 }
 
+std::string Symbolizer::State::Name(SymbolQuestion::About about, const ModuleImage& module,
+                                    uint64_t address) {
+  const std::optional<SymbolAnswer> answer =
+      Ask({about, address - module.bias, module.path, module.build_id});
+  return answer ? answer->name : "";
+}
+
 Symbolizer::Symbolizer(const SymbolizerOptions& options)
     : state_(std::make_unique<State>(options)) {}
 
@@ -90,10 +102,12 @@ std::vector<SourceFrame> Symbolizer::Resolve(const ModuleImage* module, uint64_t
   return {unknown};
 }
 
+std::string Symbolizer::SymbolName(const ModuleImage& module, uint64_t address) {
+  return state_->Name(SymbolQuestion::About::kSymbol, module, address);
+}
+
 std::string Symbolizer::ResolveData(const ModuleImage& module, uint64_t address) {
-  const std::optional<SymbolAnswer> answer = state_->Ask(
-      {SymbolQuestion::About::kData, address - module.bias, module.path, module.build_id});
-  return answer ? answer->data_name : "";
+  return state_->Name(SymbolQuestion::About::kData, module, address);
 }
 
 std::vector<std::string> Symbolizer::Problems() const {

@@ -2,7 +2,7 @@
 //
 // Input is hostile: module paths come out of a dump, and what lies at such a path may be anything.
 // Only regular files are opened, only the file whose build id was recorded is believed, nothing here
-// contacts a network (see file_search.h), and a child process reads the files (see symbol_process.h).
+// contacts a network unasked (see debuginfod.h), and a child process reads the files (see symbol_process.h).
 // What could not be symbolized well is in Problems().
 //
 // A file is opened once, however many processes mapped it and wherever, and each of its addresses
@@ -48,6 +48,8 @@ struct SymbolizerOptions {
   bool in_this_process = false;  // for fuzzing: files are read here, without limits
   unsigned cpu_seconds = 60;     // of the child for one question
   uint64_t memory_bytes = 0;     // of the child; 0: half of the machine's
+  std::string sysroot = {};      // a module's file is DIR/its/path first of all
+  bool debuginfod = false;       // ask the servers of DEBUGINFOD_URLS for what is not found
 };
 
 class Symbolizer {
@@ -60,6 +62,10 @@ class Symbolizer {
   // The frames of one code address, innermost inlined frame first; never empty. The caller has
   // already turned a return address into an address of the call (minus one). `module` may be null.
   std::vector<SourceFrame> Resolve(const ModuleImage* module, uint64_t address);
+
+  // The function of a code address by its module's symbol table alone, without debug information, which
+  // may be large; empty when the table does not know.
+  std::string SymbolName(const ModuleImage& module, uint64_t address);
 
   // The name of a static object: "global_mutex", or "cache+0x40"; empty when no data symbol of the
   // module covers the address.
