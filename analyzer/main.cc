@@ -27,11 +27,17 @@ constexpr const char* kFooter =
 const std::map<std::string, ReportFormat> kFormats = {
     {"text", ReportFormat::kText}, {"json", ReportFormat::kJson}, {"html", ReportFormat::kHtml}};
 
-// What is wrong with the word after -n; empty when nothing is.
+// What is wrong with the word after -n or --tolerance; empty when nothing is.
 std::string CheckLimit(const std::string& word) {
   const bool is_count = word.size() <= 18 && word.find_first_not_of("0123456789") == word.npos &&
                         word.find_first_not_of('0') != word.npos;
   return is_count ? "" : "expected a whole number from 1 on, got " + word;
+}
+
+std::string CheckPercent(const std::string& word) {
+  double percent = 0;
+  const bool is_percent = CLI::detail::lexical_cast(word, percent) && percent >= 0;
+  return is_percent ? "" : "expected a number of percent from 0 on, got " + word;
 }
 
 void AddInputs(CLI::App* command, std::vector<std::string>* inputs) {
@@ -135,7 +141,7 @@ CLI::App* AddCheck(CLI::App* app, CheckOptions* options) {
       ->add_option("--tolerance", options->tolerated_percent,
                    "By how much of the baseline's whole something may grow (0)")
       ->type_name("PERCENT")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Validator(CheckPercent, ""));
   const auto add_file = [&](const char* name, std::string* value, const char* help) {
     command->add_option(name, *value, help)->type_name("FILE");
   };

@@ -28,6 +28,7 @@ void WarnOfLoss(const LoadedDump& dump) {
 // From the headers alone. What cannot be opened is a run of its own, and is complained of when it is loaded.
 std::vector<RunOfDump> ByRun(const std::vector<std::string>& dumps) {
   std::vector<ProcessOrigin> origins;
+  origins.reserve(dumps.size());
   for (const std::string& path : dumps) {
     std::string error;
     const std::optional<DumpFile> file = DumpFile::Open(path, &error);
@@ -43,6 +44,7 @@ std::vector<RunOfDump> ByRun(const std::vector<std::string>& dumps) {
   }
   const std::vector<size_t> runs = RunsOf(origins);
   std::vector<RunOfDump> by_run;
+  by_run.reserve(dumps.size());
   for (size_t i = 0; i < dumps.size(); ++i) by_run.push_back({dumps[i], runs[i]});
   std::stable_sort(by_run.begin(), by_run.end(),
                    [](const RunOfDump& a, const RunOfDump& b) { return a.run < b.run; });

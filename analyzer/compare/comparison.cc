@@ -100,6 +100,7 @@ class Comparer {
     for (ThingChange& lock : comparison_.locks) collect(lock.metrics);
 
     std::vector<double> p_values;
+    p_values.reserve(tested.size());
     for (const MetricChange* change : tested) p_values.push_back(change->difference.p);
     const std::vector<double> adjusted = HolmAdjusted(p_values);
     for (size_t i = 0; i < tested.size(); ++i) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <ostream>
 #include <random>
 #include <vector>
 
@@ -132,6 +133,8 @@ struct Case {
   uint64_t interval;
   double scatter;
 };
+
+std::ostream& operator<<(std::ostream& out, const Case& simulated) { return out << simulated.name; }
 
 class Simulated : public testing::TestWithParam<Case> {
  protected:

@@ -216,6 +216,8 @@ TEST_F(ExitCodes, OfCheck) {
   EXPECT_EQ(Check({"--require", "leaked_bytes<1", "missing"}), 1) << "what fails outweighs";
   EXPECT_EQ(Run({"check", "--require", "bytes>0", "missing"}).exit_code, 4);
   EXPECT_EQ(Check({"--baseline", "missing"}), 4);
+  EXPECT_EQ(Check({"--require", "bytes>0", "--tolerance", "-1"}), 2);
+  EXPECT_NE(result_.err.find("expected a number of percent from 0 on, got -1"), std::string::npos);
   EXPECT_EQ(Check({"--require", "bytes>0", "--junit", "no/such/directory"}), 2);
 }
 

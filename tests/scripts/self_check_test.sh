@@ -9,11 +9,11 @@ dumps=("$root"/tests/golden/*.dump)
 Record() {
   mkdir "$1"
   env LD_PRELOAD="$real_agent" PERFAGENT_MODE=full PERFAGENT_OUTPUT="$work/$1/%p.dump" \
-    "$build/analyzer" report --threads 2 "${dumps[@]}" > report 2> errors
+    "$build/analyzer" report --threads 2 "${dumps[@]}" > text 2> errors
 }
 
 Record one && Record two && Record three
-Equal "the analyzer runs under the agent" "$(cat errors)$(grep -c '^HEAP' report)" "${#dumps[@]}"
+Equal "the analyzer runs under the agent" "$(cat errors)$(grep -c '^HEAP' text)" "${#dumps[@]}"
 
 # Bounds, with room for what grows on purpose: it makes no block for nothing, keeps none, and its threads do not wait.
 # The child that reads symbols is killed as soon as it has answered the last question.
