@@ -28,6 +28,14 @@ struct Bursts {
   std::array<bool, kSlots> in_slot = {};
 };
 
+// What is sampled comes in lumps: a block stands for many calls, and a few of them in one tick are no burst.
+double LeastCalls(const HeapCase& heap) {
+  const HeapMetrics& total = heap.heap().total;
+  const double mean_size = total.bytes.value() / std::max(total.allocations.value(), 1.0);
+  const auto interval = static_cast<double>(heap.heap().widest_interval_bytes);
+  return kFewSamples * std::max(interval / std::max(mean_size, 1.0), 1.0);
+}
+
 Bursts BurstsIn(const HeapCase& heap) {
   const double tick_ns = heap.duration_ns() / static_cast<double>(kTicks);
   const std::array<double, kTicks>& calls = heap.heap().calls;
@@ -38,10 +46,11 @@ Bursts BurstsIn(const HeapCase& heap) {
                    sorted.end());
   Bursts bursts;
   bursts.usual = sorted[sorted.size() / 2];
+  const double least = LeastCalls(heap);
   bool in_burst = false;
   for (size_t i = kFirst; i < kEnd; ++i) {
-    const bool is_burst =
-        calls[i] > kTimes * bursts.usual && calls[i] * kPairNs > kShareOfTick * tick_ns;
+    const bool is_burst = calls[i] > std::max(kTimes * bursts.usual, least) &&
+                          calls[i] * kPairNs > kShareOfTick * tick_ns;
     if (is_burst) {
       bursts.most = std::max(bursts.most, calls[i]);
       bursts.calls += calls[i];

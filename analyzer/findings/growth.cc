@@ -87,19 +87,18 @@ class Course {
 };
 
 struct Ages {
-  double old;        // blocks that became old
+  double old_ns;     // an age of which the count is known
+  double old;        // blocks that reached it
   double surviving;  // the part of them that became very old
 };
 Ages AgesOf(const HeapCase& heap, const HeapSite& site) {
   BlockAges ended{site.lifetimes.counts()};
   for (size_t i = 0; i < kAgeBuckets; ++i)
     ended.counts[i] = std::max(ended.counts[i] - site.evidence.ended_later->counts[i], 0.0);
-  const auto bucket = [&](double share) {
-    return LifetimeBucket(static_cast<uint64_t>(share * heap.duration_ns()));
-  };
+  const size_t bucket = LifetimeBucket(static_cast<uint64_t>(kOldShare * heap.duration_ns()));
+  const double old_ns = LeastLifetimeNs(bucket);
   const Survival survival(ended, *site.evidence.live_then);
-  return {survival.AtRisk(bucket(kOldShare)),
-          survival.Of(bucket(kOldShare), bucket(kVeryOldShare))};
+  return {old_ns, survival.AtRisk(bucket), survival.Of(old_ns, kVeryOldShare * heap.duration_ns())};
 }
 
 class GrowthRule {
@@ -196,9 +195,8 @@ class GrowthRule {
   }
   std::string SurvivalText(const Ages& ages) const {
     return absl::StrCat("of ", FormatCount(ages.old), " blocks that lived for ",
-                        FormatDuration(kOldShare * heap_->duration_ns()), ", ",
-                        FormatShare(ages.surviving, 1), " would live for ",
-                        FormatDuration(kVeryOldShare * heap_->duration_ns()),
+                        FormatDuration(ages.old_ns), ", ", FormatShare(ages.surviving, 1),
+                        " would live for ", FormatDuration(kVeryOldShare * heap_->duration_ns()),
                         " and more (Kaplan-Meier)");
   }
   static std::string LiveText(const HeapSite& site) {

@@ -33,6 +33,7 @@ std::vector<const HeapSite*> HeapCase::Sites(
   std::stable_sort(measured.begin(), measured.end(),
                    [](const auto& a, const auto& b) { return a.first > b.first; });
   std::vector<const HeapSite*> sites;
+  sites.reserve(measured.size());
   for (const auto& [amount, site] : measured) sites.push_back(site);
   return sites;
 }

@@ -10,11 +10,17 @@ namespace {
 
 // Nearly all: of blocks that stay, a pool would keep too many.
 constexpr double kFreed = 0.9;
+// A pool serves each of its blocks several times: what is all live at once has none to give back.
+constexpr double kTimesServed = 4;
 // Short is what ends soon for a reader, and for the recording.
 constexpr double kShortNs = 10e6;
 constexpr double kShortShare = 0.05;
 // What taking a block from a list, and putting it back, costs of a malloc and its free.
 constexpr double kPoolShare = 0.25;
+
+bool IsServedAgain(const HeapSite& site) {
+  return site.metrics.allocations.value() >= kTimesServed * BlocksAtPeak(site);
+}
 
 bool LivesShortly(const HeapCase& heap, const HeapSite& site) {
   const double median_ns = MedianLifetimeNs(heap, site);
@@ -32,7 +38,8 @@ void FindPools(HeapCase* heap, Findings* findings) {
     if (saved_ns < kWorthTime * heap->busy_ns() || found == kMostOfARule) break;
     const bool has_one_size = site->evidence.least_size == site->evidence.greatest_size;
     if (!has_one_size || metrics.frees.value() < kManyCalls ||
-        ShareOf(metrics.frees, metrics.allocations) < kFreed || !LivesShortly(*heap, *site)) {
+        ShareOf(metrics.frees, metrics.allocations) < kFreed || !IsServedAgain(*site) ||
+        !LivesShortly(*heap, *site)) {
       continue;
     }
     Finding finding = heap->Accuse(*site, "pool");

@@ -27,6 +27,10 @@ constexpr size_t LifetimeBucket(uint64_t lifetime_ns) {
   return std::min<size_t>(static_cast<size_t>(std::bit_width(scaled)) - 1, kLifetimeBuckets - 1);
 }
 
+inline double LeastLifetimeNs(size_t bucket) {
+  return std::ldexp(1.0, static_cast<int>(bucket) + kFirstLifetimePower);
+}
+
 // Sums that no count of events overflows, whatever sizes a file names.
 using ByteSum = unsigned __int128;
 using NsSum = unsigned __int128;

@@ -4,6 +4,7 @@ namespace perfagent {
 
 std::vector<Handover> EvidenceMerge::AllHandovers() const {
   std::vector<Handover> all;
+  all.reserve(handovers_.size());
   for (const auto& [hand, blocks] : handovers_)
     all.push_back({std::get<0>(hand), std::get<1>(hand), std::get<2>(hand), blocks});
   std::stable_sort(all.begin(), all.end(), [](const Handover& a, const Handover& b) {
@@ -14,6 +15,7 @@ std::vector<Handover> EvidenceMerge::AllHandovers() const {
 
 std::vector<LineSharing> EvidenceMerge::AllSharings() const {
   std::vector<LineSharing> all;
+  all.reserve(lines_.size());
   for (const auto& [sites, lines] : lines_)
     all.push_back({sites.first, sites.second, *std::max_element(lines.begin(), lines.end())});
   std::stable_sort(all.begin(), all.end(),

@@ -32,8 +32,8 @@ class LockFindings : public testing::Test {
     StackNames names(profile.dump.process, &symbolizer);
     std::vector<std::string> kinds;
     for (const Finding& finding : FindLockProblems({profile, names})) {
-      EXPECT_FALSE(finding.title.empty() || finding.where.lock.empty() || finding.evidence.empty() ||
-                   finding.gain.empty() || finding.remedy.empty());
+      EXPECT_FALSE(finding.title.empty() || finding.where.lock.empty() ||
+                   finding.evidence.empty() || finding.gain.empty() || finding.remedy.empty());
       kinds.emplace_back(finding.kind);
     }
     return kinds;

@@ -124,6 +124,7 @@ TEST_P(HeapFindings, AreTheSamplesTruth) {
   const ProcessTruth truth = Truth();
   const std::string kind = truth.values.at("finding");
   EXPECT_EQ(KindsOf(findings), kind == "none" ? Kinds{} : Kinds{kind}) << findings.dump(1);
+  if (truth.functions.empty()) return;
   const bool is_exact = std::string(mode) == "full";
   for (const nlohmann::json& finding : findings) {
     ExpectComplete(finding);
