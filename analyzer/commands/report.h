@@ -8,6 +8,9 @@
 #include <vector>
 
 #include "analyzer/commands/exit_code.h"
+#include "analyzer/report/report_input.h"
+#include "analyzer/views/grouping.h"
+#include "analyzer/views/view.h"
 
 namespace perfagent {
 
@@ -23,6 +26,13 @@ struct ReportOptions {
   std::optional<uint64_t> limit = {};
   std::string output = {};  // empty: stdout
   std::vector<std::string> debug_paths = {};
+  ViewOptions view = {};
+  std::optional<Grouping> group = {};
+  std::optional<TreeOf> tree = {};
+  std::string source = {};
+  bool merges = false;  // all dumps become one profile
+  bool all_frames = false;
+  bool shortens_templates = false;
 };
 
 ExitCode RunReport(const ReportOptions& options);

@@ -29,8 +29,9 @@ void Window::Clear() {
   locks.clear();
 }
 
-EventWindows::EventWindows(const DumpFile& file, const SegmentIndex& index, const Process& process)
-    : file_(file), index_(index), process_(process) {
+EventWindows::EventWindows(const DumpFile& file, const SegmentIndex& index, const Process& process,
+                           const EventView& view)
+    : file_(file), index_(index), process_(process), view_(view) {
   for (size_t i = 0; i < index.streams.size(); ++i) unopened_.emplace_back(i);
   std::sort(unopened_.begin(), unopened_.end(),
             [this](StreamId a, StreamId b) { return FirstPlace(b) < FirstPlace(a); });
@@ -77,7 +78,7 @@ uint64_t EventWindows::segments_begun() const {
 void EventWindows::OpenStreams() {
   while (!unopened_.empty() && FirstPlace(unopened_.back()) < known_to_) {
     known_to_ = FirstPlace(unopened_.back());
-    open_.push_back(std::make_unique<Decoding>(file_, index_, process_, unopened_.back()));
+    open_.push_back(std::make_unique<Decoding>(file_, index_, process_, view_, unopened_.back()));
     unopened_.pop_back();
   }
 }

@@ -14,11 +14,20 @@ void HeapShard::Finish(std::optional<uint32_t> last_peak) {
   SumUp(last_peak);
   blocks_.Finish(&changes_);
   SumUp(std::nullopt);
-  blocks_.live().ForEach([this](const Block* block) { sums_.AddLeft(*block); });
+  blocks_.live().ForEach([this](const Block* block) { AddLeft(*block); });
+}
+
+void HeapShard::AddLeft(const Block& block) {
+  if (blocks_.CountsBegin(block)) {
+    sums_.AddLeft(block);
+  } else if (BlockReplay::CountsLive(block)) {
+    sums_.DropLeft(block);
+  }
 }
 
 void HeapShard::SumUp(std::optional<uint32_t> peak) {
   const std::span<const Change> changes = changes_.span();
+  sizes_.Apply(changes);
   size_t before = 0;
   if (peak) {
     const auto after =

@@ -11,13 +11,15 @@
 #include "analyzer/replay/batch.h"
 #include "analyzer/replay/block_replay.h"
 #include "analyzer/replay/site_sums.h"
+#include "analyzer/replay/size_sums.h"
 
 namespace perfagent {
 
 class HeapShard {
  public:
-  // Both must outlive this.
-  HeapShard(const Process& process, const LockAddresses& locks) : blocks_(process, locks) {}
+  // All must outlive this.
+  HeapShard(const Process& process, const EventView& view, const LockAddresses& locks)
+      : blocks_(process, view, locks) {}
 
   // The shard's events of the next window; `first_event` is the number of events before the window, and `last_peak` says
   // after which event of the last window the heap was as large as never before.
@@ -32,12 +34,15 @@ class HeapShard {
 
   BlockReplay& blocks() { return blocks_; }
   SiteSums& sums() { return sums_; }
+  const SizeSums& sizes() const { return sizes_; }
 
  private:
   void SumUp(std::optional<uint32_t> peak);
+  void AddLeft(const Block& block);
 
   BlockReplay blocks_;
   SiteSums sums_;
+  SizeSums sizes_;
   Batch<Change> changes_;
 };
 
