@@ -85,7 +85,7 @@ void AddShapes(CLI::App* command, ReportOptions* options) {
       ->group("View");
   command
       ->add_flag("--all-frames", options->all_frames,
-                 "Text: also the frames of allocators and of std:: on top of stacks")
+                 "Text: also the frames of allocators, libc and std:: on top of stacks")
       ->group("View");
   command
       ->add_flag("--shorten-templates", options->shortens_templates,

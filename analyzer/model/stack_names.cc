@@ -6,6 +6,8 @@
 #include <memory>
 #include <string_view>
 
+#include "analyzer/model/runtime_modules.h"
+
 namespace perfagent {
 namespace {
 
@@ -75,12 +77,13 @@ bool IsStart(const std::string& function) {
          std::end(kStartNames);
 }
 
-// How well a frame answers "where?": the program's own function, a wrapper, code without a name, the rest.
-constexpr int kBestRank = 3;
+// How well a frame answers "where?": the program's own function, a wrapper, code without a name, that of libc, the rest.
+constexpr int kBestRank = 4;
 int HeadlineRank(const SourceFrame& frame) {
   if (IsPlumbing(frame.function) || IsStart(frame.function)) return 0;
-  if (IsNameless(frame)) return 1;
-  return IsWrapper(frame.function) ? 2 : kBestRank;
+  if (IsRuntimeModule(frame.module)) return 1;
+  if (IsNameless(frame)) return 2;
+  return IsWrapper(frame.function) ? 3 : kBestRank;
 }
 
 // The first of the highest rank; null of none.

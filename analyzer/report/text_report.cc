@@ -212,8 +212,10 @@ class Writer : private LineWriter {
          FormatShare(heap.total.temporary.value(), heap.total.allocations.value()),
          "): freed by the same thread with no other allocation between");
     // The greatest of many estimates is one whose error is upwards.
-    Fact("peak", Size(heap.total.peak_bytes), " at ",
-         FormatDuration(static_cast<double>(heap.peak_time_ns)),
+    Fact("peak", Size(heap.total.peak_bytes),
+         input_.pool != nullptr
+             ? ""
+             : absl::StrCat(" at ", FormatDuration(static_cast<double>(heap.peak_time_ns))),
          facts_.IsSampledAt(heap.peak_time_ns) ? ", the highest of many estimates: rather too high"
                                                : "");
     Fact(LiveWord(), Size(heap.total.leaked_bytes), " in ", Count(heap.total.leaked_blocks),
@@ -280,7 +282,7 @@ class Writer : private LineWriter {
     if (!input_.all_frames) first = std::find(first, frames.end(), named_.names.Headline(stack));
     if (first != frames.begin()) {
       Line(indent, "(", first - frames.begin(), first - frames.begin() == 1 ? " frame" : " frames",
-           " of the allocator or std::)");
+           " of the allocator, libc or std::)");
     }
     for (auto frame = first; frame != frames.end(); ++frame) {
       Line(indent, Place(**frame), (*frame)->inlined ? " inlined" : "");
