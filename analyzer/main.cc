@@ -27,6 +27,14 @@ constexpr const char* kFooter =
 const std::map<std::string, ReportFormat> kFormats = {
     {"text", ReportFormat::kText}, {"json", ReportFormat::kJson}, {"html", ReportFormat::kHtml}};
 
+const std::map<std::string, Grouping> kGroupings = {{"function", Grouping::kFunction},
+                                                    {"line", Grouping::kLine},
+                                                    {"module", Grouping::kModule},
+                                                    {"library", Grouping::kLibrary},
+                                                    {"stack", Grouping::kStack}};
+const std::map<std::string, TreeOf> kTrees = {{"callers", TreeOf::kCallers},
+                                              {"callees", TreeOf::kCallees}};
+
 // What is wrong with the word after -n or --tolerance; empty when nothing is.
 std::string CheckLimit(const std::string& word) {
   const bool is_count = word.size() <= 18 && word.find_first_not_of("0123456789") == word.npos &&
@@ -85,6 +93,51 @@ void AddThreads(CLI::App* command, size_t* threads) {
       ->check(CLI::Range(size_t{1}, kMost).description(""));
 }
 
+template <typename Choice>
+void AddChoice(CLI::App* command, const char* name, const std::map<std::string, Choice>& choices,
+               std::optional<Choice>* chosen, const char* type, const char* help) {
+  command
+      ->add_option_function<std::string>(
+          name, [&choices, chosen](const std::string& choice) { *chosen = choices.at(choice); },
+          help)
+      ->check(CLI::IsMember(choices).description(""))
+      ->type_name(type)
+      ->group("View");
+}
+
+void AddShapes(CLI::App* command, ReportOptions* options) {
+  AddChoice(command, "--group", kGroupings, &options->group, "function|line|module|library|stack",
+            "Sites that have this in common are one");
+  AddChoice(command, "--tree", kTrees, &options->tree, "callers|callees",
+            "Also the sites' stacks as a tree");
+  command->add_option("--source", options->source, "Also this function's lines with their costs")
+      ->type_name("FUNCTION")
+      ->group("View");
+  command
+      ->add_flag("--all-frames", options->all_frames,
+                 "Text: also the frames of allocators, libc and std:: on top of stacks")
+      ->group("View");
+  command
+      ->add_flag("--shorten-templates", options->shortens_templates,
+                 "std::vector<...> instead of all its arguments")
+      ->group("View");
+}
+
+void AddView(CLI::App* command, ViewOptions* view) {
+  const auto add = [command](const char* name, std::string* text, const char* type,
+                             const char* help) {
+    command->add_option(name, *text, help)->type_name(type)->group("View");
+  };
+  add("--focus", &view->focus, "REGEX",
+      "Only sites and waits whose stack has a frame that matches: its function, file or module");
+  add("--ignore", &view->ignore, "REGEX", "Only those whose stack has none");
+  add("--hide", &view->hide, "REGEX", "Matching frames are not shown");
+  add("--thread", &view->thread, "REGEX|TID", "Only events of threads with such a name or id");
+  add("--since", &view->since, "TIME",
+      "Only events from then on: 2.5s or 300ms since the start, or mark:TEXT");
+  add("--until", &view->until, "TIME", "Only events before then");
+}
+
 CLI::App* AddReport(CLI::App* app, ReportOptions* options) {
   CLI::App* command = app->add_subcommand("report", "What churns, what leaks, who waits");
   command->add_flag("--churn", options->churn, "Sites by calls, bytes and temporary allocations");
@@ -98,6 +151,10 @@ CLI::App* AddReport(CLI::App* app, ReportOptions* options) {
       ->type_name("FORMAT");
   AddLimit(command, &options->limit);
   AddOutput(command, &options->output);
+  AddView(command, &options->view);
+  AddShapes(command, options);
+  command->add_flag("--merge", options->merges,
+                    "All dumps in one profile: of a process tree, or of one service");
   AddSymbols(command, &options->symbols);
   AddThreads(command, &options->threads);
   AddInputs(command, &options->inputs);
@@ -166,6 +223,10 @@ CLI::App* AddInfo(CLI::App* app, InfoOptions* options) {
 CLI::App* AddEvents(CLI::App* app, EventsOptions* options) {
   CLI::App* command = app->add_subcommand("events", "Every record, one line each, in time order");
   command->add_flag("--stacks", options->stacks, "Print the frames of each event's stack");
+  command
+      ->add_option("--address", options->address,
+                   "Only the history of the blocks that contain it, and of a lock there")
+      ->type_name("0xADDRESS");
   AddSymbols(command, &options->symbols);
   AddThreads(command, &options->threads);
   AddInputs(command, &options->inputs);

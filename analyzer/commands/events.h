@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +17,7 @@ struct EventsOptions {
   std::vector<std::string> inputs;
   bool stacks = false;  // the frames of each event's stack below it
   SymbolizerOptions symbols = {};
+  std::optional<uint64_t> address = {};  // only events of the blocks and locks there
 };
 
 ExitCode RunEvents(const EventsOptions& options);

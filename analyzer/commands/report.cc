@@ -7,6 +7,7 @@
 #include "analyzer/model/suppressions.h"
 #include "analyzer/report/json_report.h"
 #include "analyzer/report/text_report.h"
+#include "analyzer/views/pool.h"
 
 namespace perfagent {
 namespace {
@@ -16,38 +17,87 @@ Sections SectionsOf(const ReportOptions& options) {
   return {options.churn, options.leaks, options.contention};
 }
 
+NameStyle StyleOf(const View& view, const ReportOptions& options) {
+  NameStyle style{.hides = {}, .shortens_templates = options.shortens_templates};
+  if (view.hide()) {
+    style.hides = [&hide = *view.hide()](const SourceFrame& frame) { return Matches(hide, frame); };
+  }
+  return style;
+}
+
 // The profiles of all dumps that can be used, with their names. Elements stay where they are.
 class Profiles {
  public:
-  Profiles(size_t threads, const SymbolizerOptions& symbols)
-      : threads_(threads), symbolizer_(symbols) {}
+  // Both must outlive this.
+  Profiles(const ReportOptions& options, const View& view)
+      : options_(options), view_(view), symbolizer_(options.symbols) {}
 
   void Load(const std::string& dump, ReportInput* input) {
     std::string error;
-    std::optional<Profile> profile = LoadProfileWith(threads_, dump, &error);
+    std::optional<Profile> profile = LoadInView(dump, &error);
     if (!profile) {
       input->unusable.push_back({dump, error});
       return;
     }
     WarnOfDamage(profile->dump);
     is_damaged_ = is_damaged_ || !profile->dump.damage.empty();
+    // Of those that are pooled only the last one stays.
+    if (options_.merges) {
+      names_.clear();
+      profiles_.clear();
+    }
     Profile& kept = profiles_.emplace_back(*std::move(profile));
     StackNames& names = names_.emplace_back(kept.dump.process, &symbolizer_);
     if (input->sections.churn || input->sections.leaks) {
       Suppress(kept.dump.process, &names, &kept.heap);
+      LeaveOutStacks(&kept);
     }
     if (input->sections.contention) FindFutexLocks(&names, &kept.locks);
-    input->profiles.push_back({kept, names});
+    names.Show(StyleOf(view_, options_));
+    // Stacks that differ in what is hidden alone are the same to see.
+    if (view_.hide()) Group(Grouping::kStack, &names, &kept.heap);
+    if (options_.group) Group(*options_.group, &names, &kept.heap);
+    if (options_.merges) {
+      pool_.Add({kept, names});
+    } else {
+      input->profiles.push_back({kept, names});
+    }
+  }
+
+  // After the last one.
+  void FinishPool(ReportInput* input) {
+    if (profiles_.empty()) return;
+    names_.clear();
+    input->profiles.push_back(pool_.Finish(std::move(profiles_.back())));
+    input->pool = &pool_;
   }
 
   bool is_damaged() const { return is_damaged_; }
   const Symbolizer& symbolizer() const { return symbolizer_; }
 
  private:
-  size_t threads_;
+  // Threads are gone when names are asked for: symbols are read by a child process.
+  std::optional<Profile> LoadInView(const std::string& path, std::string* error) {
+    std::optional<LoadedDump> dump = LoadWith(path, error);
+    if (!dump) return std::nullopt;
+    StackNames names(dump->process, &symbolizer_);
+    std::optional<EventView> events = view_.EventsOf(*dump, &names, error);
+    if (!events) return std::nullopt;
+    Workers workers(options_.threads);
+    return ReplayDump(*std::move(dump), *std::move(events), &workers);
+  }
+
+  std::optional<LoadedDump> LoadWith(const std::string& path, std::string* error) const {
+    Workers workers(options_.threads);
+    return LoadDump(path, Reading::kDefinitions, &workers, error);
+  }
+
+  const ReportOptions& options_;
+  const View& view_;
   Symbolizer symbolizer_;
   std::deque<Profile> profiles_;
   std::deque<StackNames> names_;
+  Pool pool_;
   bool is_damaged_ = false;
 };
 
@@ -69,6 +119,12 @@ ExitCode RunReport(const ReportOptions& options) {
     return ExitCode::kUsage;
   }
   WarnOfDebuginfod(options.symbols);
+  std::string error;
+  const std::optional<View> view = View::Parse(options.view, &error);
+  if (!view) {
+    PrintError(error);
+    return ExitCode::kUsage;
+  }
   const Inputs inputs = ExpandInputs(options.inputs);
   if (WouldOverwrite("-o", options.output, inputs.dumps)) return ExitCode::kUsage;
 
@@ -76,9 +132,15 @@ ExitCode RunReport(const ReportOptions& options) {
   input.sections = SectionsOf(options);
   input.limit = options.limit;
   input.unusable = inputs.unusable;
-  Profiles profiles(options.threads, options.symbols);
+  input.view = view->Description();
+  input.all_frames = options.all_frames;
+  input.is_grouped = options.group.has_value();
+  input.tree = options.tree;
+  input.source = options.source;
+  Profiles profiles(options, *view);
   input.symbolizer = &profiles.symbolizer();
   for (const std::string& dump : inputs.dumps) profiles.Load(dump, &input);
+  if (options.merges) profiles.FinishPool(&input);
   for (const UnusableInput& unusable : input.unusable) PrintError(unusable.error);
   if (input.profiles.empty()) return ExitCode::kUnusable;
   const bool partial = profiles.is_damaged() || !input.unusable.empty();

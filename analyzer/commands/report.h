@@ -8,7 +8,10 @@
 #include <vector>
 
 #include "analyzer/commands/exit_code.h"
+#include "analyzer/report/report_input.h"
 #include "analyzer/symbols/symbolizer.h"
+#include "analyzer/views/grouping.h"
+#include "analyzer/views/view.h"
 
 namespace perfagent {
 
@@ -24,6 +27,13 @@ struct ReportOptions {
   std::optional<uint64_t> limit = {};
   std::string output = {};  // empty: stdout
   SymbolizerOptions symbols = {};
+  ViewOptions view = {};
+  std::optional<Grouping> group = {};
+  std::optional<TreeOf> tree = {};
+  std::string source = {};
+  bool merges = false;  // all dumps become one profile
+  bool all_frames = false;
+  bool shortens_templates = false;
 };
 
 ExitCode RunReport(const ReportOptions& options);

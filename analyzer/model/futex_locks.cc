@@ -6,6 +6,8 @@
 #include <string>
 #include <tuple>
 
+#include "analyzer/model/lock_merge.h"
+
 namespace perfagent {
 namespace {
 
@@ -55,77 +57,9 @@ bool IsMostlyLocked(StackNames* names, const Lock& lock) {
   return locked_ns > all_ns / 2;
 }
 
-// Adds what is under `key` in both, and what `more` has besides.
-template <typename T, typename SameKey, typename Add>
-void MergeParts(std::vector<T>* parts, const std::vector<T>& more, SameKey same, Add add) {
-  for (const T& other : more) {
-    const auto found = std::find_if(parts->begin(), parts->end(),
-                                    [&](const T& part) { return same(part, other); });
-    if (found == parts->end()) {
-      parts->push_back(other);
-    } else {
-      add(&*found, other);
-    }
-  }
-}
-
-void MergeStacks(const Lock& other, Lock* lock) {
-  MergeParts(
-      &lock->waits, other.waits,
-      [](const LockWaits& a, const LockWaits& b) { return a.stack == b.stack; },
-      [](LockWaits* a, const LockWaits& b) {
-        a->waits.Merge(b.waits);
-        a->wait_ns.Merge(b.wait_ns);
-      });
-  MergeParts(
-      &lock->pairs, other.pairs,
-      [](const LockPair& a, const LockPair& b) {
-        return a.waiter == b.waiter && a.holder == b.holder;
-      },
-      [](LockPair* a, const LockPair& b) {
-        a->waits.Merge(b.waits);
-        a->wait_ns.Merge(b.wait_ns);
-      });
-}
-
-void MergeTables(const Lock& other, Lock* lock) {
-  MergeParts(
-      &lock->callers, other.callers,
-      [](const LockCaller& a, const LockCaller& b) { return a.pc == b.pc && a.api == b.api; },
-      [](LockCaller* a, const LockCaller& b) {
-        a->contended += b.contended;
-        a->wait_ns += b.wait_ns;
-        a->doubt.Add(b.doubt);
-      });
-  MergeParts(
-      &lock->releasers, other.releasers,
-      [](const LockReleaser& a, const LockReleaser& b) { return a.pc == b.pc; },
-      [](LockReleaser* a, const LockReleaser& b) {
-        a->released += b.released;
-        a->doubt.Add(b.doubt);
-      });
-  MergeParts(
-      &lock->threads, other.threads,
-      [](const LockThread& a, const LockThread& b) { return a.tid == b.tid; },
-      [](LockThread* a, const LockThread& b) {
-        a->waits.Add(b.waits.contended, b.waits.wait_ns);
-        a->doubt.Add(b.doubt);
-      });
-}
-
 // `other` is left without waits.
 void MoveInto(Lock* other, Lock* lock) {
-  lock->contended += other->contended;
-  lock->wait_ns += other->wait_ns;
-  lock->longest_wait_ns = std::max(lock->longest_wait_ns, other->longest_wait_ns);
-  lock->released += other->released;
-  lock->kept.Merge(other->kept);
-  lock->wait_distribution.Merge(other->wait_distribution);
-  lock->cuts.Merge(other->cuts);
-  lock->hand_over_ns.Merge(other->hand_over_ns);
-  lock->unattributed_ns.Merge(other->unattributed_ns);
-  MergeStacks(*other, lock);
-  MergeTables(*other, lock);
+  Merge(*other, lock);
   *other = {.address = other->address,
             .kind = other->kind,
             .generation = other->generation,

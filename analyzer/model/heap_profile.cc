@@ -14,9 +14,19 @@ constexpr const char* kLockKindNames[] = {PERFAGENT_LOCK_KINDS(PERFAGENT_API_NAM
 constexpr const char* kLockApiNames[] = {PERFAGENT_LOCK_APIS(PERFAGENT_LOCK_API_NAME)};
 #undef PERFAGENT_LOCK_API_NAME
 
+HeapMetrics SumOf(const HeapProfile& heap) {
+  HeapMetrics sum;
+  for (const HeapSite& site : heap.sites) sum.Merge(site.metrics);
+  sum.MayMissSites(static_cast<double>(heap.widest_interval_bytes));
+  return sum;
+}
+
 }  // namespace
 
-const char* Name(HeapApi api) { return kHeapApiNames[static_cast<size_t>(api)]; }
+// kCount: sites of several are one.
+const char* Name(HeapApi api) {
+  return api == HeapApi::kCount ? "several calls" : kHeapApiNames[static_cast<size_t>(api)];
+}
 const char* Name(LockApi api) { return kLockApiNames[static_cast<size_t>(api)]; }
 const char* Name(LockKind kind) { return kLockKindNames[static_cast<size_t>(kind)]; }
 
@@ -201,10 +211,14 @@ void HeapMetrics::MayMissSites(double interval_bytes) {
 }
 
 void HeapProfile::SumSites() {
-  total = {};
-  for (const HeapSite& site : sites) total.Merge(site.metrics);
-  total.MayMissSites(static_cast<double>(widest_interval_bytes));
+  total = SumOf(*this);
   total.frees.Add(static_cast<double>(unpaired_frees), Weight());
+}
+
+void HeapProfile::LeaveOut(absl::FunctionRef<bool(const HeapSite&)> left_out) {
+  if (!whole) whole = total;
+  std::erase_if(sites, left_out);
+  total = SumOf(*this);
 }
 
 }  // namespace perfagent

@@ -6,9 +6,11 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "analyzer/model/allocator_calls.h"
 #include "analyzer/model/estimate.h"
 #include "analyzer/model/event_stacks.h"
@@ -135,6 +137,24 @@ struct HeapMetrics {
   void MayMissSites(double interval_bytes);
 };
 
+// How large blocks were asked for: [i] counts 2^(i - 1) < size <= 2^i, the first one also empty ones.
+inline constexpr size_t kSizeClasses = 65;
+constexpr size_t SizeClassOf(uint64_t size) {
+  return size == 0 ? 0 : static_cast<size_t>(std::bit_width(size - 1));
+}
+struct SizeClass {
+  Tally allocations = {};
+  Tally bytes = {};
+  // What glibc's malloc makes of them, at least: chunks of 16 bytes, of which 8 are its own.
+  Tally glibc_bytes = {};
+};
+
+// What was live at the end of a part of the recording.
+struct LiveSlot {
+  uint64_t end_ns = 0;
+  Tally bytes = {};
+};
+
 // A stack and a kind of call.
 struct HeapSite {
   StackId stack;
@@ -143,11 +163,14 @@ struct HeapSite {
   Lifetimes lifetimes = {};
   SiteEvidence evidence = {};
   const char* suppressed_by = nullptr;  // why what is live here is no leak
+  uint64_t merged_sites = 0;  // of which it is made up, where a report groups them; 0: it is itself
 };
 
 struct HeapProfile {
   std::vector<HeapSite> sites;  // indexed by SiteId
   HeapMetrics total;
+  // Where a view leaves some of it out: of all. Of a view of times or threads only allocations and bytes.
+  std::optional<HeapMetrics> whole;
   uint64_t peak_time_ns = 0;
   // Greatest mean of bytes between samples while it was recorded; 0 in full mode.
   uint64_t widest_interval_bytes = 0;
@@ -160,6 +183,8 @@ struct HeapProfile {
   uint64_t repaired_inversions = 0;
   // In each tick of the recording: calls that began blocks.
   std::array<double, kTicks> calls = {};
+  std::array<SizeClass, kSizeClasses> sizes = {};
+  std::vector<LiveSlot> timeline;     // by time; empty where it is not known how long that was
   std::vector<Handover> handovers;    // most blocks first
   std::vector<LineSharing> sharings;  // most lines first
   EventStacks stacks;                 // of allocations and frees
@@ -170,6 +195,8 @@ struct HeapProfile {
 
   // Adds up the sites; frees include unpaired ones, which are calls too.
   void SumSites();
+  // Those for which `left_out` is true are gone: the total is that of the others, and `whole` what it was.
+  void LeaveOut(absl::FunctionRef<bool(const HeapSite&)> left_out);
 };
 
 const char* Name(HeapApi api);

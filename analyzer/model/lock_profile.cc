@@ -21,13 +21,24 @@ void LockProfile::SumLocks() {
   wait_ns = 0;
   hand_over_ns = {};
   unattributed_ns = {};
+  doubt = {};
   for (const Lock& lock : locks) {
     if (!lock.is_lock) continue;
     contended += lock.contended;
     wait_ns += lock.wait_ns;
     hand_over_ns.Merge(lock.hand_over_ns);
     unattributed_ns.Merge(lock.unattributed_ns);
+    if (tables) doubt.Add(DoubtOf(lock));
   }
+}
+
+Waits LockProfile::Whole() const {
+  Waits whole = *tables;
+  for (const Lock& lock : locks) {
+    if (lock.is_lock && !IsLock(lock.kind))
+      whole.Add(lock.at_address.contended, lock.at_address.wait_ns);
+  }
+  return whole;
 }
 
 }  // namespace perfagent

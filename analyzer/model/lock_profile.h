@@ -106,6 +106,7 @@ struct LockThread {
 // Kept waits of one lock with one stack.
 struct LockWaits {
   StackId stack;
+  LockApi api = {};  // of the first one
   Tally waits = {};
   Tally wait_ns = {};
 };
@@ -213,6 +214,7 @@ struct Lock {
   StackId first_wait = {};  // kNoStack when none was kept
   OnDemand<LockHolds> holds = {};
   OnDemand<RwlockWaits> rwlock = {};
+  Waits at_address = {};  // of a view: all waits of this kind at the address
 };
 
 inline Waits WritersOf(const Lock& lock) {
@@ -273,9 +275,12 @@ struct LockProfile {
   // Of locks alone, without conditions and the like.
   uint64_t contended = 0;
   uint64_t wait_ns = 0;
+  Doubt doubt;  // in these two; none but in a view (event_view.h) of a sampled recording
   Tally hand_over_ns;
   Tally unattributed_ns;
-  Tally acquisitions;
+  Tally acquisitions;  // none in a view
+  // Of a view: all waits for what is a lock by its kind.
+  std::optional<Waits> tables;
   std::vector<UnendedWait> unended;  // by their beginning
   // Indices in `unended`: each waits for what the next one's thread holds, and the last for the first's.
   std::vector<std::vector<size_t>> deadlocks;
@@ -286,6 +291,8 @@ struct LockProfile {
 
   // Adds up what is said of all locks.
   void SumLocks();
+  // Of a view: what there is without it. REQUIRES: tables.
+  Waits Whole() const;
 };
 
 }  // namespace perfagent

@@ -111,6 +111,10 @@ class Process {
   // Leaf first. Empty for kNoStack.
   std::vector<Frame> Frames(StackId stack) const { return stacks_.Frames(stack); }
   bool IsTruncated(StackId stack) const { return stacks_.IsTruncated(stack); }
+  // By StackId: those with a frame for which `matches` is true.
+  std::vector<bool> StacksWith(absl::FunctionRef<bool(const Frame&)> matches) const {
+    return stacks_.With(matches);
+  }
   // The stack of an id in the dump; nullopt when the dump does not define it.
   std::optional<StackId> FindStack(uint64_t dump_id) const { return stacks_.Find(dump_id); }
   const KnownStack& LookUpStack(uint64_t dump_id) const { return stacks_.Look(dump_id); }

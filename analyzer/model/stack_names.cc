@@ -4,6 +4,9 @@
 #include <cctype>
 #include <iterator>
 #include <memory>
+#include <string_view>
+
+#include "analyzer/model/runtime_modules.h"
 
 namespace perfagent {
 namespace {
@@ -86,12 +89,35 @@ bool IsStart(const std::string& function) {
          std::end(kStartNames);
 }
 
-// How well a frame answers "where?": the program's own function, a wrapper, code without a name, the rest.
-constexpr int kBestRank = 3;
+// How well a frame answers "where?": the program's own function, a wrapper, code without a name, that of libc, the rest.
+constexpr int kBestRank = 4;
 int HeadlineRank(const SourceFrame& frame) {
   if (IsPlumbing(frame.function) || IsStart(frame.function)) return 0;
-  if (IsNameless(frame)) return 1;
-  return IsWrapper(frame.function) ? 2 : kBestRank;
+  if (IsRuntimeModule(frame.module)) return 1;
+  if (IsNameless(frame)) return 2;
+  return IsWrapper(frame.function) ? 3 : kBestRank;
+}
+
+// The first of the highest rank; null of none.
+const SourceFrame* Best(std::span<const SourceFrame* const> frames) {
+  const auto best = std::max_element(frames.begin(), frames.end(),
+                                     [](const SourceFrame* a, const SourceFrame* b) {
+                                       return HeadlineRank(*a) < HeadlineRank(*b);
+                                     });
+  return best == frames.end() ? nullptr : *best;
+}
+
+// Operators whose names have what else are brackets, the longest first.
+constexpr std::string_view kBracketOperators[] = {
+    "operator<<=", "operator>>=", "operator<=>", "operator->*", "operator<<", "operator>>",
+    "operator<=",  "operator>=",  "operator->",  "operator<",   "operator>"};
+
+// How long the one that is there is; 0: none is.
+size_t OperatorAt(std::string_view function, size_t at) {
+  const auto found =
+      std::find_if(std::begin(kBracketOperators), std::end(kBracketOperators),
+                   [&](std::string_view name) { return function.substr(at).starts_with(name); });
+  return found == std::end(kBracketOperators) ? 0 : found->size();
 }
 
 bool IsAgent(const std::string& module) {
@@ -140,11 +166,63 @@ bool IsPlumbing(const std::string& function) {
 
 bool IsOwnCode(const std::string& function) { return !IsPlumbing(function) && !IsStart(function); }
 
+std::string WithoutTemplateArguments(const std::string& function) {
+  std::string shown;
+  int depth = 0;
+  for (size_t i = 0; i < function.size(); ++i) {
+    if (const size_t length = depth == 0 ? OperatorAt(function, i) : 0; length > 0) {
+      shown.append(function, i, length);
+      i += length - 1;
+      continue;
+    }
+    const char c = function[i];
+    if (c == '<' && depth++ == 0) shown += "<...>";
+    if (depth == 0) shown += c;
+    const bool is_arrow = c == '>' && i > 0 && function[i - 1] == '-';
+    if (c == '>' && !is_arrow && depth > 0) --depth;
+  }
+  return depth == 0 ? shown : function;
+}
+
+void StackNames::Show(NameStyle style) {
+  style_ = std::move(style);
+  is_hidden_.clear();
+  short_.clear();
+}
+
+const SourceFrame* StackNames::ShortOf(const SourceFrame& frame) {
+  if (!style_.shortens_templates || frame.function.find('<') == std::string::npos) return &frame;
+  const auto [found, is_new] = short_.try_emplace(&frame);
+  if (is_new) {
+    found->second = frame;
+    found->second.function = WithoutTemplateArguments(frame.function);
+  }
+  return &found->second;
+}
+
+const SourceFrame* StackNames::Shown(const SourceFrame& frame) {
+  if (style_.hides) {
+    const auto [found, is_new] = is_hidden_.try_emplace(&frame);
+    if (is_new) found->second = style_.hides(frame);
+    if (found->second) return nullptr;
+  }
+  return ShortOf(frame);
+}
+
+bool StackNames::AnyAt(const Frame& frame, absl::FunctionRef<bool(const SourceFrame&)> predicate) {
+  if (IsAgent(ModulePath(frame))) return false;
+  const std::vector<SourceFrame>& sources = *FramesAt(frame);
+  return std::any_of(sources.begin(), sources.end(), predicate);
+}
+
 std::vector<const SourceFrame*> StackNames::Frames(StackId stack) {
+  if (IsMade(stack)) return made_.Frames(NumberOf(stack));
   std::vector<const SourceFrame*> frames;
   for (const Frame& frame : process_.Frames(stack)) {
     if (IsAgent(ModulePath(frame))) continue;
-    for (const SourceFrame& source : *FramesAt(frame)) frames.push_back(&source);
+    for (const SourceFrame& source : *FramesAt(frame)) {
+      if (const SourceFrame* shown = Shown(source)) frames.push_back(shown);
+    }
   }
   return frames;
 }
@@ -169,16 +247,20 @@ std::string StackNames::SymbolName(const Frame& frame) {
 }
 
 const SourceFrame* StackNames::Headline(StackId stack) {
+  if (IsMade(stack)) return Best(made_.Frames(NumberOf(stack)));
   const SourceFrame* best = nullptr;
   int best_rank = 0;
   for (const Frame& frame : process_.Frames(stack)) {
     if (IsAgent(ModulePath(frame))) continue;
     for (const SourceFrame& source : *FramesAt(frame)) {
-      const int rank = HeadlineRank(source);
+      const SourceFrame* shown = Shown(source);
+      if (shown == nullptr) continue;
+      const int rank = HeadlineRank(*shown);
       if (best == nullptr || rank > best_rank) {
-        best = &source;
+        best = shown;
         best_rank = rank;
       }
+      // Those further out are not even looked up.
       if (rank == kBestRank) return best;
     }
   }
@@ -186,15 +268,33 @@ const SourceFrame* StackNames::Headline(StackId stack) {
 }
 
 const SourceFrame* StackNames::Headline(uint64_t return_address) {
-  const SourceFrame* best = nullptr;
+  std::vector<const SourceFrame*> frames;
   for (const SourceFrame& source :
        *FramesAt({return_address, process_.ModuleAt(return_address - 1)})) {
-    if (best == nullptr || HeadlineRank(source) > HeadlineRank(*best)) best = &source;
+    frames.push_back(ShortOf(source));
   }
-  return best;
+  return Best(frames);
+}
+
+uint64_t StackNames::MakeAddress(const SourceFrame& frame) {
+  const auto [found, is_new] = made_addresses_.try_emplace(frame, next_made_address_);
+  if (is_new) {
+    frames_[Frame{next_made_address_++, std::nullopt}] =
+        std::make_unique<std::vector<SourceFrame>>(1, frame);
+  }
+  return found->second;
+}
+
+uint64_t StackNames::MakeData(const std::string& name) {
+  made_data_[next_made_address_] = name;
+  return next_made_address_++;
 }
 
 std::string StackNames::DataName(uint64_t address) {
+  if (IsMade(address)) {
+    const auto made = made_data_.find(address);
+    return made == made_data_.end() ? "" : made->second;
+  }
   const std::optional<ModuleId> module = process_.ModuleAt(address);
   if (!module) return "";
   return symbolizer_->ResolveData(process_.modules()[module->value()], address);

@@ -4,27 +4,57 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/node_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "analyzer/model/ids.h"
+#include "analyzer/model/made_stacks.h"
 #include "analyzer/model/process.h"
 #include "analyzer/symbols/symbolizer.h"
 
 namespace perfagent {
 
+// What is shown of a name, and which frames are.
+struct NameStyle {
+  std::function<bool(const SourceFrame&)> hides;  // empty: no frame
+  bool shortens_templates = false;                // "std::vector<...>::push_back"
+};
+
 class StackNames {
  public:
+  // Where no program has anything.
+  static constexpr uint64_t kFirstMadeAddress = uint64_t{0x8000} << 48;
+
   // Both must outlive this.
   StackNames(const Process& process, Symbolizer* symbolizer)
       : process_(process), symbolizer_(symbolizer) {}
 
   const Process& process() const { return process_; }
-  // Leaf first, inlined frames expanded, the agent's own frames left out. Names are as found: who
+  // From here on Frames and Headline show names so.
+  void Show(NameStyle style);
+
+  // Leaf first, inlined frames expanded, the agent's own frames left out. Names are as found, but for the style: who
   // prints them escapes them.
   std::vector<const SourceFrame*> Frames(StackId stack);
+  bool IsTruncated(StackId stack) const {
+    return IsMade(stack) ? made_.IsTruncated(NumberOf(stack)) : process_.IsTruncated(stack);
+  }
+  // The stack with these frames, leaf first, which are what is shown of it; it is none of the process's.
+  StackId Make(std::span<const SourceFrame* const> frames, bool is_truncated) {
+    return StackId(process_.stack_count() + made_.Add(frames, is_truncated));
+  }
+  // A return address, or the address of static data, with this name; it is none of the process's.
+  uint64_t MakeAddress(const SourceFrame& frame);
+  uint64_t MakeData(const std::string& name);
+  static bool IsMade(uint64_t address) { return address >= kFirstMadeAddress; }
+  // Is it true for a frame at the address, as it was found? Of the agent's own it is not.
+  bool AnyAt(const Frame& frame, absl::FunctionRef<bool(const SourceFrame&)> predicate);
   // The frames of one return address, innermost first; never empty. The pointer is valid until
   // this is destroyed.
   const std::vector<SourceFrame>* FramesAt(const Frame& frame);
@@ -41,8 +71,21 @@ class StackNames {
   const std::string& ModulePath(const Frame& frame) const;
 
  private:
+  bool IsMade(StackId stack) const { return stack.value() >= process_.stack_count(); }
+  size_t NumberOf(StackId made) const { return made.value() - process_.stack_count(); }
+  // What is shown of a frame; null: nothing.
+  const SourceFrame* Shown(const SourceFrame& frame);
+  const SourceFrame* ShortOf(const SourceFrame& frame);
+
   const Process& process_;
   Symbolizer* symbolizer_;
+  MadeStacks made_;
+  uint64_t next_made_address_ = kFirstMadeAddress;
+  absl::flat_hash_map<SourceFrame, uint64_t> made_addresses_;
+  absl::flat_hash_map<uint64_t, std::string> made_data_;
+  NameStyle style_;
+  absl::flat_hash_map<const SourceFrame*, bool> is_hidden_;
+  absl::node_hash_map<const SourceFrame*, SourceFrame> short_;
   // The vectors are on the heap, so that pointers to frames outlive growth of the table.
   absl::flat_hash_map<Frame, std::unique_ptr<std::vector<SourceFrame>>> frames_;
   absl::flat_hash_map<Frame, std::string> symbols_;
@@ -59,6 +102,9 @@ bool IsOwnCode(const std::string& function);
 // "std::vector<int>::push_back" of "void std::vector<int>::push_back(int const&)": without the
 // return type that templates have, and without parameters.
 std::string QualifiedName(const std::string& function);
+
+// "std::vector<...>::push_back(int const&)" of "std::vector<int, std::allocator<int> >::push_back(int const&)".
+std::string WithoutTemplateArguments(const std::string& function);
 
 // The part after the last slash.
 std::string BaseName(const std::string& path);

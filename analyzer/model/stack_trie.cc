@@ -100,6 +100,20 @@ const KnownStack& StackTrie::LookLarge(uint64_t dump_id) const {
   return found == by_large_id_.end() ? kNone : found->second;
 }
 
+std::vector<bool> StackTrie::With(absl::FunctionRef<bool(const Frame&)> matches) const {
+  // Callers come before what they call.
+  std::vector<bool> with(nodes_.size());
+  for (size_t i = kTruncatedRoot + 1; i < nodes_.size(); ++i)
+    with[i] = with[nodes_[i].parent] || matches(nodes_[i].frame);
+  // Of deep ones the outermost frames are not theirs.
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    if (nodes_[i].depth <= max_frames_ || !with[i]) continue;
+    const std::vector<Frame> frames = Frames(StackId(i));
+    with[i] = std::any_of(frames.begin(), frames.end(), matches);
+  }
+  return with;
+}
+
 std::vector<Frame> StackTrie::Frames(StackId stack) const {
   std::vector<Frame> frames;
   const Node* node = &nodes_[stack.value()];

@@ -73,6 +73,8 @@ class StackTrie {
   }
   // Leaf first. Empty for kNoStack.
   std::vector<Frame> Frames(StackId stack) const;
+  // By StackId: those with a frame for which `matches` is true.
+  std::vector<bool> With(absl::FunctionRef<bool(const Frame&)> matches) const;
   bool IsTruncated(StackId stack) const {
     const Node& node = nodes_[stack.value()];
     return node.is_truncated || node.depth > max_frames_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "analyzer/model/runtime_modules.h"
+
 namespace perfagent {
 namespace {
 
@@ -44,12 +46,6 @@ constexpr Pattern kPatterns[] = {
 
 bool BeginsWith(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
 
-bool IsRuntime(const std::string& path) {
-  const std::string name = BaseName(path);
-  return BeginsWith(name, "libc.so") || BeginsWith(name, "ld-linux") ||
-         BeginsWith(name, "libstdc++.so") || BeginsWith(name, "libc-") || BeginsWith(name, "ld-2.");
-}
-
 const char* MatchName(const std::string& function) {
   const std::string name = QualifiedName(function);
   const auto found = std::find_if(std::begin(kPatterns), std::end(kPatterns), [&](Pattern pattern) {
@@ -82,7 +78,7 @@ const char* SuppressionOf(const Process& process, StackId stack, StackNames* nam
   constexpr size_t kAnyModule = 2;
   size_t depth = 0;
   for (const Frame& frame : process.Frames(stack)) {
-    const bool is_runtime = IsRuntime(names->ModulePath(frame));
+    const bool is_runtime = IsRuntimeModule(names->ModulePath(frame));
     if (depth++ >= kAnyModule && !is_runtime) continue;
     if (!is_runtime) {
       if (const char* reason = MatchName(names->SymbolName(frame))) return reason;

@@ -14,6 +14,20 @@ bool IsBySameThread(const Block& block, const HeapEvent& event) {
   return block.stream == event.stream && block.owner.turn == event.owner.turn;
 }
 
+// As many as fit on a line. The last one has all that is left: a damaged file may know no end.
+constexpr uint64_t kSlots = 64;
+std::vector<LiveSlot> SlotsOf(const EventView& view, uint64_t ran_ns) {
+  const uint64_t end_ns = std::min(view.until_ns, ran_ns);
+  if (end_ns <= view.since_ns) return {};
+  const uint64_t length_ns = end_ns - view.since_ns;
+  std::vector<LiveSlot> slots(std::min(kSlots, length_ns));
+  for (size_t i = 0; i < slots.size(); ++i) {
+    const uint64_t part = length_ns / slots.size(), rest = length_ns % slots.size();
+    slots[i].end_ns = view.since_ns + part * (i + 1) + rest * (i + 1) / slots.size();
+  }
+  return slots;
+}
+
 // An inversion between threads makes no negative lifetime.
 uint64_t NsSince(uint64_t begin_ns, uint64_t end_ns) { return end_ns - std::min(begin_ns, end_ns); }
 
@@ -38,12 +52,16 @@ inline Change& BlockReplay::Add(Change::Kind kind, const Block& block, uint32_t 
 }
 
 inline void BlockReplay::AddGrowing(Change::Kind kind, const Block& block, uint32_t order) {
+  if (!CountsLive(block)) [[unlikely]]
+    return;
   Change& change = Add(kind, block, order);
   change.grows = true;
   growth_.Add(change);
 }
 
 inline void BlockReplay::AddLeaving(const Block& block, uint32_t order) {
+  if (!CountsLive(block)) [[unlikely]]
+    return;
   Change& change = Add(Change::kLeave, block, order);
   change.shrinks = true;
   growth_.Add(change);
@@ -58,9 +76,14 @@ inline bool BlockReplay::IsGrown(const Block& block, const HeapEvent& event) con
 }
 
 inline void BlockReplay::AddEnd(Change::Kind kind, const Block& block, const HeapEvent& event) {
+  const bool is_live = &block != &late_;  // which left when it was displaced
+  if (!IsInView(event)) [[unlikely]] {
+    if (is_live) AddLeaving(block, event.order);
+    return;
+  }
   Change& change = Add(kind, block, event.order);
   change.lifetime_ns = NsSince(block.time_ns, event.time_ns);
-  change.shrinks = &block != &late_;  // which left when it was displaced
+  change.shrinks = is_live && CountsLive(block);
   change.temporary = IsTemporary(block, event);
   change.cross_thread = !IsBySameThread(block, event);
   change.copied = event.kind == HeapEvent::kCopyingRealloc && event.size > block.size;
@@ -75,21 +98,32 @@ void BlockReplay::AddLockChange(LockBlockChange::Kind kind, const Block& block, 
       {block.address, block.size, sites_.sites()[block.site.value()].stack, order, kind});
 }
 
-BlockReplay::BlockReplay(const Process& process, const LockAddresses& locks, Handovers* handovers)
+BlockReplay::BlockReplay(const Process& process, const EventView& view, const LockAddresses& locks,
+                         Handovers* handovers)
     : mode_(process.facts.mode),
       full_end_(process.facts.full_end.value_or(FullEnd{kNever, 0})),
+      since_ns_(view.since_ns),
+      until_ns_(view.until_ns),
+      is_view_(view.LeavesOutHeapEvents()),
       locks_(locks),
       handovers_(handovers),
-      sites_(process.stack_count()) {}
+      sites_(process.stack_count()),
+      timeline_(SlotsOf(view, process.facts.duration_ns)) {
+  FindNextEnd();
+}
 
 void BlockReplay::Finish(Batch<Change>* changes) {
   changes_ = changes;
-  if (full_end_.time_ns != kNever && !is_full_ended_) EndFullMode(0);
+  if (full_end_.time_ns != kNever && !is_full_ended_ && full_end_.time_ns < until_ns_)
+    EndFullMode(0);
+  EndSlots(kNever);
 }
 
 void BlockReplay::Begin(uint64_t first_event, Batch<Change>* changes) {
   first_event_ = first_event;
   changes_ = changes;
+  live_bytes_ += growth_.now;
+  live_sampled_ = LiveSampled();
   growth_ = {};
   lock_changes_.clear();
 }
@@ -101,8 +135,8 @@ void BlockReplay::Replay(std::span<const HeapEvent> events) {
       sites_.Prefetch(events[i + kEventsAhead].stack);
     }
     const HeapEvent& event = events[i];
-    if (event.time_ns > full_end_.time_ns && !is_full_ended_) [[unlikely]]
-      EndFullMode(event.order);
+    if (event.time_ns > before_ends_ns_ && !PassEnds(event)) [[unlikely]]
+      continue;
     switch (event.kind) {
       case HeapEvent::kBegin:
         Begin(event);
@@ -121,7 +155,50 @@ void BlockReplay::Replay(std::span<const HeapEvent> events) {
   }
 }
 
+bool BlockReplay::PassEnds(const HeapEvent& event) {
+  if (event.time_ns >= until_ns_ && until_ns_ != EventView::kNoEnd) {
+    if (event.kind == HeapEvent::kBegin) AddToWhole(event);
+    return false;
+  }
+  EndSlots(event.time_ns);
+  if (!is_full_ended_ && event.time_ns > full_end_.time_ns) EndFullMode(event.order);
+  FindNextEnd();
+  return true;
+}
+
+void BlockReplay::FindNextEnd() {
+  before_ends_ns_ = until_ns_ - 1;
+  if (!is_full_ended_) before_ends_ns_ = std::min(before_ends_ns_, full_end_.time_ns);
+  if (slot_ + 1 < timeline_.size())
+    before_ends_ns_ = std::min(before_ends_ns_, timeline_[slot_].end_ns - 1);
+}
+
+void BlockReplay::EndSlots(uint64_t time_ns) {
+  for (; slot_ < timeline_.size(); ++slot_) {
+    const bool is_last = slot_ + 1 == timeline_.size();
+    if (time_ns != kNever && (is_last || time_ns < timeline_[slot_].end_ns)) return;
+    Tally live = LiveSampled();
+    live.AddCertain(live_bytes_ + growth_.now - live.value());
+    timeline_[slot_].bytes = live;
+  }
+}
+
+Tally BlockReplay::LiveSampled() const {
+  Tally live = live_sampled_;
+  live.Merge(growth_.sampled);
+  return live;
+}
+
+void BlockReplay::AddToWhole(const HeapEvent& event) {
+  const Weight weight =
+      event.interval_bytes == 0 ? Weight() : Weight::OfBlock(event.size, event.interval_bytes);
+  whole_.allocations.Add(1, weight);
+  whole_.bytes.Add(static_cast<double>(event.size), weight);
+}
+
 void BlockReplay::Begin(const HeapEvent& event) {
+  if (is_view_) [[unlikely]]
+    AddToWhole(event);
   Block& block = *live_.Slot(event.address);
   const bool displaces = block.use == Block::kLive && !block.dropped;
   if (displaces) [[unlikely]] {
@@ -145,7 +222,7 @@ void BlockReplay::Begin(const HeapEvent& event) {
   block.holds_lock = locks_.AnyIn(event.address, event.size);
   if (block.holds_lock) [[unlikely]]
     AddLockChange(LockBlockChange::kBegin, block, event.order);
-  AddGrowing(Change::kBegin, block, event.order);
+  AddGrowing(IsInView(event) ? Change::kBegin : Change::kEnter, block, event.order);
   least_live_interval_ = std::min(least_live_interval_, event.interval_bytes);
   // Recorded by a clock that is ahead of that of the thinning, which found it.
   if (thinned_to_bytes_ != 0 && block.time_ns <= thinning_time_ns_ + kClockSkewNs)
@@ -155,7 +232,7 @@ void BlockReplay::Begin(const HeapEvent& event) {
 void BlockReplay::Free(const HeapEvent& event) {
   const Block* block = End(event);
   if (block == nullptr) {
-    ++counts_.unpaired_frees;
+    counts_.unpaired_frees += IsInView(event);
   } else if (!block->dropped) {
     AddEnd(Change::kFree, *block, event);
   }
@@ -164,7 +241,7 @@ void BlockReplay::Free(const HeapEvent& event) {
 void BlockReplay::Realloc(const HeapEvent& event) {
   const Block* block = End(event);
   if (block == nullptr) {
-    ++counts_.unpaired_reallocs;
+    counts_.unpaired_reallocs += IsInView(event);
   } else if (!block->dropped) {
     AddEnd(Change::kRealloc, *block, event);
   }
@@ -218,7 +295,7 @@ void BlockReplay::Thin(Block* block, uint32_t order) {
   block->interval_bytes = thinned_to_bytes_;
   block->dropped = !sampling::StaysTracked(block->limit, thinned_to_bytes_);
   if (block->dropped) {
-    Add(Change::kThinned, *block, order);
+    if (CountsLive(*block)) Add(Change::kThinned, *block, order);
     if (block->holds_lock) AddLockChange(LockBlockChange::kDropped, *block, order);
   } else {
     AddGrowing(Change::kThinned, *block, order);

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "analyzer/model/heap_profile.h"
 #include "analyzer/model/process.h"
 #include "analyzer/replay/batch.h"
 #include "analyzer/replay/handovers.h"
@@ -40,6 +41,7 @@ inline constexpr uint64_t kClockSkewNs = 100'000;
 struct Change {
   enum Kind : uint8_t {
     kBegin,
+    kEnter,  // is live from now on, and does not count as allocated (event_view.h)
     kFree,
     kRealloc,  // ends it, and does not count as freed
     kLeave,    // is no longer live: another block began there, or a thinning gave it another weight
@@ -74,17 +76,28 @@ static_assert(sizeof(Change) == 40);
 struct Growth {
   double now = 0;
   double most = 0;
+  Tally sampled = {};  // of it, what is estimated
 
   void Add(const Change& change) {
     now += change.Growth();
     most = std::max(most, now);
+    if (change.interval_bytes != 0) [[unlikely]]
+      AddSampled(change);
+  }
+
+ private:
+  void AddSampled(const Change& change) {
+    const double bytes = static_cast<double>(change.size);
+    if (change.grows) sampled.Add(bytes, change.WeightNow());
+    if (change.shrinks) sampled.Remove(bytes, change.WeightNow());
   }
 };
 
 class BlockReplay {
  public:
   // All must outlive this.
-  BlockReplay(const Process& process, const LockAddresses& locks, Handovers* handovers);
+  BlockReplay(const Process& process, const EventView& view, const LockAddresses& locks,
+              Handovers* handovers);
 
   // A window begins; `first_event` is the number of events before it. What comes of it is appended to `changes`.
   void Begin(uint64_t first_event, Batch<Change>* changes);
@@ -99,6 +112,12 @@ class BlockReplay {
   // Of the blocks that hold locks, in the last window.
   std::span<const LockBlockChange> lock_changes() const { return lock_changes_; }
 
+  // Does its beginning count, and, if it does not, that it is live?
+  bool CountsBegin(const Block& block) const {
+    return block.time_ns >= since_ns_ && !block.owner.is_left_out;
+  }
+  static bool CountsLive(const Block& block) { return !block.owner.is_left_out; }
+
   const SiteTable& sites() const { return sites_; }
   LiveBlocks& live() { return live_; }
 
@@ -109,12 +128,26 @@ class BlockReplay {
     uint64_t repaired_inversions = 0;
   };
   const Counts& counts() const { return counts_; }
+  // What is live at the end of each part of the time that the view is of, after Finish.
+  std::span<const LiveSlot> timeline() const { return timeline_; }
+  // Of a view: what was allocated in all.
+  const HeapMetrics& whole() const { return whole_; }
 
  private:
   void Begin(const HeapEvent& event);
   void Free(const HeapEvent& event);
   void Realloc(const HeapEvent& event);
-  // Full mode's end has passed: time has come to event `order`.
+  bool IsInView(const HeapEvent& event) const {
+    return event.time_ns >= since_ns_ && !event.owner.is_left_out;
+  }
+  void AddToWhole(const HeapEvent& event);
+  // Full mode's end has passed, or the view's, or that of a part of the time. False: the event is not replayed.
+  bool PassEnds(const HeapEvent& event);
+  void FindNextEnd();
+  // All that end by then.
+  void EndSlots(uint64_t time_ns);
+  Tally LiveSampled() const;
+  // Time has come to event `order`.
   void EndFullMode(uint32_t order);
   void ThinAll(uint64_t time_ns, uint64_t interval_bytes, uint32_t order);
   void Thin(Block* block, uint32_t order);
@@ -133,6 +166,11 @@ class BlockReplay {
   const Mode mode_;
   const FullEnd full_end_;  // where there is none, it never comes
   bool is_full_ended_ = false;
+  const uint64_t since_ns_;
+  const uint64_t until_ns_;
+  const bool is_view_;
+  // Events up to here are before all ends: one question for each event, not three.
+  uint64_t before_ends_ns_ = 0;
   const LockAddresses& locks_;
   Handovers* const handovers_;
   SiteTable sites_;
@@ -141,6 +179,11 @@ class BlockReplay {
   absl::flat_hash_map<uint64_t, Block> displaced_;
   Block late_ = {};  // the displaced block that ended last
   Counts counts_;
+  HeapMetrics whole_;
+  std::vector<LiveSlot> timeline_;
+  size_t slot_ = 0;        // that time has come to
+  double live_bytes_ = 0;  // before the current call of Replay
+  Tally live_sampled_;
   uint64_t thinning_time_ns_ = 0;  // of the last one
   uint64_t thinned_to_bytes_ = 0;
   // No live block has a lesser one: most thinnings of a damaged file need not look at all of them.

@@ -31,10 +31,12 @@ void Window::Clear() {
   ticks.clear();
 }
 
-EventWindows::EventWindows(const DumpFile& file, const SegmentIndex& index, const Process& process)
+EventWindows::EventWindows(const DumpFile& file, const SegmentIndex& index, const Process& process,
+                           const EventView& view)
     : file_(file),
       index_(index),
       process_(process),
+      view_(view),
       tick_width_(KeyAt(process.facts.duration_ns / kTicks + 1, false)) {
   for (size_t i = 0; i < index.streams.size(); ++i) unopened_.emplace_back(i);
   std::sort(unopened_.begin(), unopened_.end(),
@@ -85,7 +87,7 @@ uint64_t EventWindows::segments_begun() const {
 void EventWindows::OpenStreams() {
   while (!unopened_.empty() && FirstPlace(unopened_.back()) < known_to_) {
     known_to_ = FirstPlace(unopened_.back());
-    open_.push_back(std::make_unique<Decoding>(file_, index_, process_, unopened_.back()));
+    open_.push_back(std::make_unique<Decoding>(file_, index_, process_, view_, unopened_.back()));
     unopened_.pop_back();
   }
 }

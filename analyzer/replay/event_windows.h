@@ -53,8 +53,9 @@ struct EventFacts {
 
 class EventWindows {
  public:
-  // All three must outlive this.
-  EventWindows(const DumpFile& file, const SegmentIndex& index, const Process& process);
+  // All must outlive this.
+  EventWindows(const DumpFile& file, const SegmentIndex& index, const Process& process,
+               const EventView& view);
 
   // False when all events have been merged.
   bool Begin();
@@ -76,10 +77,11 @@ class EventWindows {
     friend auto operator<=>(const Place&, const Place&) = default;
   };
   struct Decoding {
-    Decoding(const DumpFile& file, const SegmentIndex& index, const Process& process, StreamId id)
+    Decoding(const DumpFile& file, const SegmentIndex& index, const Process& process,
+             const EventView& view, StreamId id)
         : id(id),
           number(index.streams[id.value()].number),
-          events(file, index, process, id),
+          events(file, index, process, view, id),
           known_to({FirstKey(index.streams[id.value()]), id.value()}) {}
 
     bool HasNext() const { return next < front.events.size(); }
@@ -116,6 +118,7 @@ class EventWindows {
   const DumpFile& file_;
   const SegmentIndex& index_;
   const Process& process_;
+  const EventView& view_;
   std::vector<StreamId> unopened_;  // those that begin first last
   std::vector<std::unique_ptr<Decoding>> open_;
   std::vector<Decoding*> fills_;

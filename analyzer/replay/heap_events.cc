@@ -19,8 +19,9 @@ bool IsCopied(const ReallocRecord& record) {
 }  // namespace
 
 HeapEvents::HeapEvents(const DumpFile& file, const SegmentIndex& index, const Process& process,
-                       StreamId id)
+                       const EventView& view, StreamId id)
     : process_(process),
+      view_(view),
       id_(id),
       is_sampled_(process.facts.IsSampled()),
       steps_(file, index.clock, index.streams[id.value()]) {}
@@ -101,6 +102,13 @@ void HeapEvents::AddThin(const ThinRecord& record, EventBlock* block) {
   AddEvent(HeapEvent::kThin, record.time, 0, block).interval_bytes = interval_bytes;
 }
 
+bool HeapEvents::Counts(uint64_t begin_ns, uint64_t length_ns, uint64_t dump_stack) const {
+  uint64_t end_ns = 0;
+  if (__builtin_add_overflow(begin_ns, length_ns, &end_ns)) end_ns = EventView::kNoEnd;
+  return !owner_.is_left_out && view_.HasTime(end_ns) &&
+         view_.HasStack(process_.LookUpStack(dump_stack).stack());
+}
+
 void HeapEvents::AddLock(LockEvent event, EventBlock* block) {
   AddEvent(HeapEvent::kLock, 0, 0, block).size = block->lock_events.size();
   block->lock_events.push_back(std::move(event));
@@ -142,13 +150,14 @@ void HeapEvents::Add(const Record& record, EventBlock* block) {
   } else if (const auto* realloc = std::get_if<ReallocRecord>(&record)) {
     AddReallocEnd(*realloc, block);
   } else if (const auto* wait = std::get_if<LockWaitRecord>(&record)) {
-    AddLock(LockWaitEvent{*wait, {wait->cuts, wait->cuts + wait->count}}, block);
+    if (Counts(wait->time, wait->wait, wait->stack))
+      AddLock(LockWaitEvent{*wait, {wait->cuts, wait->cuts + wait->count}}, block);
   } else if (const auto* release = std::get_if<LockReleaseRecord>(&record)) {
     AddLock(*release, block);
   } else if (const auto* section = std::get_if<LockSectionRecord>(&record)) {
-    AddLock(*section, block);
+    if (Counts(section->time, section->hold, section->stack)) AddLock(*section, block);
   } else if (const auto* acquire = std::get_if<LockAcquireRecord>(&record)) {
-    AddLock(*acquire, block);
+    if (Counts(acquire->time, 0, acquire->stack)) AddLock(*acquire, block);
   } else if (const auto* call = std::get_if<AllocatorCallRecord>(&record)) {
     calls_.Add(*call);
   } else if (const auto* memory = std::get_if<MemoryRecord>(&record)) {
@@ -163,6 +172,7 @@ void HeapEvents::Add(const Record& record, EventBlock* block) {
 }
 
 void HeapEvents::OnThread(const ThreadRecord& record) {
+  owner_.is_left_out = !view_.HasThread(record.tid, record.name);
   if (tid_ == record.tid) return;
   tid_ = record.tid;
   ++owner_.turn;

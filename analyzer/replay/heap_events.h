@@ -13,6 +13,7 @@
 #include "analyzer/model/ids.h"
 #include "analyzer/model/process.h"
 #include "analyzer/replay/batch.h"
+#include "analyzer/replay/event_view.h"
 #include "analyzer/replay/stream_steps.h"
 #include "perfagent/dump_format.h"
 #include "perfagent/sampling.h"
@@ -20,9 +21,10 @@
 namespace perfagent {
 
 // Who makes or ends a block, in its stream: the how manieth thread that took the stream over, and how many
-// blocks had begun by then. (Tids may come again.)
+// blocks had begun by then. (Tids may come again.) Events of a thread that is left out do not count (event_view.h).
 struct Owner {
-  uint64_t turn : 24;
+  uint64_t turn : 23;
+  uint64_t is_left_out : 1;
   uint64_t number : 40;
 };
 
@@ -77,8 +79,9 @@ struct EventBlock {
 
 class HeapEvents {
  public:
-  // Of stream `id` in the index. All three must outlive this.
-  HeapEvents(const DumpFile& file, const SegmentIndex& index, const Process& process, StreamId id);
+  // Of stream `id` in the index. All must outlive this.
+  HeapEvents(const DumpFile& file, const SegmentIndex& index, const Process& process,
+             const EventView& view, StreamId id);
 
   // Fills an empty block with the next events, so many at most. False when these are the last ones.
   bool Fill(size_t most, EventBlock* block);
@@ -106,8 +109,11 @@ class HeapEvents {
   void AddThin(const ThinRecord& record, EventBlock* block);
   void AddLock(LockEvent event, EventBlock* block);
   void TimeRealloc(const ReallocRecord& record);
+  // Of a wait or a section that ended then.
+  bool Counts(uint64_t begin_ns, uint64_t length_ns, uint64_t dump_stack) const;
 
   const Process& process_;
+  const EventView& view_;
   const StreamId id_;
   const bool is_sampled_;
   StreamSteps steps_;

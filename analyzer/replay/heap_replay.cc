@@ -15,9 +15,11 @@
 namespace perfagent {
 namespace {
 
-// When the whole heap was largest.
+// When the whole heap was largest, since `since_ns`.
 class Peak {
  public:
+  explicit Peak(uint64_t since_ns) : since_ns_(since_ns) {}
+
   // Looks at what the shards did in a window. Afterwards at() is the event of the window after which the heap was as large
   // as never before; none where it was not.
   void Find(const Window& window, const std::deque<HeapShard>& shards) {
@@ -28,7 +30,7 @@ class Peak {
       growth += shard.growth().now;
       most += shard.growth().most;
     }
-    if (live_bytes_ + most > peak_bytes_) {
+    if (live_bytes_ + most > peak_bytes_ || BeginsBefore(window)) {
       Scan(window, shards);
     } else {
       live_bytes_ += growth;
@@ -36,21 +38,40 @@ class Peak {
   }
 
   std::optional<uint32_t> at() const { return at_; }
-  uint64_t time_ns() const { return time_ns_; }
+  uint64_t time_ns() const { return std::max(time_ns_, since_ns_); }
 
  private:
+  bool BeginsBefore(const Window& window) const {
+    return since_ns_ != 0 && window.events > 0 && TimeOf(window, 0) < since_ns_;
+  }
+
   void Scan(const Window& window, const std::deque<HeapShard>& shards) {
     growth_.assign(window.events, 0);
     for (const HeapShard& shard : shards) {
       for (const Change& change : shard.changes()) growth_[change.order] += change.Growth();
     }
+    const uint32_t first = BeginsBefore(window) ? FirstSince(window) : 0;
     for (uint32_t i = 0; i < growth_.size(); ++i) {
       live_bytes_ += growth_[i];
-      if (live_bytes_ <= peak_bytes_) continue;
+      // What was live at the beginning is the first peak.
+      if (live_bytes_ <= peak_bytes_ && i >= first) continue;
       peak_bytes_ = live_bytes_;
       at_ = i;
     }
     if (at_) time_ns_ = TimeOf(window, *at_);
+  }
+
+  // The first event of the window that is not before.
+  uint32_t FirstSince(const Window& window) const {
+    uint32_t first = window.events;
+    for (const Batch<HeapEvent>& shard : window.shards) {
+      const std::span<const HeapEvent> events = shard.span();
+      const auto found = std::find_if(events.begin(), events.end(), [this](const HeapEvent& event) {
+        return event.time_ns >= since_ns_;
+      });
+      if (found != events.end()) first = std::min(first, found->order);
+    }
+    return first;
   }
 
   static uint64_t TimeOf(const Window& window, uint32_t order) {
@@ -64,6 +85,7 @@ class Peak {
     return 0;
   }
 
+  const uint64_t since_ns_;
   double live_bytes_ = 0;
   double peak_bytes_ = 0;
   uint64_t time_ns_ = 0;
@@ -88,16 +110,19 @@ using NumberOf = absl::flat_hash_map<std::pair<StackId, HeapApi>, size_t>;
 class HeapReplay {
  public:
   HeapReplay(const DumpFile& file, const SegmentIndex& index, const Process& process,
-             Workers* workers, LockReplay* locks)
+             const EventView& view, Workers* workers, LockReplay* locks)
       : process_(process),
+        view_(view),
         workers_(workers),
         locks_(locks),
         turns_(index, process),
-        events_(file, index, process) {
+        events_(file, index, process, view),
+        peak_(view.since_ns) {
     // Two for each thread: a round's tasks differ in length, and the last ones are to be short.
     const size_t shards =
         process.facts.IsSampled() || workers->count() == 1 ? 1 : 2 * workers->count();
-    for (size_t i = 0; i < shards; ++i) shards_.emplace_back(process, locks->addresses(), turns_);
+    for (size_t i = 0; i < shards; ++i)
+      shards_.emplace_back(process, view, locks->addresses(), turns_);
     window_.shards.resize(shards);
     next_.shards.resize(shards);
   }
@@ -172,8 +197,12 @@ class HeapReplay {
       profile.unpaired_reallocs += counts.unpaired_reallocs;
       profile.overlaps += counts.overlaps;
       profile.repaired_inversions += counts.repaired_inversions;
+      shard.sizes().AddTo(&profile.sizes);
+      AddTimeline(shard.blocks().timeline(), &profile.timeline);
     }
+    if (view_.LeavesOutHeapEvents()) profile.whole = Whole();
     AddSites(&profile);
+    if (view_.LeavesOutHeapEvents()) std::erase_if(profile.sites, HasNothing);
     for (HeapSite& site : profile.sites) {
       site.metrics.leaked_bytes = site.metrics.live_bytes;
       site.metrics.leaked_blocks = site.metrics.live_blocks;
@@ -183,6 +212,29 @@ class HeapReplay {
     }
     profile.SumSites();
     return profile;
+  }
+
+  // Of a site all of whose events are left out.
+  static bool HasNothing(const HeapSite& site) {
+    const HeapMetrics& metrics = site.metrics;
+    return metrics.allocations.IsEmpty() && metrics.frees.IsEmpty() &&
+           metrics.reallocations.IsEmpty() && metrics.live_bytes.IsEmpty() &&
+           metrics.peak_bytes.IsEmpty();
+  }
+
+  // What all shards have live together.
+  static void AddTimeline(std::span<const LiveSlot> slots, std::vector<LiveSlot>* timeline) {
+    timeline->resize(slots.size());
+    for (size_t i = 0; i < slots.size(); ++i) {
+      (*timeline)[i].end_ns = slots[i].end_ns;
+      (*timeline)[i].bytes.Merge(slots[i].bytes);
+    }
+  }
+
+  HeapMetrics Whole() {
+    HeapMetrics whole;
+    for (HeapShard& shard : shards_) whole.Merge(shard.blocks().whole());
+    return whole;
   }
 
   // In the order in which they first allocated, whichever shard that was in.
@@ -222,6 +274,7 @@ class HeapReplay {
   }
 
   const Process& process_;
+  const EventView& view_;
   Workers* workers_;
   LockReplay* locks_;
   const ThreadTurns turns_;
@@ -237,9 +290,9 @@ class HeapReplay {
 }  // namespace
 
 HeapProfile ReplayEvents(const DumpFile& file, const SegmentIndex& index, const Process& process,
-                         Workers* workers, LockReplay* locks, DamageHandler damaged,
-                         ProgressHandler progress) {
-  return HeapReplay(file, index, process, workers, locks).Run(damaged, progress);
+                         const EventView& view, Workers* workers, LockReplay* locks,
+                         DamageHandler damaged, ProgressHandler progress) {
+  return HeapReplay(file, index, process, view, workers, locks).Run(damaged, progress);
 }
 
 }  // namespace perfagent

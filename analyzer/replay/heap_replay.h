@@ -15,15 +15,16 @@
 #include "analyzer/model/heap_profile.h"
 #include "analyzer/model/process.h"
 #include "analyzer/parallel/workers.h"
+#include "analyzer/replay/event_view.h"
 #include "analyzer/replay/lock_replay.h"
 
 namespace perfagent {
 
-// Heap events become the profile; lock events go to `locks` in their order, and what becomes of the blocks they are in.
+// Heap events that count become the profile; lock events go to `locks` in their order, and what becomes of the blocks they are in.
 // Leaks are all that is live: suppressions come later. `damaged` hears of what the index trusted and cannot be decoded,
 // `progress` of segments.
 HeapProfile ReplayEvents(const DumpFile& file, const SegmentIndex& index, const Process& process,
-                         Workers* workers, LockReplay* locks, DamageHandler damaged,
-                         ProgressHandler progress);
+                         const EventView& view, Workers* workers, LockReplay* locks,
+                         DamageHandler damaged, ProgressHandler progress);
 
 }  // namespace perfagent

@@ -4,11 +4,12 @@
 
 namespace perfagent {
 
-HeapShard::HeapShard(const Process& process, const LockAddresses& locks, const ThreadTurns& turns)
+HeapShard::HeapShard(const Process& process, const EventView& view, const LockAddresses& locks,
+                     const ThreadTurns& turns)
     : duration_ns_(process.facts.duration_ns),
       has_threads_(process.threads().size() > 1),
       handovers_(turns),
-      blocks_(process, locks, &handovers_),
+      blocks_(process, view, locks, &handovers_),
       sums_(SizeClassesOf(process.facts.allocator)) {}
 
 void HeapShard::Replay(std::span<const HeapEvent> events, std::span<const TickBegin> ticks,
@@ -47,11 +48,20 @@ void HeapShard::Finish(std::optional<uint32_t> last_peak) {
   SumUp(std::nullopt);
   Scan(kTicks);
   sums_.BeginTick(kTicks);
-  blocks_.live().ForEach([this](const Block* block) { sums_.AddLeft(*block); });
+  blocks_.live().ForEach([this](const Block* block) { AddLeft(*block); });
+}
+
+void HeapShard::AddLeft(const Block& block) {
+  if (blocks_.CountsBegin(block)) {
+    sums_.AddLeft(block);
+  } else if (BlockReplay::CountsLive(block)) {
+    sums_.DropLeft(block);
+  }
 }
 
 void HeapShard::SumUp(std::optional<uint32_t> peak) {
   const std::span<const Change> changes = changes_.span();
+  sizes_.Apply(changes);
   size_t peak_at = changes.size() + 1;
   if (peak) {
     const auto after =

@@ -14,13 +14,15 @@
 #include "analyzer/replay/event_windows.h"
 #include "analyzer/replay/live_scans.h"
 #include "analyzer/replay/site_sums.h"
+#include "analyzer/replay/size_sums.h"
 
 namespace perfagent {
 
 class HeapShard {
  public:
   // All must outlive this.
-  HeapShard(const Process& process, const LockAddresses& locks, const ThreadTurns& turns);
+  HeapShard(const Process& process, const EventView& view, const LockAddresses& locks,
+            const ThreadTurns& turns);
 
   // The shard's events of the next window, and which ticks begin in it; `first_event` is the number of events before the
   // window, and `last_peak` says after which event of the last window the heap was as large as never before.
@@ -38,6 +40,7 @@ class HeapShard {
   const Handovers& handovers() const { return handovers_; }
   const LiveAges& ages() const { return ages_; }
   const SharedLines& shared_lines() const { return shared_lines_; }
+  const SizeSums& sizes() const { return sizes_; }
 
  private:
   // A tick that begins when so many changes were made.
@@ -45,6 +48,8 @@ class HeapShard {
     size_t changes;
     uint32_t tick;
   };
+
+  void AddLeft(const Block& block);
 
   void SumUp(std::optional<uint32_t> peak);
   void SumUpTo(size_t end);
@@ -58,6 +63,7 @@ class HeapShard {
   SiteSums sums_;
   LiveAges ages_;
   SharedLines shared_lines_;
+  SizeSums sizes_;
   Batch<Change> changes_;
   std::vector<ChangeTick> ticks_;  // among changes_
   size_t summed_ = 0;              // of changes_

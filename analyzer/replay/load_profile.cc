@@ -80,34 +80,40 @@ std::optional<LoadedDump> LoadDump(const std::string& path, Reading reading, Wor
 std::optional<Profile> LoadProfile(const std::string& path, Workers* workers, std::string* error) {
   std::optional<LoadedDump> dump = LoadDump(path, Reading::kDefinitions, workers, error);
   if (!dump) return std::nullopt;
+  return ReplayDump(*std::move(dump), EventView(), workers);
+}
 
-  const std::vector<LockTableEntry> tables = ReadLockTables(*dump);
-  LockReplay locks(dump->process, LockAddresses(tables, dump->index.ongoing));
-  const bool full = dump->process.facts.mode == Mode::kFull;
-  for (const Stream& stream : dump->index.streams) {
+Profile ReplayDump(LoadedDump dump, EventView view, Workers* workers) {
+  const std::vector<LockTableEntry> tables = ReadLockTables(dump);
+  LockReplay locks(dump.process, !view.IsEverything(), LockAddresses(tables, dump.index.ongoing));
+  const bool full = dump.process.facts.mode == Mode::kFull;
+  for (const Stream& stream : dump.index.streams) {
     for (const Segment& segment : stream.segments) {
       if (full) locks.OnAcquisitions(segment.acquisitions);
     }
   }
-  Progress progress("replaying " + path, dump->index.event_segments);
+  Progress progress("replaying " + dump.path, dump.index.event_segments);
   std::vector<Damage> damage;
   HeapProfile heap = ReplayEvents(
-      dump->file, dump->index, dump->process, workers, &locks,
+      dump.file, dump.index, dump.process, view, workers, &locks,
       [&](Damage place) { damage.push_back(std::move(place)); },
       [&](uint64_t done) { progress.Update(done); });
   std::sort(damage.begin(), damage.end(),
             [](const Damage& a, const Damage& b) { return a.offset < b.offset; });
-  dump->damage.insert(dump->damage.end(), damage.begin(), damage.end());
-  // Only now it is known which locks there were.
-  for (const OngoingEntry& wait : dump->index.ongoing) locks.OnUnended(wait);
+  dump.damage.insert(dump.damage.end(), damage.begin(), damage.end());
+  // Only now it is known which locks there were. What is going on at the end is no matter of an earlier time.
+  if (dump.process.facts.duration_ns < view.until_ns) {
+    for (const OngoingEntry& wait : dump.index.ongoing) locks.OnUnended(wait);
+  }
   locks.OnTables(tables);
 
   LockProfile lock_profile = locks.Finish();
-  Profile profile{*std::move(dump), std::move(heap), std::move(lock_profile)};
+  Profile profile{std::move(dump), std::move(heap), std::move(lock_profile), std::move(view)};
   const uint64_t undefined = profile.heap.undefined_stacks + profile.locks.undefined_stacks;
   if (undefined > 0) {
     profile.dump.damage.push_back(
-        {path, 0, absl::StrCat(undefined, " events name stacks that the file does not define"), 0});
+        {profile.dump.path, 0,
+         absl::StrCat(undefined, " events name stacks that the file does not define"), 0});
   }
   return profile;
 }

@@ -12,6 +12,7 @@
 #include "analyzer/model/lock_profile.h"
 #include "analyzer/model/process.h"
 #include "analyzer/parallel/workers.h"
+#include "analyzer/replay/event_view.h"
 #include "analyzer/report/progress.h"
 
 namespace perfagent {
@@ -36,9 +37,13 @@ struct Profile {
   LoadedDump dump;
   HeapProfile heap;
   LockProfile locks;
+  EventView view;  // of which both are
 };
 
-// Reads the dump twice: see segment_reader.h.
+// The second time that a dump is read (segment_reader.h). REQUIRES: the first was for definitions.
+Profile ReplayDump(LoadedDump dump, EventView view, Workers* workers);
+
+// Both.
 std::optional<Profile> LoadProfile(const std::string& path, Workers* workers, std::string* error);
 
 }  // namespace perfagent

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "analyzer/replay/deadlocks.h"
+#include "analyzer/replay/kept_counts.h"
 #include "analyzer/replay/lock_holds.h"
 
 namespace perfagent {
@@ -19,6 +20,11 @@ void SortDescending(std::vector<T>* things, Key key) {
 }  // namespace
 
 void LockReplay::OnTables(std::span<const LockTableEntry> entries) {
+  if (is_view_) {
+    profile_.tables.emplace();
+    for (const LockTableEntry& entry : entries) AddToWhole(entry);
+    return;
+  }
   LockDivision division(process_, profile_.locks);
   for (const LockTableEntry& entry : entries) {
     const std::span<const LockId> locks = division.LocksAt(entry);
@@ -32,6 +38,15 @@ void LockReplay::OnTables(std::span<const LockTableEntry> entries) {
   }
   division.ForEachShare([this](const TableShare& share) { Add(share); });
   division.ForEachThreadShare([this](const ThreadShare& share) { AddThread(share); });
+}
+
+void LockReplay::AddToWhole(const LockTableEntry& entry) {
+  const LockKind kind = KindOf(entry.api);
+  if (IsLock(kind)) {
+    profile_.tables->Add(entry.contended, entry.wait_ns);
+  } else if (const auto found = lock_in_.find(Key{entry.lock, kind, 0}); found != lock_in_.end()) {
+    profile_.locks[found->second.value()].at_address.Add(entry.contended, entry.wait_ns);
+  }
 }
 
 LockId LockReplay::LockOf(const LockTableEntry& entry) {
@@ -114,7 +129,7 @@ void LockReplay::OnUnended(const OngoingEntry& entry) {
 }
 
 void LockReplay::OnAcquisitions(uint64_t acquisitions) {
-  profile_.acquisitions.Add(static_cast<double>(acquisitions), Weight());
+  if (!is_view_) profile_.acquisitions.Add(static_cast<double>(acquisitions), Weight());
 }
 
 void LockReplay::OnEvent(uint32_t, const LockWaitRecord& record, std::span<const WaitCut> cuts) {
@@ -122,7 +137,7 @@ void LockReplay::OnEvent(uint32_t, const LockWaitRecord& record, std::span<const
   const StackId stack = StackOf(record.stack);
   Lock& lock = profile_.locks[id.value()];
   const auto [found, is_new] = waits_at_.try_emplace({id, stack}, lock.waits.size());
-  if (is_new) lock.waits.push_back({.stack = stack});
+  if (is_new) lock.waits.push_back({.stack = stack, .api = record.api});
   LockWaits& waits = lock.waits[found->second];
   const double wait_ns = static_cast<double>(record.wait);
   const Weight weight = Weight::OfAmount(wait_ns, record.interval);
@@ -173,6 +188,7 @@ LockProfile LockReplay::Finish() {
 }
 
 void LockReplay::FinishLock(Lock* lock) {
+  if (is_view_) CountKeptWaits(process_, lock);
   // Where all are kept, the tables' sum of ticks is the same time, rounded another way. More are kept where no table had room;
   // what was seen happened.
   if (lock->kept.waits == lock->contended) lock->wait_ns = lock->kept.wait_ns;

@@ -26,9 +26,12 @@ namespace perfagent {
 
 class LockReplay {
  public:
-  // `process` must outlive the replay.
-  LockReplay(const Process& process, LockAddresses addresses)
-      : process_(process), blame_(process, &profile_), places_(std::move(addresses)) {}
+  // `process` must outlive the replay. In a view not all events count: then there are only those that do.
+  LockReplay(const Process& process, bool is_view, LockAddresses addresses)
+      : process_(process),
+        is_view_(is_view),
+        blame_(process, &profile_),
+        places_(std::move(addresses)) {}
   LockReplay(const LockReplay&) = delete;  // blame_ points into it
   LockReplay& operator=(const LockReplay&) = delete;
 
@@ -71,6 +74,7 @@ class LockReplay {
   LockId LockIn(const LockPlace& place, uint64_t address, LockApi api);
   // Of which no lock was in a block when something was recorded of it.
   LockId LockOf(const LockTableEntry& entry);
+  void AddToWhole(const LockTableEntry& entry);
   void Add(const TableShare& share);
   void AddWaits(const TableShare& share);
   void AddReleases(const TableShare& share);
@@ -81,6 +85,7 @@ class LockReplay {
   void FinishLock(Lock* lock);
 
   const Process& process_;
+  const bool is_view_;
   uint64_t widest_interval_ = 0;  // between acquisitions that were sampled
   LockProfile profile_;
   LockBlame blame_;

@@ -46,6 +46,10 @@ void SiteSums::ApplyExact(const Change& change, Exact* site) {
       site->live.bytes += change.size;
       ++site->live.blocks;
       return;
+    case Change::kEnter:
+      site->live.bytes += change.size;
+      ++site->live.blocks;
+      return;
     case Change::kFree:
       ++site->frees;
       site->temporary += change.temporary;
@@ -77,6 +81,9 @@ void SiteSums::ApplyEstimated(const Change& change, Estimated* site) {
       site->taken_bytes.Add(static_cast<double>(TakenBytes(classes_, change.size)), weight);
       site->least_size = std::min(site->least_size, change.size);
       site->greatest_size = std::max(site->greatest_size, change.size);
+      site->live_bytes.Add(bytes, weight);
+      return;
+    case Change::kEnter:
       site->live_bytes.Add(bytes, weight);
       return;
     case Change::kThinned:
@@ -185,6 +192,14 @@ void SiteSums::AddLeft(const Block& block) {
   HeapMetrics& metrics = EstimatedOf(block.site).metrics;
   metrics.live_bytes.Add(static_cast<double>(block.size), weight);
   metrics.live_blocks.Add(1, weight);
+}
+
+void SiteSums::DropLeft(const Block& block) {
+  if (block.dropped || block.interval_bytes != 0) return;  // AddLeft was not called for it
+  Exact& site = exact_[block.site.value()];
+  Settle(block.site, &site);
+  site.live.bytes -= block.size;
+  --site.live.blocks;
 }
 
 void SiteSums::AddTo(SiteId id, HeapSite* sum) {

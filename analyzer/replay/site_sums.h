@@ -43,6 +43,8 @@ class SiteSums {
 
   // After all changes: a block that is live at the end.
   void AddLeft(const Block& block);
+  // Instead, of one that is live and does not count as such.
+  void DropLeft(const Block& block);
   // Adds a site's sums to what other shards have of it. REQUIRES: AddLeft was called for all of them, and BeginTick(kTicks).
   void AddTo(SiteId id, HeapSite* site);
   // Calls in each tick. REQUIRES: AddTo was called for all sites.

@@ -5,6 +5,7 @@
 
 #include "analyzer/replay/merge.h"
 #include "analyzer/report/format.h"
+#include "analyzer/views/address_history.h"
 
 namespace perfagent {
 namespace {
@@ -47,14 +48,23 @@ class LineBuilder {
 
 class EventPrinter : public RecordSink {
  public:
-  EventPrinter(const Process& process, size_t streams, StackNames* names, Output* output)
-      : process_(process), names_(names), output_(output), tids_(streams) {}
+  EventPrinter(const Process& process, size_t streams, StackNames* names, Output* output,
+               std::optional<uint64_t> address)
+      : process_(process), names_(names), output_(output), tids_(streams) {
+    if (address) history_.emplace(*address);
+  }
 
   void OnRecord(StreamId stream, const Record& record) override {
     stream_ = stream;
+    if (history_ && !history_->Concerns(record)) {
+      if (const auto* thread = std::get_if<ThreadRecord>(&record))
+        tids_[stream.value()] = thread->tid;
+      return;
+    }
     std::visit([this](const auto& r) { Print(r); }, record);
   }
   bool WantsMore() override { return !output_->closed(); }
+  uint64_t events() const { return events_; }
 
  private:
   void Print(const ThreadRecord& r) {
@@ -205,6 +215,7 @@ class EventPrinter : public RecordSink {
   }
   void Finish() { output_->Write(line_.Finish()); }
   void FinishEvent(uint64_t dump_stack, std::string_view flags = "") {
+    ++events_;
     line_.Stack(dump_stack).Text(flags);
     Finish();
     if (names_ == nullptr) return;
@@ -225,13 +236,17 @@ class EventPrinter : public RecordSink {
   std::vector<uint64_t> tids_;  // by StreamId
   StreamId stream_;
   LineBuilder line_;
+  std::optional<AddressHistory> history_;
+  uint64_t events_ = 0;
 };
 
 }  // namespace
 
-void WriteEvents(const LoadedDump& dump, StackNames* names, Output* output) {
-  EventPrinter printer(dump.process, dump.index.streams.size(), names, output);
+uint64_t WriteEvents(const LoadedDump& dump, StackNames* names, Output* output,
+                     std::optional<uint64_t> address) {
+  EventPrinter printer(dump.process, dump.index.streams.size(), names, output, address);
   ReplayInTimeOrder(dump.file, dump.index, &printer);
+  return printer.events();
 }
 
 }  // namespace perfagent

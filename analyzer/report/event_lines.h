@@ -11,6 +11,9 @@
 // events: threads, modules, stacks.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "analyzer/model/stack_names.h"
 #include "analyzer/replay/load_profile.h"
 #include "analyzer/report/output.h"
@@ -18,7 +21,9 @@
 namespace perfagent {
 
 // With `names`, the frames of each event's stack follow it, each on a line of its own that begins
-// with #. Null: no frames.
-void WriteEvents(const LoadedDump& dump, StackNames* names, Output* output);
+// with #. Null: no frames. With `address`, only the events of blocks that contain it and of locks
+// that are there (views/address_history.h). Returns how many events were printed.
+uint64_t WriteEvents(const LoadedDump& dump, StackNames* names, Output* output,
+                     std::optional<uint64_t> address = {});
 
 }  // namespace perfagent

@@ -5,6 +5,7 @@
 
 #include "analyzer/report/json_memory.h"
 #include "analyzer/report/json_values.h"
+#include "analyzer/report/sizes_report.h"
 
 namespace perfagent {
 namespace {
@@ -13,8 +14,9 @@ void WriteSite(JsonWriter* json, const NamedProfile& named, const HeapSite& site
   json->BeginObject();
   json->Key("stack");
   WriteStack(json, named, site.stack);
-  json->Key("truncated").Bool(named.profile.dump.process.IsTruncated(site.stack));
+  json->Key("truncated").Bool(named.names.IsTruncated(site.stack));
   json->Key("api").String(Name(site.api));
+  if (site.merged_sites > 0) json->Key("merged_sites").Integer(site.merged_sites);
   WriteMetrics(json, site.metrics);
   const uint64_t ran_ns = named.profile.dump.process.facts.duration_ns;
   json->Key("lifetime_ns");
@@ -48,6 +50,16 @@ void WriteSuppressed(JsonWriter* json, const NamedProfile& named) {
   json->EndArray();
 }
 
+// What there is without the view; null where there is no view.
+void WriteWhole(JsonWriter* json, const HeapProfile& heap) {
+  json->Key("whole");
+  if (!heap.whole) return json->Null();
+  json->BeginObject();
+  WriteTally(json, "allocations", heap.whole->allocations);
+  WriteTally(json, "bytes", heap.whole->bytes);
+  json->EndObject();
+}
+
 // Every site, or the `limit` largest by bytes asked for.
 std::vector<const HeapSite*> SitesToWrite(const HeapProfile& heap, std::optional<uint64_t> limit) {
   std::vector<const HeapSite*> sites;
@@ -79,6 +91,7 @@ void WriteHeap(JsonWriter* json, const NamedProfile& named, std::optional<uint64
   const HeapProfile& heap = named.profile.heap;
   json->BeginObject();
   WriteMetrics(json, heap.total);
+  WriteWhole(json, heap);
   json->Key("peak_time_ns").Integer(heap.peak_time_ns);
   json->Key("unpaired_frees").Integer(heap.unpaired_frees);
   json->Key("unpaired_reallocations").Integer(heap.unpaired_reallocs);
@@ -87,6 +100,11 @@ void WriteHeap(JsonWriter* json, const NamedProfile& named, std::optional<uint64
   json->Key("sites").BeginArray();
   for (const HeapSite* site : SitesToWrite(heap, limit)) WriteSite(json, named, *site);
   json->EndArray();
+  // Both are known of all sites together.
+  if (named.profile.view.stacks.empty()) {
+    WriteSizesJson(named, json);
+    WriteTimelineJson(named, json);
+  }
   WriteSuppressed(json, named);
   json->EndObject();
 }

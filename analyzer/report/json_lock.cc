@@ -29,14 +29,6 @@ void WriteObjects(JsonWriter* json, const char* key, const std::vector<T>& thing
   json->EndArray();
 }
 
-void WriteCount(JsonWriter* json, const char* key, uint64_t value, uint64_t fewer, uint64_t more) {
-  json->Key(key).BeginObject();
-  json->Key("value").Integer(value);
-  json->Key("low").Integer(value - std::min(value, fewer));
-  json->Key("high").Integer(value + more);
-  json->EndObject();
-}
-
 void WriteCount(JsonWriter* json, const char* key, uint64_t value, const CountDoubt& doubt) {
   WriteCount(json, key, value, doubt.fewer, doubt.more);
 }
@@ -110,7 +102,12 @@ void WriteIdentity(JsonWriter* json, const NamedProfile& named, const Lock& lock
   json->Key("named_by").String(LockNamedBy(lock, &named.names));
   json->Key("kind").String(Name(lock.kind));
   json->Key("is_lock").Bool(lock.is_lock);
-  json->Key("address").String(absl::StrCat("0x", absl::Hex(lock.address)));
+  json->Key("address");
+  if (StackNames::IsMade(lock.address)) {
+    json->Null();
+  } else {
+    json->String(absl::StrCat("0x", absl::Hex(lock.address)));
+  }
   json->Key("generation").Integer(lock.generation);
   WriteAllocation(json, named, lock);
   WriteStackHome(json, named, lock);
@@ -222,7 +219,7 @@ void WriteHolds(JsonWriter* json, const NamedProfile& named, const Lock& lock) {
   json->Key("inside");
   WriteInside(json, *lock.holds);
   json->Key("utilisation");
-  const std::optional<double> share = Utilisation(lock, named.profile.dump.process.facts);
+  const std::optional<double> share = Utilisation(lock, named.profile);
   share ? json->Number(*share) : json->Null();
 }
 

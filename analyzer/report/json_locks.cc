@@ -62,6 +62,17 @@ void WriteDeadlock(JsonWriter* json, const NamedProfile& named, const std::vecto
   json->EndObject();
 }
 
+// What there is without the view; null where there is no view.
+void WriteWhole(JsonWriter* json, const LockProfile& locks) {
+  json->Key("whole");
+  if (!locks.tables) return json->Null();
+  const Waits whole = locks.Whole();
+  json->BeginObject();
+  WriteExact(json, "contended", whole.contended);
+  WriteExact(json, "wait_ns", whole.wait_ns);
+  json->EndObject();
+}
+
 void WriteOrder(JsonWriter* json, const NamedProfile& named, const std::vector<LockOrder>& cycle) {
   json->BeginObject();
   json->Key("cycle").BeginArray();
@@ -81,9 +92,14 @@ void WriteOrder(JsonWriter* json, const NamedProfile& named, const std::vector<L
 }  // namespace
 
 void WriteLockTotals(JsonWriter* json, const LockProfile& locks) {
-  WriteTally(json, "acquisitions", locks.acquisitions);
-  WriteExact(json, "contended", locks.contended);
-  WriteExact(json, "wait_ns", locks.wait_ns);
+  if (locks.tables) {
+    json->Key("acquisitions").Null();
+  } else {
+    WriteTally(json, "acquisitions", locks.acquisitions);
+  }
+  const Doubt& doubt = locks.doubt;
+  WriteCount(json, "contended", locks.contended, doubt.fewer.contended, doubt.more.contended);
+  WriteCount(json, "wait_ns", locks.wait_ns, doubt.fewer.wait_ns, doubt.more.wait_ns);
   WriteTally(json, "unattributed_ns", locks.unattributed_ns);
   WriteTally(json, "hand_over_ns", locks.hand_over_ns);
 }
@@ -94,6 +110,7 @@ void WriteLocks(JsonWriter* json, const NamedProfile& named, std::optional<uint6
   if (limit && known.size() > *limit) known.resize(*limit);
   json->BeginObject();
   WriteLockTotals(json, locks);
+  WriteWhole(json, locks);
   json->Key("objects").BeginArray();
   for (const Lock* lock : known) WriteLock(json, named, *lock);
   json->EndArray();

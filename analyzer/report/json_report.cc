@@ -11,6 +11,9 @@
 #include "analyzer/report/json_heap.h"
 #include "analyzer/report/json_locks.h"
 #include "analyzer/report/json_values.h"
+#include "analyzer/report/pool_report.h"
+#include "analyzer/report/source_report.h"
+#include "analyzer/report/tree_report.h"
 #include "analyzer/report/unseen.h"
 
 namespace perfagent {
@@ -106,9 +109,7 @@ void WriteTexts(JsonWriter* json, const char* key, const Texts& texts) {
   json->EndArray();
 }
 
-void WriteUnseen(JsonWriter* json, std::span<const NamedProfile> profiles) {
-  Unseen unseen;
-  for (const NamedProfile& named : profiles) unseen.Merge(UnseenIn(named.profile));
+void WriteUnseen(JsonWriter* json, const Unseen& unseen) {
   json->BeginObject();
   WriteTexts(json, "heap_bypassed_by", unseen.bypassed_by);
   WriteTexts(json, "objects", unseen.objects);
@@ -130,6 +131,12 @@ void WriteUnseen(JsonWriter* json, std::span<const NamedProfile> profiles) {
   json->EndObject();
 }
 
+void WriteUnseen(JsonWriter* json, std::span<const NamedProfile> profiles) {
+  Unseen unseen;
+  for (const NamedProfile& named : profiles) unseen.Merge(UnseenIn(named.profile));
+  WriteUnseen(json, unseen);
+}
+
 void WriteMarks(JsonWriter* json, const std::vector<Mark>& marks) {
   json->BeginArray();
   for (const Mark& mark : marks) {
@@ -145,6 +152,12 @@ void AddLockTotals(const LockProfile& locks, LockProfile* sum) {
   sum->acquisitions.Merge(locks.acquisitions);
   sum->contended += locks.contended;
   sum->wait_ns += locks.wait_ns;
+  sum->doubt.Add(locks.doubt);
+  if (locks.tables) {
+    const Waits whole = locks.Whole();
+    if (!sum->tables) sum->tables.emplace();
+    sum->tables->Add(whole.contended, whole.wait_ns);
+  }
   sum->hand_over_ns.Merge(locks.hand_over_ns);
   sum->unattributed_ns.Merge(locks.unattributed_ns);
 }
@@ -156,9 +169,13 @@ class Writer {
   void Write() {
     json_.BeginObject();
     json_.Key("schema_version").Integer(1);
-    json_.Key("processes").BeginArray();
-    for (const NamedProfile& named : input_.profiles) WriteProcess(named);
-    json_.EndArray();
+    json_.Key("view").String(input_.view);
+    json_.Key("processes");
+    if (input_.pool != nullptr) {
+      WritePoolJson(*input_.pool, &json_);
+    } else {
+      WriteProcesses();
+    }
     if (input_.profiles.size() == 1) {
       WriteContents(input_.profiles.front());
     } else {
@@ -171,6 +188,12 @@ class Writer {
  private:
   bool ShowsHeap() const { return input_.sections.churn || input_.sections.leaks; }
   bool ShowsLocks() const { return input_.sections.contention; }
+
+  void WriteProcesses() {
+    json_.BeginArray();
+    for (const NamedProfile& named : input_.profiles) WriteProcess(named);
+    json_.EndArray();
+  }
 
   void WriteProcess(const NamedProfile& named) {
     const ProcessFacts& facts = named.profile.dump.process.facts;
@@ -201,13 +224,22 @@ class Writer {
 
   void WriteContents(const NamedProfile& named) {
     json_.Key("settings");
-    WriteSettings(&json_, named.profile.dump.process.facts);
+    if (input_.pool != nullptr) {
+      json_.Null();
+    } else {
+      WriteSettings(&json_, named.profile.dump.process.facts);
+    }
     json_.Key("agent");
-    WriteAgentCost(&json_, named.profile.dump.Cost());
+    WriteAgentCost(&json_,
+                   input_.pool != nullptr ? input_.pool->cost() : named.profile.dump.Cost());
     json_.Key("loss");
     WriteLoss(&json_, {&named, 1});
     json_.Key("unseen");
-    WriteUnseen(&json_, {&named, 1});
+    if (input_.pool != nullptr) {
+      WriteUnseen(&json_, input_.pool->unseen());
+    } else {
+      WriteUnseen(&json_, {&named, 1});
+    }
     if (ShowsHeap()) {
       json_.Key("heap");
       WriteHeap(&json_, named, input_.limit);
@@ -217,6 +249,19 @@ class Writer {
       WriteLocks(&json_, named, input_.limit);
     }
     WriteFindings({&named, 1});
+    WriteShapes(named);
+  }
+
+  // What was asked for beside the lists.
+  void WriteShapes(const NamedProfile& named) {
+    if (input_.tree) {
+      json_.Key("tree");
+      WriteTreeJson(*input_.tree, named, &json_);
+    }
+    if (!input_.source.empty()) {
+      json_.Key("source");
+      WriteSourceJson(input_.source, named, &json_);
+    }
   }
 
   // Of several processes: what can be added up. Their peaks were at different times: the sum is an
@@ -253,6 +298,7 @@ class Writer {
   void WriteFindings(std::span<const NamedProfile> profiles) {
     Findings findings;
     for (const NamedProfile& named : profiles) {
+      if (!HasFindings(input_)) break;
       std::ranges::move(FindProblems(named, input_.sections), std::back_inserter(findings));
     }
     json_.Key("findings");

@@ -24,6 +24,9 @@
 // rule out, of blocks that were not tracked; whole_walk_frames: those that no rule could be compiled for, or
 // in whose stack there was such a one.
 //
+// `view` says what part of the recordings this is about ("": all of them); heap.whole and locks.whole are then what there is
+// without it, and lock figures are those of the kept waits.
+//
 // A lock is named_by its "allocation", its "symbol" or its "first_wait". allocated_at is the heap block that it is in, if that
 // was recorded: {"stack", "offset" of the lock, "size", "followed"}; where `followed` is false, sampling had dropped the
 // block before the last event, and it may have been freed by then. Locks that were at one address one after another, in

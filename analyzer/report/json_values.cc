@@ -1,5 +1,6 @@
 #include "analyzer/report/json_values.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace perfagent {
@@ -28,10 +29,14 @@ void WriteTally(JsonWriter* json, const char* key, const Tally& tally) {
 }
 
 void WriteExact(JsonWriter* json, const char* key, uint64_t value) {
+  WriteCount(json, key, value, 0, 0);
+}
+
+void WriteCount(JsonWriter* json, const char* key, uint64_t value, uint64_t fewer, uint64_t more) {
   json->Key(key).BeginObject();
   json->Key("value").Integer(value);
-  json->Key("low").Integer(value);
-  json->Key("high").Integer(value);
+  json->Key("low").Integer(value - std::min(value, fewer));
+  json->Key("high").Integer(value + more);
   json->EndObject();
 }
 

@@ -11,6 +11,8 @@ namespace perfagent {
 void WriteEstimate(JsonWriter* json, const Estimate& estimate);
 void WriteTally(JsonWriter* json, const char* key, const Tally& tally);
 void WriteExact(JsonWriter* json, const char* key, uint64_t value);
+// There may be so many fewer or more.
+void WriteCount(JsonWriter* json, const char* key, uint64_t value, uint64_t fewer, uint64_t more);
 
 void WriteFrame(JsonWriter* json, const SourceFrame& frame);
 // Its frames, leaf first.

@@ -55,4 +55,9 @@ std::optional<double> Utilisation(const Lock& lock, const ProcessFacts& facts) {
   return lock.holds->hold_ns.value() / static_cast<double>(facts.duration_ns);
 }
 
+std::optional<double> Utilisation(const Lock& lock, const Profile& profile) {
+  if (!profile.view.IsEverything()) return std::nullopt;
+  return Utilisation(lock, profile.dump.process.facts);
+}
+
 }  // namespace perfagent

@@ -18,6 +18,9 @@ struct Sections {
   bool contention = true;
 };
 
+// Whose children are who calls a function, or whom it calls.
+enum class TreeOf { kCallers, kCallees };
+
 // A dump's profile and the names of its stacks.
 struct NamedProfile {
   const Profile& profile;
@@ -30,13 +33,27 @@ struct UnusableInput {
   std::string error;
 };
 
+class Pool;
+
 struct ReportInput {
   std::vector<NamedProfile> profiles;
   std::vector<UnusableInput> unusable;
   const Symbolizer* symbolizer = nullptr;  // for its Problems(), complete after all was printed
   Sections sections;
   std::optional<uint64_t> limit;  // of sites or locks in a list
+  std::string view;               // what part of the recordings this is about; empty: all
+  const Pool* pool = nullptr;     // whose profile the only one is; null: each is a dump's
+  std::optional<TreeOf> tree;     // beside the lists, the sites' stacks as a tree
+  std::string source;  // the function whose lines are shown with their costs; empty: none
+  bool all_frames =
+      false;  // text: also those of the allocator and of std::, which are on top of most stacks
+  bool is_grouped = false;  // sites are made up of others
 };
+
+// Rules judge whole recordings of one process, site by site.
+inline bool HasFindings(const ReportInput& input) {
+  return input.view.empty() && input.pool == nullptr && !input.is_grouped;
+}
 
 const char* Name(Ended ended);
 const char* Name(Mode mode);
@@ -53,5 +70,7 @@ std::vector<const Lock*> KnownLocks(const LockProfile& locks);
 // Part of the process's time in which the lock was held: of an rwlock with readers it may be more than 1. Nullopt when no
 // holder was followed.
 std::optional<double> Utilisation(const Lock& lock, const ProcessFacts& facts);
+// Nullopt, too, where a view leaves some holders out.
+std::optional<double> Utilisation(const Lock& lock, const Profile& profile);
 
 }  // namespace perfagent

@@ -5,6 +5,7 @@
 #include "analyzer/report/format.h"
 #include "analyzer/report/line_writer.h"
 #include "analyzer/report/text_values.h"
+#include "analyzer/report/text_view.h"
 
 namespace perfagent {
 namespace {
@@ -49,8 +50,19 @@ class LockWriter : private LineWriter {
 
   void WriteTotals() {
     Heading("LOCKS");
-    Fact("acquired", Count(locks_.acquisitions), " times");
-    Fact("contended", Count(locks_.contended), " times, waited ", Time(locks_.wait_ns), " in all");
+    if (locks_.tables) {
+      Fact("showing", LocksShown(locks_));
+    } else {
+      Fact("acquired", Count(locks_.acquisitions), " times");
+    }
+    const char* about = locks_.doubt.more.contended > 0 ? "~" : "";
+    Fact("contended", about, Count(locks_.contended), " times, waited ", about,
+         Time(locks_.wait_ns), " in all");
+    if (*about != 0) {
+      Line(
+          "               estimated from the kept waits: tables of all waits know no stack, thread "
+          "or time");
+    }
     if (!locks_.hand_over_ns.IsEmpty()) {
       Fact("hand-over", Time(locks_.hand_over_ns), ": from the last release to the end of a wait");
     }
@@ -157,8 +169,10 @@ class LockWriter : private LineWriter {
   static const char* AboutIf(const Doubt& doubt) { return doubt.more.contended > 0 ? "~" : ""; }
 
   std::string KindText(const Lock& lock) const {
-    return absl::StrCat(Name(lock.kind), " at 0x", absl::Hex(lock.address), ": ",
-                        AboutIf(DoubtOf(lock)), WaitsText({lock.contended, lock.wait_ns}));
+    const std::string at =
+        StackNames::IsMade(lock.address) ? "" : absl::StrCat(" at 0x", absl::Hex(lock.address));
+    return absl::StrCat(Name(lock.kind), at, ": ", AboutIf(DoubtOf(lock)),
+                        WaitsText({lock.contended, lock.wait_ns}));
   }
 
   void WriteLock(const Lock& lock) {
@@ -235,7 +249,7 @@ class LockWriter : private LineWriter {
     Line("       held    ", Time(holds.hold_ns), " in ", Count(holds.sections),
          " sections: ", DistributionText(holds.distribution), ", longest ",
          Time(holds.distribution.max()));
-    const double share = Utilisation(lock, process_.facts).value_or(0);
+    const double share = Utilisation(lock, named_.profile).value_or(0);
     if (share <= 0) return;
     const std::string held = FormatShare(share, 1);
     // Readers hold it side by side: their times say nothing of how long it was taken.
@@ -345,7 +359,7 @@ class LockWriter : private LineWriter {
       for (const SourceFrame* frame : named_.names.Frames(waits.stack)) {
         Line("         ", Place(*frame), frame->inlined ? " inlined" : "");
       }
-      if (process_.IsTruncated(waits.stack)) Line("         ... (stack truncated)");
+      if (named_.names.IsTruncated(waits.stack)) Line("         ... (stack truncated)");
     }
     if (stacks < lock.waits.size()) {
       Line("       and ", lock.waits.size() - stacks, " more stacks (--format json has all)");

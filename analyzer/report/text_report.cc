@@ -9,10 +9,15 @@
 #include "analyzer/findings/all_findings.h"
 #include "analyzer/report/format.h"
 #include "analyzer/report/line_writer.h"
+#include "analyzer/report/pool_report.h"
+#include "analyzer/report/sizes_report.h"
+#include "analyzer/report/source_report.h"
 #include "analyzer/report/text_findings.h"
 #include "analyzer/report/text_locks.h"
 #include "analyzer/report/text_memory.h"
 #include "analyzer/report/text_values.h"
+#include "analyzer/report/text_view.h"
+#include "analyzer/report/tree_report.h"
 #include "analyzer/report/unseen.h"
 
 namespace perfagent {
@@ -48,27 +53,35 @@ class Writer : private LineWriter {
  public:
   Writer(const ReportInput& input, const NamedProfile& named, Output* output)
       : LineWriter(output, 13),
+        input_(input),
         sections_(input.sections),
         limit_(input.limit.value_or(kDefaultLimit)),
         named_(named),
         facts_(named.profile.dump.process.facts),
-        unseen_(UnseenIn(named.profile)) {}
+        unseen_(input.pool != nullptr ? input.pool->unseen() : UnseenIn(named.profile)) {}
   void Write() {
-    WriteProcess();
-    WriteAgentCost();
+    if (input_.pool != nullptr) {
+      WritePoolText(*input_.pool, limit_, output());
+    } else {
+      WriteProcess();
+      WriteAgentCost();
+    }
     WriteLost();
     WriteAccuracy();
-    WriteFindings();
+    WriteView();
+    if (HasFindings(input_)) WriteFindings();
     WriteUnseen();
-    WriteMarks();
+    if (input_.pool == nullptr) WriteMarks();
     const bool shows_heap = facts_.heap_enabled && !unseen_.HidesTheHeap(named_.profile.heap);
     if (shows_heap && (sections_.churn || sections_.leaks)) {
       WriteHeap();
       if (sections_.churn) WriteChurn();
       if (sections_.leaks) WriteLeaks();
+      if (input_.tree) WriteTreeText(*input_.tree, named_, output());
     }
     if (facts_.locks_enabled && sections_.contention) WriteLocksText(named_, limit_, output());
-    WriteNext();
+    if (!input_.source.empty()) WriteSourceText(input_.source, named_, output());
+    if (input_.pool == nullptr) WriteNext();
   }
 
  private:
@@ -169,6 +182,10 @@ class Writer : private LineWriter {
     return FormatDuration(static_cast<double>(facts_.full_end->time_ns));
   }
 
+  void WriteView() {
+    if (!input_.view.empty()) Fact("view", EscapeForTerminal(input_.view));
+  }
+
   void WriteUnseen() {
     const std::vector<std::string> lines = UnseenLines(unseen_, limit_);
     if (lines.empty()) return;
@@ -198,13 +215,16 @@ class Writer : private LineWriter {
   void WriteHeap() {
     const HeapProfile& heap = named_.profile.heap;
     Heading("HEAP");
+    if (heap.whole) Fact("showing", HeapShown(heap));
     Fact("allocated", Size(heap.total.bytes), " in ", Count(heap.total.allocations), " calls");
     Fact("temporary", Count(heap.total.temporary), " (",
          FormatShare(heap.total.temporary.value(), heap.total.allocations.value()),
          "): freed by the same thread with no other allocation between");
     // The greatest of many estimates is one whose error is upwards.
-    Fact("peak", Size(heap.total.peak_bytes), " at ",
-         FormatDuration(static_cast<double>(heap.peak_time_ns)),
+    Fact("peak", Size(heap.total.peak_bytes),
+         input_.pool != nullptr
+             ? ""
+             : absl::StrCat(" at ", FormatDuration(static_cast<double>(heap.peak_time_ns))),
          facts_.IsSampledAt(heap.peak_time_ns) ? ", the highest of many estimates: rather too high"
                                                : "");
     Fact(LiveWord(), Size(heap.total.leaked_bytes), " in ", Count(heap.total.leaked_blocks),
@@ -212,22 +232,33 @@ class Writer : private LineWriter {
     WriteMemoryText(named_, output());
   }
 
-  // What is live in a running process may yet be freed.
-  const char* LiveWord() const { return facts_.ended == Ended::kRunning ? "live" : "leaked"; }
+  bool IsWindow() const { return named_.profile.view.HasWindow(); }
+  // What is live in a running process, or at the end of a part of the recording, may yet be freed.
+  const char* LiveWord() const {
+    return IsWindow() ? "live at end" : facts_.ended == Ended::kRunning ? "live" : "leaked";
+  }
+  const char* LiveHeading() const {
+    return IsWindow() ? "LIVE: sites by bytes allocated in the window and live at its end"
+           : facts_.ended == Ended::kRunning ? "LIVE: sites by bytes live now"
+                                             : "LEAKS: sites by bytes never freed";
+  }
 
   void WriteChurn() {
     WriteSites("CHURN: sites by calls", Calls, &Writer::ChurnLine);
     WriteSites("CHURN: sites by bytes", Bytes, &Writer::ChurnLine);
     WriteSites("CHURN: sites by temporary allocations", Temporary, &Writer::ChurnLine);
+    if (HasAllSites()) WriteSizesText(named_, output());
   }
 
   void WriteLeaks() {
-    const bool running = facts_.ended == Ended::kRunning;
-    WriteSites(running ? "LIVE: sites by bytes live now" : "LEAKS: sites by bytes never freed",
-               LeakedBytes, &Writer::LeakLine);
+    WriteSites(LiveHeading(), LeakedBytes, &Writer::LeakLine);
     WriteSites("PEAK: sites by bytes live at the heap's peak", PeakBytes, &Writer::PeakLine);
     WriteSuppressed();
+    if (HasAllSites()) WriteTimelineText(named_, output());
   }
+
+  // Sizes and what is live over time are known of all sites together.
+  bool HasAllSites() const { return named_.profile.view.stacks.empty(); }
 
   void WriteSites(const char* heading, SiteKey key,
                   std::string (Writer::*describe)(const HeapSite&) const) {
@@ -247,16 +278,26 @@ class Writer : private LineWriter {
     const SourceFrame* place = named_.names.Headline(site.stack);
     Line("  [S", found->second, "] ", place == nullptr ? "(no stack)" : Place(*place));
     Line("       ", description);
-    if (!is_first) return;
+    if (site.merged_sites > 1)
+      Line("       ", Count(site.merged_sites), " sites, ", Name(site.api));
+    if (!is_first || site.merged_sites > 1) return;
     Line("       ", Name(site.api), " called from");
     WriteStack(site.stack, "         ");
   }
 
+  // From the place on, unless all is asked for: what comes before it is the same for many places.
   void WriteStack(StackId stack, const char* indent) {
-    for (const SourceFrame* frame : named_.names.Frames(stack)) {
-      Line(indent, Place(*frame), frame->inlined ? " inlined" : "");
+    const std::vector<const SourceFrame*> frames = named_.names.Frames(stack);
+    auto first = frames.begin();
+    if (!input_.all_frames) first = std::find(first, frames.end(), named_.names.Headline(stack));
+    if (first != frames.begin()) {
+      Line(indent, "(", first - frames.begin(), first - frames.begin() == 1 ? " frame" : " frames",
+           " of the allocator, libc or std::)");
     }
-    if (named_.profile.dump.process.IsTruncated(stack)) Line(indent, "... (stack truncated)");
+    for (auto frame = first; frame != frames.end(); ++frame) {
+      Line(indent, Place(**frame), (*frame)->inlined ? " inlined" : "");
+    }
+    if (named_.names.IsTruncated(stack)) Line(indent, "... (stack truncated)");
   }
 
   std::string ChurnLine(const HeapSite& site) const {
@@ -314,6 +355,7 @@ class Writer : private LineWriter {
     Line("next: analyzer report --format json -o report.json ", dump);
   }
 
+  const ReportInput& input_;
   const Sections& sections_;
   const uint64_t limit_;
   const NamedProfile& named_;

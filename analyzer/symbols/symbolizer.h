@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace perfagent {
@@ -39,6 +40,13 @@ struct SourceFrame {
   int line = 0;
   std::string module;
   bool inlined = false;
+
+  friend bool operator==(const SourceFrame&, const SourceFrame&) = default;
+  template <typename H>
+  friend H AbslHashValue(H hash, const SourceFrame& frame) {
+    return H::combine(std::move(hash), frame.function, frame.file, frame.line, frame.module,
+                      frame.inlined);
+  }
 };
 
 // Directories searched besides /usr/lib/debug, as gdb's debug-file-directory: DIR/.build-id/xx/...,
