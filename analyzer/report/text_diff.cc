@@ -146,19 +146,10 @@ class DiffWriter : private LineWriter {
   const uint64_t limit_;
 };
 
+// What is named needs no words.
 const char* VerdictText(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::kSame:
-      return "";
-    case Verdict::kFact:
-    case Verdict::kChanged:
-      return "";
-    case Verdict::kUncertain:
-      return "  no more than chance may do";
-    case Verdict::kUnjudged:
-      return "  not judged";
-  }
-  return "";
+  if (verdict == Verdict::kUncertain) return "  no more than chance may do";
+  return verdict == Verdict::kUnjudged ? "  not judged" : "";
 }
 
 }  // namespace
