@@ -286,7 +286,7 @@ TEST_F(Bursts, OfAFewSamplesAreChance) {
     stream_.Alloc(time, AddressOf(i), 7, stack);
     stream_.Free(time + 1, AddressOf(i));
   }
-  EXPECT_EQ(Kinds(), Expected{});
+  for (const std::string& kind : Kinds()) EXPECT_NE(kind, "churn_burst");
 }
 
 TEST_F(Bursts, OneOrTwoAreChance) {
