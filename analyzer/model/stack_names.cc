@@ -6,7 +6,7 @@
 #include <memory>
 #include <string_view>
 
-#include "analyzer/model/runtime_modules.h"
+#include "analyzer/model/frame_kinds.h"
 
 namespace perfagent {
 namespace {
@@ -58,11 +58,6 @@ constexpr const char* kStartNames[] = {
 constexpr const char* kWrapperWords[] = {"malloc", "calloc", "realloc", "memalign", "strdup"};
 
 const std::string kNoPath;
-
-bool IsNameless(const SourceFrame& frame) {
-  return frame.file.empty() &&
-         (frame.function.find("+0x") != std::string::npos || frame.function.rfind("0x", 0) == 0);
-}
 
 bool IsWrapper(const std::string& function) {
   std::string name = QualifiedName(function);

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "analyzer/model/runtime_modules.h"
+#include "analyzer/model/frame_kinds.h"
 
 namespace perfagent {
 namespace {

@@ -103,8 +103,11 @@ void HeapEvents::AddThin(const ThinRecord& record, EventBlock* block) {
 }
 
 bool HeapEvents::Counts(uint64_t begin_ns, uint64_t length_ns, uint64_t dump_stack) const {
+  // What a damaged file says may end after all time.
+  constexpr uint64_t kLast = EventView::kNoEnd - 1;
   uint64_t end_ns = 0;
-  if (__builtin_add_overflow(begin_ns, length_ns, &end_ns)) end_ns = EventView::kNoEnd;
+  if (__builtin_add_overflow(begin_ns, length_ns, &end_ns)) end_ns = kLast;
+  end_ns = std::min(end_ns, kLast);
   return !owner_.is_left_out && view_.HasTime(end_ns) &&
          view_.HasStack(process_.LookUpStack(dump_stack).stack());
 }

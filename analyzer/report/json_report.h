@@ -27,6 +27,9 @@
 // `view` says what part of the recordings this is about ("": all of them); heap.whole and locks.whole are then what there is
 // without it, and lock figures are those of the kept waits.
 //
+// `tree` (tree_report.h) and `source` (source_report.h) are there where they were asked for. Of dumps that were merged,
+// processes[] have a few fields each, settings are null, and locks have no address.
+//
 // A lock is named_by its "allocation", its "symbol" or its "first_wait". allocated_at is the heap block that it is in, if that
 // was recorded: {"stack", "offset" of the lock, "size", "followed"}; where `followed` is false, sampling had dropped the
 // block before the last event, and it may have been freed by then. Locks that were at one address one after another, in

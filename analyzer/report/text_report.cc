@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "analyzer/findings/all_findings.h"
+#include "analyzer/model/frame_kinds.h"
 #include "analyzer/report/format.h"
 #include "analyzer/report/line_writer.h"
 #include "analyzer/report/pool_report.h"
@@ -280,16 +281,23 @@ class Writer : private LineWriter {
     Line("       ", description);
     if (site.merged_sites > 1)
       Line("       ", Count(site.merged_sites), " sites, ", Name(site.api));
-    if (!is_first || site.merged_sites > 1) return;
+    // Of a group there is the place alone, unless it is of equal stacks.
+    if (!is_first || (site.merged_sites > 1 && named_.names.Frames(site.stack).size() < 2)) return;
     Line("       ", Name(site.api), " called from");
     WriteStack(site.stack, "         ");
   }
 
-  // From the place on, unless all is asked for: what comes before it is the same for many places.
+  // From the place on, unless all is asked for: what comes before it is the same for many places. Code without a name may
+  // be anyone's.
   void WriteStack(StackId stack, const char* indent) {
     const std::vector<const SourceFrame*> frames = named_.names.Frames(stack);
+    const SourceFrame* place = named_.names.Headline(stack);
     auto first = frames.begin();
-    if (!input_.all_frames) first = std::find(first, frames.end(), named_.names.Headline(stack));
+    if (!input_.all_frames) {
+      first = std::find_if(first, frames.end(), [place](const SourceFrame* frame) {
+        return frame == place || (IsNameless(*frame) && !IsRuntimeModule(frame->module));
+      });
+    }
     if (first != frames.begin()) {
       Line(indent, "(", first - frames.begin(), first - frames.begin() == 1 ? " frame" : " frames",
            " of the allocator, libc or std::)");
