@@ -16,6 +16,16 @@ namespace {
 
 constexpr uint64_t kEveryNs = 100'000'000;
 constexpr uint64_t kShareOfTime = 1000;
+// From one look to the next the time that has passed grows by a part of itself, so that a year's fit into the file: of
+// 1 GiB a few tenths of a thousandth, of the smallest one a quarter.
+constexpr uint64_t kFileBytesOfALook = 256 << 10;
+constexpr uint64_t kLeastParts = 8, kMostParts = 1024;
+
+uint64_t NextAfter(uint64_t now_ns, uint64_t took_ns) {
+  const uint64_t file = uint64_t{dump_writer::Used().limit} * kSegmentBytes;
+  const uint64_t parts = std::clamp(file / kFileBytesOfALook, kLeastParts, kMostParts);
+  return now_ns + std::max({kEveryNs, took_ns * kShareOfTime, now_ns / parts});
+}
 
 constinit std::atomic<uint64_t> due_ns = kEveryNs;
 
@@ -57,7 +67,7 @@ uint64_t NoteIfDue(uint64_t now_ns, Stream* stream) {
   const uint64_t begin = clock::Now();
   Note(stream);
   const uint64_t took = clock::Since(begin);
-  due_ns.store(now_ns + std::max(kEveryNs, clock::NsOf(took) * kShareOfTime));
+  due_ns.store(NextAfter(now_ns, clock::NsOf(took)));
   return took;
 }
 

@@ -1,7 +1,8 @@
 // timeline.h: how the process's memory grows, as the kernel counts it.
 //
-// Written from slow paths, at most every 100 ms, and at the process's end. It takes three system calls; where they take
-// long (a kernel under pressure), it is written so seldom that they take no more than a thousandth of the time.
+// Written from slow paths, at most every 100 ms, the more seldom the longer the process runs, and at its end. It takes three
+// system calls; where they take long (a kernel under pressure), it is written so seldom that they take no more than a
+// thousandth of the time.
 //
 // Threads: any; what is due is claimed by compare-and-swap. Signals: under an AgentScope.
 #pragma once

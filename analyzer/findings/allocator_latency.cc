@@ -6,11 +6,10 @@
 namespace perfagent {
 namespace {
 
-// A call that only takes a block from a list, or puts it back, takes tens of nanoseconds; one that asks the kernel, or waits
-// for another thread in the allocator, takes longer than this.
-constexpr uint64_t kSlowNs = 20'000;
-// A thread that lost the processor amid a call looks the same: but not one call in a hundred.
+// A thread that lost the processor amid a call looks the same: but not one call in a hundred, and of few timed ones not
+// several.
 constexpr double kTail = 0.99;
+constexpr uint64_t kSeveral = 5;
 
 // Calls of one kind, of blocks of like size, of which one in a hundred is slow.
 struct SlowCalls {
@@ -25,8 +24,8 @@ std::vector<SlowCalls> FindSlowCalls(const AllocatorCalls& calls) {
        {AllocatorCall::kAllocate, AllocatorCall::kReallocate, AllocatorCall::kFree}) {
     for (size_t i = 0; i < AllocatorCalls::kClasses; ++i) {
       const CallDurations& durations = calls.Of(call, i);
-      const bool is_known = durations.calls.value() >= kManyCalls;
-      if (is_known && durations.distribution.Quantile(kTail) >= kSlowNs)
+      const bool is_known = durations.calls.value() >= kManyCalls && durations.slow >= kSeveral;
+      if (is_known && durations.distribution.Quantile(kTail) >= kSlowCallNs)
         slow.push_back({call, i, &durations});
     }
   }

@@ -23,12 +23,14 @@ Weight WeightOf(const AllocatorCallRecord& record) {
 void CallDurations::Add(uint64_t duration_ns, Weight weight) {
   calls.Add(1, weight);
   ns.Add(static_cast<double>(duration_ns), weight);
+  slow += duration_ns >= kSlowCallNs;
   distribution.Add(duration_ns, weight.factor);
 }
 
 void CallDurations::Merge(const CallDurations& other) {
   calls.Merge(other.calls);
   ns.Merge(other.ns);
+  slow += other.slow;
   distribution.Merge(other.distribution);
 }
 

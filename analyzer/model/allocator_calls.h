@@ -17,9 +17,14 @@ namespace perfagent {
 enum class AllocatorCall { kAllocate, kReallocate, kFree };
 inline constexpr size_t kAllocatorCalls = 3;
 
+// A call that only takes a block from a list, or puts it back, takes tens of nanoseconds; one that asks the kernel, or waits
+// for another thread in the allocator, takes longer than this.
+inline constexpr uint64_t kSlowCallNs = 20'000;
+
 struct CallDurations {
   Tally calls = {};
   Tally ns = {};
+  uint64_t slow = 0;  // timed ones of at least kSlowCallNs
   WeightedQuantiles distribution = {};
 
   void Add(uint64_t duration_ns, Weight weight);

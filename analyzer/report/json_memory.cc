@@ -6,34 +6,44 @@
 namespace perfagent {
 namespace {
 
-void WriteDurations(JsonWriter* json, AllocatorCall call, size_t size_class,
-                    const CallDurations& durations) {
-  json->BeginObject();
-  json->Key("call").String(Name(call));
-  json->Key("size_at_most");
-  if (size_class == 0) {
-    json->Null();
-  } else {
-    json->Integer(size_class < 64 ? uint64_t{1} << size_class : UINT64_MAX);
-  }
+void WriteDurations(JsonWriter* json, const CallDurations& durations) {
   WriteTally(json, "calls", durations.calls);
   WriteTally(json, "total_ns", durations.ns);
   json->Key("p50_ns").Integer(durations.distribution.Quantile(0.5));
   json->Key("p99_ns").Integer(durations.distribution.Quantile(0.99));
   json->Key("max_ns").Integer(durations.distribution.max());
-  json->EndObject();
+}
+
+void WriteSizes(JsonWriter* json, const AllocatorCalls& calls, AllocatorCall call) {
+  json->Key("sizes").BeginArray();
+  for (size_t i = 0; i < AllocatorCalls::kClasses; ++i) {
+    const CallDurations& durations = calls.Of(call, i);
+    if (durations.calls.IsEmpty()) continue;
+    json->BeginObject();
+    json->Key("size_at_most");
+    if (i == 0) {
+      json->Null();
+    } else {
+      json->Integer(i < 64 ? uint64_t{1} << i : UINT64_MAX);
+    }
+    WriteDurations(json, durations);
+    json->EndObject();
+  }
+  json->EndArray();
 }
 
 void WriteLatency(JsonWriter* json, const AllocatorCalls& calls) {
-  json->Key("latency").BeginArray();
-  for (size_t call = 0; call < kAllocatorCalls; ++call) {
-    for (size_t i = 0; i < AllocatorCalls::kClasses; ++i) {
-      const CallDurations& durations = calls.Of(static_cast<AllocatorCall>(call), i);
-      if (!durations.calls.IsEmpty())
-        WriteDurations(json, static_cast<AllocatorCall>(call), i, durations);
-    }
+  json->Key("latency").BeginObject();
+  for (size_t i = 0; i < kAllocatorCalls; ++i) {
+    const auto call = static_cast<AllocatorCall>(i);
+    const CallDurations durations = calls.Of(call);
+    if (durations.calls.IsEmpty()) continue;
+    json->Key(Name(call)).BeginObject();
+    WriteDurations(json, durations);
+    WriteSizes(json, calls, call);
+    json->EndObject();
   }
-  json->EndArray();
+  json->EndObject();
   WriteTally(json, "asked", calls.asked());
   WriteTally(json, "usable", calls.usable());
 }

@@ -16,8 +16,7 @@ constexpr double kWorthAWord = 0.005;
 class Writer : private LineWriter {
  public:
   Writer(const NamedProfile& named, Output* output)
-      : LineWriter(output, 13),
-        heap_(named.profile.heap) {}
+      : LineWriter(output, 13), heap_(named.profile.heap) {}
 
   void Write() {
     for (const AllocatorCall call :

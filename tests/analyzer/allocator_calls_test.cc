@@ -36,6 +36,13 @@ TEST(AllocatorCalls, OneInSoManyStandsForAsManyAndForWhatItsBlockDoes) {
   EXPECT_FALSE(calls.Of(AllocatorCall::kAllocate).calls.Interval().IsExact());
 }
 
+TEST(AllocatorCalls, SlowOnesAreCountedAsTheyWereTimed) {
+  AllocatorCalls calls;
+  for (const uint64_t duration : {kSlowCallNs - 1, kSlowCallNs, 2 * kSlowCallNs})
+    calls.Add(Call(HeapApi::kMalloc, duration, 100, 104, 61, 0));
+  EXPECT_EQ(calls.Of(AllocatorCall::kAllocate).slow, 2u);
+}
+
 TEST(AllocatorCalls, FreesAreKnownByWhatTheBlockHas) {
   AllocatorCalls calls;
   EXPECT_TRUE(calls.IsEmpty());

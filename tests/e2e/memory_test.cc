@@ -16,8 +16,8 @@ INSTANTIATE_TEST_SUITE_P(Modes, Memory, testing::Values("full", "sample"),
 
 const nlohmann::json* Latency(const nlohmann::json& report, const std::string& call,
                               const nlohmann::json& size_at_most) {
-  for (const nlohmann::json& entry : report.at("heap").at("latency")) {
-    if (entry.at("call") == call && entry.at("size_at_most") == size_at_most) return &entry;
+  for (const nlohmann::json& entry : report.at("heap").at("latency").at(call).at("sizes")) {
+    if (entry.at("size_at_most") == size_at_most) return &entry;
   }
   return nullptr;
 }
@@ -43,10 +43,9 @@ TEST_P(Memory, AQuickAllocatorIsNotAccused) {
 }
 
 TEST_P(Memory, SlowCallsOfTheAllocatorAreToldFromOthers) {
-  ProcessOptions options;
-  options.env["LD_PRELOAD"] = (BuildDir() / "tests/programs/libslow_allocator.so").string();
-  const Recording recording =
-      Record({TestProgram("memory_use"), "calls"}, {{"MODE", GetParam()}}, options);
+  const std::string allocator = BuildDir() / "tests/programs/libslow_allocator.so";
+  const Recording recording = Record({TestProgram("memory_use"), "calls"},
+                                     {{"MODE", GetParam()}, {"LD_PRELOAD", allocator}});
   ASSERT_TRUE(recording.process.Succeeded()) << recording.process.Describe();
   const nlohmann::json report = Report(recording.dump());
   const nlohmann::json* quick = Latency(report, "malloc", 128);
@@ -68,8 +67,7 @@ TEST_P(Memory, SlowCallsOfTheAllocatorAreToldFromOthers) {
 }
 
 TEST_P(Memory, ThePartsOfResidentMemoryAddUpToWhatTheKernelSays) {
-  const Recording recording =
-      Record({TestProgram("memory_use"), "grows"}, {{"MODE", GetParam()}});
+  const Recording recording = Record({TestProgram("memory_use"), "grows"}, {{"MODE", GetParam()}});
   ASSERT_TRUE(recording.process.Succeeded()) << recording.process.Describe();
   double own = 0;
   ASSERT_EQ(sscanf(recording.process.out.c_str(), "resident %lf", &own), 1);
