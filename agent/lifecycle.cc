@@ -154,6 +154,7 @@ void FinishAs(EndState how, int status) {
   if (!IsOn() || dump_writer::Header() == nullptr) return;
   if (scope && Enter()) {
     if (Stream* stream = thread_state.stream) {
+      sections::FinishWait(stream);
       stream->DescribeThread();
       if (config.heap && how == EndState::kExited && !is_forked_child) unseen::ReportAll(stream);
       timeline::Note(stream);
