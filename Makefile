@@ -7,7 +7,7 @@
 #   make test-walks      every call stack in the tests, compared with libunwind's
 #   make test-programs   real programs without the agent and with it, one table (PROGRAMS="redis git" for some)
 #   make bench           the table of costs (WHAT="pairs locks" for parts of it, QUICK=1 to see that it works)
-#   make lint | format   clang-format, clang-tidy (DEPTH=deep: longer paths; none: no paths), cppcheck, shellcheck | rewrite in place
+#   make lint | format   clang-format, clang-tidy (DEPTH=deep: longer paths; none: without it), cppcheck, shellcheck | rewrite in place
 #   make install PREFIX=/usr/local DESTDIR=
 #
 # One makefile, no recursion, everything below $(BUILD). CXX=clang++ works too.
@@ -288,17 +288,16 @@ HEADERS := $(wildcard include/perfagent/*.h agent/*.h agent/*/*.h analyzer/*.h a
   tests/e2e/programs/*.h samples/*.h)
 SCRIPTS := scripts/perfagent scripts/demo scripts/deps tests/run.sh tests/golden/record.sh .ci/run \
   $(wildcard tests/bench/*.sh tests/scripts/*.sh tests/programs/*.sh tests/programs/*/*.sh)
-TIDY_OK = $(patsubst %.cc,$(BUILD)/tidy/$(DEPTH)/%.ok,$(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc))
-# How far clang's analyzer follows calls: "deep" takes twice as long, "none" leaves it out.
+# How far clang's analyzer follows calls: "deep" takes twice as long, "none" leaves clang-tidy out.
 DEPTH ?= shallow
-TIDY_DEPTH = $(if $(filter none,$(DEPTH)),,-Xclang -analyzer-config -Xclang mode=$(DEPTH))
-TIDY_CHECKS = $(if $(filter none,$(DEPTH)),--checks=-clang-analyzer-*)
+TIDIED = $(if $(filter none,$(DEPTH)),,$(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc))
+TIDY_OK = $(patsubst %.cc,$(BUILD)/tidy/$(DEPTH)/%.ok,$(TIDIED))
 
 # With the compiler's own flags: what clang warns of is an error, too. Again whenever the object was made again.
 define tidy_rule
 $(BUILD)/tidy/$$(DEPTH)/$(1)/%.ok: $(1)/%.cc $(BUILD)/$(2)/%.o .clang-tidy
 	@mkdir -p $$(@D)
-	$$(Q)clang-tidy --quiet $$(TIDY_CHECKS) $$< -- $(3) $$(TIDY_DEPTH) 2>/dev/null
+	$$(Q)clang-tidy --quiet $$< -- $(3) -Xclang -analyzer-config -Xclang mode=$$(DEPTH) 2>/dev/null
 	@touch $$@
 endef
 $(eval $(call tidy_rule,agent,agent,$(AGENT_CXXFLAGS)))
