@@ -12,7 +12,6 @@
 #include "agent/sampler.h"
 #include "agent/sandbox.h"
 #include "agent/stream.h"
-#include "agent/timeline.h"
 #include "perfagent/sampling.h"
 
 namespace perfagent::budget {
@@ -240,14 +239,6 @@ void TellOthers(Stream* stream, uint64_t ns) {
   stream->untold_ns = stream->untold_bytes = 0;
 }
 
-// What it takes to look is charged, too.
-void NoteMemory(uint64_t now, Stream* stream) {
-  const uint64_t took = timeline::NoteIfDue(clock::NsOf(now), stream);
-  if (took == 0) return;
-  stream->Bill(took);
-  TellOthers(stream, clock::NsOf(took));
-}
-
 bool IsExactOver() {
   if (exact_blocks.load() >= kExactBlocks || spent_ns.load() >= kExactNs) return true;
   const dump_writer::Usage file = dump_writer::Used();
@@ -338,7 +329,6 @@ void Crowded() {
   if (took_ns > kNotRunningNs / stands_for) return;
   stream->Bill(took * stands_for);
   TellOthers(stream, took_ns * stands_for);
-  NoteMemory(begin, stream);
   if (InExactState()) {
     if (IsExactOver()) EndExactState();
     return;

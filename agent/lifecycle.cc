@@ -13,6 +13,7 @@
 #include "agent/dump_writer.h"
 #include "agent/live_filter.h"
 #include "agent/live_set.h"
+#include "agent/memory_use.h"
 #include "agent/modules.h"
 #include "agent/new_hooks.h"
 #include "agent/process.h"
@@ -28,7 +29,6 @@
 #include "agent/sys.h"
 #include "agent/text.h"
 #include "agent/tickets.h"
-#include "agent/timeline.h"
 #include "agent/unseen.h"
 #include "agent/unwind/rule_table.h"
 #include "agent/wait_table.h"
@@ -157,7 +157,7 @@ void FinishAs(EndState how, int status) {
       sections::FinishWait(stream);
       stream->DescribeThread();
       if (config.heap && how == EndState::kExited && !is_forked_child) unseen::ReportAll(stream);
-      timeline::Note(stream);
+      memory_use::Note(stream);
       stream->PutReading();
     }
   }
@@ -225,7 +225,6 @@ bool RestartInChild() {
   dump_writer::Header()->interval_request.store(interval_seen.load());
   budget::RestartInChild();
   lock::RestartInChild();
-  timeline::RestartInChild();
   if (FullMode()) RecordAllInChild(&thread_state);  // cloned, past the handler of fork
   return true;
 }

@@ -134,7 +134,7 @@ struct AllocatorCallRecord {
   uint64_t every;
   uint64_t interval_bytes;
 };
-// The process's memory as the kernel counts it, in bytes.
+// The process's memory at its end as the kernel counts it, in bytes.
 struct MemoryRecord {
   uint64_t time;
   uint64_t anonymous;  // resident: heap, stacks, the program's data
