@@ -78,7 +78,7 @@ bool LeakSuppressions::ParseLine(const std::string& text, Day today, Line* line,
   const std::string regex(absl::StripAsciiWhitespace(
       text.substr(kPrefix.size(), std::min(fields_at, text.size()) - kPrefix.size())));
   std::string wrong;
-  line->pattern = Pattern::Parse(regex, &wrong);
+  line->pattern = Pattern::Compile(regex, &wrong);
   if (regex.empty() || !line->pattern) {
     *expected = absl::StrCat("a regular expression behind leak:", wrong.empty() ? "" : " (", wrong,
                              wrong.empty() ? "" : ")");

@@ -14,7 +14,7 @@
 #include <string_view>
 #include <vector>
 
-#include "analyzer/gate/pattern.h"
+#include "analyzer/model/pattern.h"
 #include "analyzer/model/heap_profile.h"
 #include "analyzer/model/stack_names.h"
 

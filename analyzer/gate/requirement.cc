@@ -124,7 +124,7 @@ class Parser {
     if (end == std::string::npos || end < at_)
       return Fail(text_.size(), "] at the end of the selector");
     std::string wrong;
-    requirement_.selector = Pattern::Parse(text_.substr(at_, end - at_), &wrong);
+    requirement_.selector = Pattern::Compile(text_.substr(at_, end - at_), &wrong);
     if (!requirement_.selector)
       return Fail(at_, absl::StrCat("a regular expression (", wrong, ")"));
     at_ = end + 1;

@@ -18,7 +18,7 @@
 #include <string>
 
 #include "analyzer/compare/figures.h"
-#include "analyzer/gate/pattern.h"
+#include "analyzer/model/pattern.h"
 
 namespace perfagent {
 

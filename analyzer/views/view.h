@@ -14,7 +14,7 @@
 
 #include "analyzer/model/stack_names.h"
 #include "analyzer/replay/load_profile.h"
-#include "analyzer/views/pattern.h"
+#include "analyzer/model/pattern.h"
 
 namespace perfagent {
 

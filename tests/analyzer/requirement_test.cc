@@ -146,12 +146,5 @@ TEST(Requirement, WhatWasNotRecordedDoesNotPass) {
   EXPECT_EQ(Judge(Parsed("contended<1"), side).outcome, Outcome::kHolds);
 }
 
-TEST(Pattern, OfAHugeNameOnlyTheBeginningIsLookedAt) {
-  std::string error;
-  const std::optional<Pattern> pattern = Pattern::Parse("^(a|b)*c?x*$", &error);
-  EXPECT_TRUE(pattern->Matches(std::string(size_t{1} << 22, 'a')))
-      << "and the stack does not overflow";
-}
-
 }  // namespace
 }  // namespace perfagent::test

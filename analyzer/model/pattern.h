@@ -1,6 +1,6 @@
-// pattern.h: regular expressions as egrep has them, from the command line.
+// pattern.h: regular expressions as egrep has them, for names that anybody may have given.
 //
-// The C library's: a name out of a dump may be long and made to hurt, and std::regex recurses once per character.
+// The C library's: std::regex recurses once per character, and overflows the stack on a symbol of some 100 KB.
 #pragma once
 
 #include <regex.h>

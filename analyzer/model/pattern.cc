@@ -1,4 +1,4 @@
-#include "analyzer/views/pattern.h"
+#include "analyzer/model/pattern.h"
 
 namespace perfagent {
 
