@@ -191,7 +191,7 @@ struct HeapProfile {
   // Events whose stack the dump does not define.
   uint64_t undefined_stacks = 0;
   AllocatorCalls timed_calls;
-  std::vector<MemoryRecord> memory;  // in time
+  std::optional<MemoryRecord> memory_at_end;  // nullopt: killed, running, or not allowed to look
 
   // Adds up the sites; frees include unpaired ones, which are calls too.
   void SumSites();

@@ -5,8 +5,8 @@
 namespace perfagent {
 
 std::optional<Resident> ResidentAtEnd(const HeapProfile& heap) {
-  if (heap.memory.empty()) return std::nullopt;
-  const MemoryRecord& last = heap.memory.back();
+  if (!heap.memory_at_end) return std::nullopt;
+  const MemoryRecord& last = *heap.memory_at_end;
   const auto anonymous = static_cast<double>(last.anonymous);
   Resident parts;
   parts.time_ns = last.time;

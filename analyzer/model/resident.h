@@ -26,7 +26,7 @@ struct Resident {
   double untouched = 0;  // of the live blocks, not resident; no part of the sum
 };
 
-// At the last look at the process; nullopt where there was none. Live is what lives at the end.
+// At the process's end; nullopt where it was not looked at.
 std::optional<Resident> ResidentAtEnd(const HeapProfile& heap);
 
 }  // namespace perfagent

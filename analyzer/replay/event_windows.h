@@ -48,7 +48,7 @@ struct EventFacts {
   std::vector<Damage> damage;
   uint64_t widest_interval_bytes = 0;
   AllocatorCalls calls;
-  std::vector<MemoryRecord> memory;  // in no order
+  std::optional<MemoryRecord> memory_at_end;
 };
 
 class EventWindows {

@@ -164,7 +164,7 @@ void HeapEvents::Add(const Record& record, EventBlock* block) {
   } else if (const auto* call = std::get_if<AllocatorCallRecord>(&record)) {
     calls_.Add(*call);
   } else if (const auto* memory = std::get_if<MemoryRecord>(&record)) {
-    memory_.push_back(*memory);
+    memory_at_end_ = *memory;
   } else if (const auto* thread = std::get_if<ThreadRecord>(&record)) {
     OnThread(*thread);
   } else if (const auto* interval = std::get_if<IntervalRecord>(&record)) {

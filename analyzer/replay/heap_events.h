@@ -93,7 +93,7 @@ class HeapEvents {
   const std::vector<Damage>& damage() const { return steps_.damage(); }
   uint64_t widest_interval_bytes() const { return widest_interval_bytes_; }
   const AllocatorCalls& calls() const { return calls_; }
-  const std::vector<MemoryRecord>& memory() const { return memory_; }
+  const std::optional<MemoryRecord>& memory_at_end() const { return memory_at_end_; }
 
  private:
   void Add(const Record& record, EventBlock* block);
@@ -128,7 +128,7 @@ class HeapEvents {
   uint64_t widest_interval_bytes_ = 0;
   AllocatorCalls calls_;
   uint32_t untimed_reallocs_ = 0;
-  std::vector<MemoryRecord> memory_;
+  std::optional<MemoryRecord> memory_at_end_;
 };
 
 }  // namespace perfagent

@@ -180,9 +180,7 @@ class HeapReplay {
     profile.undefined_stacks = events_.facts().undefined_stacks;
     profile.widest_interval_bytes = events_.facts().widest_interval_bytes;
     profile.timed_calls = events_.facts().calls;
-    profile.memory = events_.facts().memory;
-    std::sort(profile.memory.begin(), profile.memory.end(),
-              [](const MemoryRecord& a, const MemoryRecord& b) { return a.time < b.time; });
+    profile.memory_at_end = events_.facts().memory_at_end;
     if (process_.facts.mode == Mode::kSample && process_.facts.heap_enabled) {
       profile.widest_interval_bytes =
           std::max(profile.widest_interval_bytes, process_.facts.interval_bytes);

@@ -48,21 +48,22 @@ void WriteLatency(JsonWriter* json, const AllocatorCalls& calls) {
   WriteTally(json, "usable", calls.usable());
 }
 
-void WriteTimeline(JsonWriter* json, const std::vector<MemoryRecord>& memory) {
-  json->Key("memory").BeginArray();
-  for (const MemoryRecord& record : memory) {
-    json->BeginObject();
-    json->Key("time_ns").Integer(record.time);
-    json->Key("anonymous").Integer(record.anonymous);
-    json->Key("file").Integer(record.file);
-    json->Key("shared").Integer(record.shared);
-    json->Key("stack").Integer(record.stack);
-    json->Key("swapped").Integer(record.swapped);
-    json->Key("mapped").Integer(record.mapped);
-    json->Key("dump").Integer(record.dump);
-    json->EndObject();
+void WriteMemoryAtEnd(JsonWriter* json, const std::optional<MemoryRecord>& memory) {
+  json->Key("memory_at_end");
+  if (!memory) {
+    json->Null();
+    return;
   }
-  json->EndArray();
+  json->BeginObject();
+  json->Key("time_ns").Integer(memory->time);
+  json->Key("anonymous").Integer(memory->anonymous);
+  json->Key("file").Integer(memory->file);
+  json->Key("shared").Integer(memory->shared);
+  json->Key("stack").Integer(memory->stack);
+  json->Key("swapped").Integer(memory->swapped);
+  json->Key("mapped").Integer(memory->mapped);
+  json->Key("dump").Integer(memory->dump);
+  json->EndObject();
 }
 
 void WriteResident(JsonWriter* json, const std::optional<Resident>& resident) {
@@ -92,7 +93,7 @@ void WriteResident(JsonWriter* json, const std::optional<Resident>& resident) {
 void WriteMemory(JsonWriter* json, const NamedProfile& named) {
   const HeapProfile& heap = named.profile.heap;
   WriteLatency(json, heap.timed_calls);
-  WriteTimeline(json, heap.memory);
+  WriteMemoryAtEnd(json, heap.memory_at_end);
   WriteResident(json, ResidentAtEnd(heap));
 }
 

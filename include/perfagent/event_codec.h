@@ -13,8 +13,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <variant>
 
 #include "perfagent/compact_codec.h"
+#include "perfagent/record_fields.h"
 #include "perfagent/records.h"
 
 namespace perfagent {
@@ -22,7 +27,8 @@ namespace perfagent {
 // Largest encoding of a record without text or frames: a tag and nine fields.
 inline constexpr size_t kMaxPlainRecord = 1 + 9 * kMaxVarint;
 
-inline constexpr size_t kMaxSectionRecord = 1 + 15 * kMaxVarint;
+inline constexpr size_t kMaxSectionRecord =
+    1 + decltype(record_fields::kLayout<LockSectionRecord>)::kFields * kMaxVarint;
 constexpr size_t MaxWaitRecord(size_t cuts) { return 1 + (9 + 4 * cuts) * kMaxVarint; }
 constexpr size_t MaxStackRecord(size_t frames) { return 1 + (5 + frames) * kMaxVarint; }
 constexpr size_t MaxTextRecord(size_t text_bytes) { return 1 + 8 * kMaxVarint + text_bytes; }
@@ -36,25 +42,11 @@ class Encoder : public CompactEncoder {
   Encoder(uint8_t* out, CodecState* state, prediction::EncoderTables* tables = nullptr)
       : CompactEncoder(out, state, tables) {}
 
-  void Put(const ThreadRecord& r) {
-    Begin(Tag::kThread, r.time);
-    Varint(r.tid);
-    Text(r.name);
-  }
-  void Put(const ThreadEndRecord& r) { Begin(Tag::kThreadEnd, r.time); }
-  void Put(const ModuleLoadRecord& r) {
-    Begin(Tag::kModuleLoad, r.time);
-    Varint(r.epoch);
-    Varint(r.start);
-    Varint(r.end);
-    Varint(r.bias);
-    Text(r.build_id);
-    Text(r.path);
-  }
-  void Put(const ModuleUnloadRecord& r) {
-    Begin(Tag::kModuleUnload, r.time);
-    Varint(r.epoch);
-    Varint(r.start);
+  template <record_fields::Plain R>
+  void Put(const R& r) {
+    constexpr const auto& kLayout = record_fields::kLayout<R>;
+    Byte(static_cast<uint8_t>(kLayout.tag));
+    std::apply([&](auto... fields) { (Field(r, fields), ...); }, kLayout.fields);
   }
   void Put(const StackRecord& r) {
     Byte(static_cast<uint8_t>(tables_ != nullptr ? Tag::kPredictedStack : Tag::kStack));
@@ -81,9 +73,7 @@ class Encoder : public CompactEncoder {
   }
   void Put(const FreeRecord& r) {
     if (r.flags == 0 && CanBeCompact(r.time)) return PutCompact(r);
-    Begin(Tag::kFree, static_cast<uint8_t>(r.api), r.flags, r.time);
-    Difference(r.address, &state_->last_address);
-    Varint(r.stack);
+    Put<FreeRecord>(r);
   }
   void Put(const ReallocRecord& r) {
     const bool sampled = r.limit != sampling::kNoLimit;
@@ -114,74 +104,9 @@ class Encoder : public CompactEncoder {
       before = cut.after;
     }
   }
-  void Put(const LockReleaseRecord& r) {
-    Begin(Tag::kLockRelease, static_cast<uint8_t>(r.api), r.time);
-    Difference(r.lock, &state_->last_lock);
-    Varint(r.stack);
-  }
-  void Put(const LockAcquireRecord& r) {
-    Begin(Tag::kLockAcquire, static_cast<uint8_t>(r.api), r.time);
-    Difference(r.lock, &state_->last_lock);
-    Varint(r.stack);
-    Varint(r.interval);
-    Varint(r.outer);
-  }
-  void Put(const LockSectionRecord& r) {
-    Begin(Tag::kLockSection, static_cast<uint8_t>(r.api), r.flags, r.time);
-    Varint(r.hold);
-    Varint(r.running_ns);
-    Difference(r.lock, &state_->last_lock);
-    for (const uint64_t field : {r.stack, r.interval, r.wait, r.allocations, r.bytes, r.allocator,
-                                 r.waits, r.waited, r.idle}) {
-      Varint(field);
-    }
-  }
-  void Put(const AllocatorCallRecord& r) {
-    Begin(Tag::kAllocatorCall, static_cast<uint8_t>(r.api), r.time);
-    for (const uint64_t field : {r.duration, r.size, r.usable, r.every, r.interval_bytes})
-      Varint(field);
-  }
-  void Put(const MemoryRecord& r) {
-    Begin(Tag::kMemory, r.time);
-    for (const uint64_t field :
-         {r.anonymous, r.file, r.shared, r.stack, r.swapped, r.mapped, r.dump}) {
-      Varint(field);
-    }
-  }
-  void Put(const IntervalRecord& r) {
-    Begin(Tag::kInterval, r.time);
-    Varint(r.interval_bytes);
-  }
-  void Put(const ThinRecord& r) {
-    Begin(Tag::kThin, r.time);
-    Varint(r.interval_bytes);
-  }
-  void Put(const MarkRecord& r) {
-    Begin(Tag::kMark, r.time);
-    Text(r.text);
-  }
-  void Put(const UnseenRecord& r) {
-    Begin(Tag::kUnseen, r.time);
-    Text(r.path);
-  }
-  void Put(const LockFrameRecord& r) {
-    Begin(Tag::kLockFrame);
-    for (const uint64_t field : {r.lock, r.thread, r.stack}) Varint(field);
-  }
-  void Put(const LockMappingRecord& r) {
-    Begin(Tag::kLockMapping);
-    for (const uint64_t field : {r.lock, r.device, r.inode, r.offset}) Varint(field);
-    Text(r.path);
-  }
-  void Put(const ClockRecord& r) {
-    Begin(Tag::kClock, r.time);
-    Varint(r.monotonic_ns);
-    Varint(r.realtime_ns);
-  }
   // The caller clears the state and the tables.
   void Put(const ResetRecord&) { Byte(static_cast<uint8_t>(Tag::kReset)); }
 
-  void Begin(Tag tag) { Byte(static_cast<uint8_t>(tag)); }
   template <typename... Small>
   void Begin(Tag tag, Small... fields_then_time) {
     Byte(static_cast<uint8_t>(tag));
@@ -192,6 +117,32 @@ class Encoder : public CompactEncoder {
   void Head(uint64_t field, Rest... rest) {
     Varint(field);
     Head(rest...);
+  }
+
+ private:
+  template <typename R>
+  void Field(const R& r, record_fields::Time<R> time) {
+    Difference(r.*time.member, &state_->last_time);
+  }
+  template <typename R>
+  void Field(const R& r, record_fields::BlockAddress<R> address) {
+    Difference(r.*address.member, &state_->last_address);
+  }
+  template <typename R>
+  void Field(const R& r, record_fields::LockAddress<R> lock) {
+    Difference(r.*lock.member, &state_->last_lock);
+  }
+  template <typename R>
+  void Field(const R& r, record_fields::Interval<R> interval) {
+    Varint(r.*interval.member);
+  }
+  template <typename R>
+  void Field(const R& r, std::string_view R::*text) {
+    Text(r.*text);
+  }
+  template <typename R, typename Number>
+  void Field(const R& r, Number R::*number) {
+    Varint(static_cast<uint64_t>(r.*number));
   }
 };
 
@@ -243,34 +194,6 @@ class Decoder : public CompactDecoder {
   }
   void Plain(Tag tag, Record* out) {
     switch (tag) {
-      case Tag::kThread: {
-        auto& r = out->emplace<ThreadRecord>();
-        r.time = Time();
-        r.tid = Varint();
-        r.name = Text();
-        return;
-      }
-      case Tag::kThreadEnd:
-        out->emplace<ThreadEndRecord>().time = Time();
-        return;
-      case Tag::kModuleLoad: {
-        auto& r = out->emplace<ModuleLoadRecord>();
-        r.time = Time();
-        r.epoch = Varint();
-        r.start = Varint();
-        r.end = Varint();
-        r.bias = Varint();
-        r.build_id = Text();
-        r.path = Text();
-        return;
-      }
-      case Tag::kModuleUnload: {
-        auto& r = out->emplace<ModuleUnloadRecord>();
-        r.time = Time();
-        r.epoch = Varint();
-        r.start = Varint();
-        return;
-      }
       case Tag::kStack:
       case Tag::kPredictedStack:
         return Stack(tag == Tag::kPredictedStack, &out->emplace<StackRecord>());
@@ -283,15 +206,6 @@ class Decoder : public CompactDecoder {
         r.size = Varint();
         r.stack = Varint();
         if (tag == Tag::kSampledAlloc) r.limit = Limit();
-        return;
-      }
-      case Tag::kFree: {
-        auto& r = out->emplace<FreeRecord>();
-        r.api = Api<HeapApi>();
-        r.flags = Varint();
-        r.time = Time();
-        r.address = Difference(&state_->codec.last_address);
-        r.stack = Varint();
         return;
       }
       case Tag::kRealloc:
@@ -312,79 +226,56 @@ class Decoder : public CompactDecoder {
         return CompactRealloc(&out->emplace<ReallocRecord>());
       case Tag::kLockWait:
         return Wait(&out->emplace<LockWaitRecord>());
-      case Tag::kLockRelease: {
-        auto& r = out->emplace<LockReleaseRecord>();
-        r.api = Api<LockApi>();
-        r.time = Time();
-        r.lock = Difference(&state_->codec.last_lock);
-        r.stack = Varint();
-        return;
-      }
-      case Tag::kLockAcquire: {
-        auto& r = out->emplace<LockAcquireRecord>();
-        r.api = Api<LockApi>();
-        r.time = Time();
-        r.lock = Difference(&state_->codec.last_lock);
-        r.stack = Varint();
-        r.interval = Varint();
-        r.outer = Varint();
-        return;
-      }
-      case Tag::kLockSection:
-        return Section(&out->emplace<LockSectionRecord>());
-      case Tag::kAllocatorCall:
-        return AllocatorCall(&out->emplace<AllocatorCallRecord>());
-      case Tag::kMemory:
-        return Memory(&out->emplace<MemoryRecord>());
-      case Tag::kInterval: {
-        auto& r = out->emplace<IntervalRecord>();
-        r.time = Time();
-        r.interval_bytes = Interval();
-        return;
-      }
-      case Tag::kThin: {
-        auto& r = out->emplace<ThinRecord>();
-        r.time = Time();
-        r.interval_bytes = Interval();
-        return;
-      }
-      case Tag::kMark: {
-        auto& r = out->emplace<MarkRecord>();
-        r.time = Time();
-        r.text = Text();
-        return;
-      }
-      case Tag::kUnseen: {
-        auto& r = out->emplace<UnseenRecord>();
-        r.time = Time();
-        r.path = Text();
-        return;
-      }
-      case Tag::kClock: {
-        auto& r = out->emplace<ClockRecord>();
-        r.time = Time();
-        r.monotonic_ns = Varint();
-        r.realtime_ns = Varint();
-        return;
-      }
-      case Tag::kLockFrame: {
-        auto& r = out->emplace<LockFrameRecord>();
-        for (uint64_t* field : {&r.lock, &r.thread, &r.stack}) *field = Varint();
-        return;
-      }
-      case Tag::kLockMapping: {
-        auto& r = out->emplace<LockMappingRecord>();
-        for (uint64_t* field : {&r.lock, &r.device, &r.inode, &r.offset}) *field = Varint();
-        r.path = Text();
-        return;
-      }
       case Tag::kReset:
         state_->Reset();
         out->emplace<ResetRecord>();
         return;
+      default:
+        if (!AnyPlain(tag, out)) Fail("unknown record tag");
     }
-    Fail("unknown record tag");
   }
+
+  bool AnyPlain(Tag tag, Record* out) {
+    return [&]<typename... R>(std::variant<R...>*) { return (PlainIf<R>(tag, out) || ...); }(out);
+  }
+  template <typename R>
+  bool PlainIf(Tag tag, Record* out) {
+    if constexpr (record_fields::Plain<R>) {
+      constexpr const auto& kLayout = record_fields::kLayout<R>;
+      if (tag != kLayout.tag) return false;
+      auto& r = out->emplace<R>();
+      std::apply([&](auto... fields) { (Field(&r, fields), ...); }, kLayout.fields);
+      return true;
+    }
+    return false;
+  }
+  template <typename R>
+  void Field(R* r, record_fields::Time<R> time) {
+    r->*time.member = Time();
+  }
+  template <typename R>
+  void Field(R* r, record_fields::BlockAddress<R> address) {
+    r->*address.member = Difference(&state_->codec.last_address);
+  }
+  template <typename R>
+  void Field(R* r, record_fields::LockAddress<R> lock) {
+    r->*lock.member = Difference(&state_->codec.last_lock);
+  }
+  template <typename R>
+  void Field(R* r, record_fields::Interval<R> interval) {
+    r->*interval.member = Interval();
+  }
+  template <typename R>
+  void Field(R* r, std::string_view R::*text) {
+    r->*text = Text();
+  }
+  template <typename R>
+  void Field(R* r, uint64_t R::*number) {
+    r->*number = Varint();
+  }
+  template <typename R, typename Enum>
+  requires std::is_enum_v<Enum>
+  void Field(R* r, Enum R::*api) { r->*api = Api<Enum>(); }
 
   void Stack(bool is_predicted, StackRecord* r) {
     r->first_id = state_->codec.last_stack + Varint();
@@ -423,34 +314,6 @@ class Decoder : public CompactDecoder {
       cut.flags = Varint();
     }
     r->cuts = state_->cuts;
-  }
-
-  void Section(LockSectionRecord* r) {
-    r->api = Api<LockApi>();
-    r->flags = Varint();
-    r->time = Time();
-    r->hold = Varint();
-    r->running_ns = Varint();
-    r->lock = Difference(&state_->codec.last_lock);
-    for (uint64_t* field : {&r->stack, &r->interval, &r->wait, &r->allocations, &r->bytes,
-                            &r->allocator, &r->waits, &r->waited, &r->idle}) {
-      *field = Varint();
-    }
-  }
-
-  void AllocatorCall(AllocatorCallRecord* r) {
-    r->api = Api<HeapApi>();
-    r->time = Time();
-    for (uint64_t* field : {&r->duration, &r->size, &r->usable, &r->every}) *field = Varint();
-    r->interval_bytes = Interval();
-  }
-
-  void Memory(MemoryRecord* r) {
-    r->time = Time();
-    for (uint64_t* field :
-         {&r->anonymous, &r->file, &r->shared, &r->stack, &r->swapped, &r->mapped, &r->dump}) {
-      *field = Varint();
-    }
   }
 
   uint64_t Interval() {

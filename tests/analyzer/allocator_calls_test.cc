@@ -59,7 +59,7 @@ HeapProfile Heap(uint64_t live, const MemoryRecord& memory) {
   HeapProfile heap;
   heap.total.live_bytes.AddCertain(static_cast<double>(live));
   heap.timed_calls.Add(Call(HeapApi::kMalloc, 40, 100, 110, 1, 0));
-  heap.memory = {memory};
+  heap.memory_at_end = memory;
   return heap;
 }
 
