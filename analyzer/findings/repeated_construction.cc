@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "analyzer/findings/heap_findings.h"
+#include "analyzer/model/function_names.h"
 #include "analyzer/report/format.h"
 #include "analyzer/report/text_values.h"
 

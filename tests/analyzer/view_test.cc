@@ -1,3 +1,4 @@
+#include "analyzer/model/function_names.h"
 #include "analyzer/views/view.h"
 
 #include <gtest/gtest.h>
