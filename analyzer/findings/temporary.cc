@@ -41,7 +41,7 @@ void FindTemporaries(HeapCase* heap, Findings* findings) {
                      FormatBytes(MeanSize(*site)), " on average"),
         absl::StrCat("they live for ", FormatDuration(MedianLifetimeNs(*heap, *site)),
                      " (median)")};
-    finding.gain = TimeGain(*heap, cost_ns);
+    finding.gain = TimeGain(*heap, CostOf(metrics.temporary, kPairNs));
     finding.remedy =
         MakesStrings(finding.where)
             ? "pass std::string_view, or make the string before the loop and assign to it in it"

@@ -1,10 +1,10 @@
-#include "analyzer/model/function_names.h"
 #include "analyzer/views/view.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
+#include "analyzer/model/function_names.h"
 #include "tests/support/analyze.h"
 #include "tests/support/dump_builder.h"
 
