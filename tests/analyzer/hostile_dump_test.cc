@@ -148,7 +148,7 @@ TEST_F(HostileDumpTest, DebugInformationThatAsksForAllMemoryCostsItsModuleItsNam
   ASSERT_TRUE(sound.Succeeded()) << sound.Describe();
   dump_.Module(0x400000, 0x410000, std::string(dir_ / "libbomb.so"));
   dump_.Module(0x500000, 0x510000, std::string(dir_ / "libsound.so"));
-  for (uint64_t at = 0x400000; at < 0x402000; at += 16) {
+  for (uint64_t at = 0x401000; at < 0x402000; at += 16) {  // where linkers put the code
     stream_.Alloc(at, at, 64, dump_.Stack({at + 1, 0x501002}));
   }
   dump_.WriteTo(dir_ / "dump");

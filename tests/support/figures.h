@@ -19,7 +19,8 @@ inline Thing SiteOf(std::initializer_list<std::pair<std::string, int>> frames,
   Thing site;
   site.kind = "malloc";
   for (const auto& [function, line] : frames) {
-    site.frames.push_back({function, "app.cc", line, "/app"});
+    site.frames.push_back(
+        {function, line == 0 ? "" : "app.cc", line, "/app"});  // without a name, neither
   }
   site.name = site.frames.front().function;
   site.figures[Metric::kAllocations] = ExactFigure(allocations);
