@@ -9,6 +9,8 @@
 #   make bench           the table of costs (WHAT="pairs locks" for parts of it, QUICK=1 to see that it works)
 #   make lint | format   clang-format, clang-tidy (DEPTH=deep: longer paths; none: without it), cppcheck, shellcheck | rewrite in place
 #   make install PREFIX=/usr/local DESTDIR=
+#   make deb             the Debian package $(BUILD)/perfagent_VERSION_amd64.deb
+#   make test-deb        that package checked by lintian, and installed and used in a system of its own (root; minutes)
 #
 # One makefile, no recursion, everything below $(BUILD). CXX=clang++ works too.
 
@@ -34,7 +36,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all deps demo test test-programs test-walks bench lint format install clean samples tests
+.PHONY: all deps demo test test-programs test-walks test-deb bench lint format completions install deb clean samples tests
 
 all: $(BUILD)/libperfagent.so $(BUILD)/analyzer
 
@@ -286,7 +288,7 @@ SOURCES := $(wildcard agent/*.cc agent/*/*.cc analyzer/*.cc analyzer/*/*.cc test
   tests/e2e/programs/*/*.cc tests/e2e/programs/*/*/*.cc samples/*.cc samples/plugin/*.cc)
 HEADERS := $(wildcard include/perfagent/*.h agent/*.h agent/*/*.h analyzer/*.h analyzer/*/*.h tests/*/*.h \
   tests/e2e/programs/*.h samples/*.h)
-SCRIPTS := scripts/perfagent scripts/demo scripts/deps tests/run.sh tests/golden/record.sh .ci/run \
+SCRIPTS := scripts/perfagent scripts/demo scripts/deps scripts/deb/build.sh scripts/deb/try.sh tests/run.sh tests/golden/record.sh .ci/run \
   $(wildcard tests/bench/*.sh tests/scripts/*.sh tests/programs/*.sh tests/programs/*/*.sh)
 # How far clang's analyzer follows calls: "deep" takes twice as long, "none" leaves clang-tidy out.
 DEPTH ?= shallow
@@ -309,6 +311,7 @@ lint: $(TIDY_OK)
 	  --inline-suppr --suppressions-list=.cppcheck-suppressions $(INC) -I. agent analyzer samples
 	shellcheck $(SCRIPTS)
 	perl -wc scripts/compare.pl
+	perl -wc scripts/completions/make.pl
 
 format:
 	@clang-format -i $(SOURCES) $(HEADERS)
@@ -326,14 +329,39 @@ demo:
 bench: all $(BENCH)
 	BUILD_DIR=$(BUILD) tests/bench/bench.sh $(WHAT)
 
-install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib $(DESTDIR)$(PREFIX)/include/perfagent \
-	  $(DESTDIR)$(PREFIX)/libexec/perfagent
-	install -m 755 $(BUILD)/analyzer scripts/perfagent $(DESTDIR)$(PREFIX)/bin
-	install -m 644 scripts/compare.pl $(DESTDIR)$(PREFIX)/libexec/perfagent
-	install -m 755 $(BUILD)/libperfagent.so $(DESTDIR)$(PREFIX)/lib
-	install -m 644 $(wildcard include/perfagent/*.h) \
-	  $(DESTDIR)$(PREFIX)/include/perfagent
+# By what --help says: they cannot differ from it.
+COMPLETIONS := $(BUILD)/completions
+$(COMPLETIONS)/made: scripts/completions/make.pl scripts/perfagent $(BUILD)/analyzer
+	$(Q)perl scripts/completions/make.pl scripts/perfagent $(BUILD)/analyzer $(COMPLETIONS)
+	@touch $@
+completions: $(COMPLETIONS)/made
+
+# Where there is a choice. scripts/perfagent looks for the agent in $(PREFIX)/lib and $(PREFIX)/lib/perfagent.
+LIBDIR  ?= $(PREFIX)/lib
+DATADIR ?= $(PREFIX)/share
+MANDIR  ?= $(DATADIR)/man
+BASHDIR ?= $(DATADIR)/bash-completion/completions
+ZSHDIR  ?= $(DATADIR)/zsh/site-functions
+FISHDIR ?= $(DATADIR)/fish/vendor_completions.d
+
+# $(call put,mode,files,directory)
+put = install -d $(DESTDIR)$(3) && install -m $(1) $(2) $(DESTDIR)$(3)
+install: all completions
+	$(call put,755,$(BUILD)/analyzer scripts/perfagent,$(PREFIX)/bin)
+	$(call put,755,scripts/compare.pl,$(PREFIX)/libexec/perfagent)
+	$(call put,755,$(BUILD)/libperfagent.so,$(LIBDIR))
+	$(call put,644,$(wildcard include/perfagent/*.h),$(PREFIX)/include/perfagent)
+	$(call put,644,$(wildcard scripts/man/*.1),$(MANDIR)/man1)
+	$(call put,644,$(wildcard scripts/man/*.7),$(MANDIR)/man7)
+	$(call put,644,$(addprefix $(COMPLETIONS)/bash/,perfagent analyzer),$(BASHDIR))
+	$(call put,644,$(addprefix $(COMPLETIONS)/zsh/_,perfagent analyzer),$(ZSHDIR))
+	$(call put,644,$(addprefix $(COMPLETIONS)/fish/,perfagent.fish analyzer.fish),$(FISHDIR))
+
+deb: all completions
+	BUILD_DIR=$(BUILD) scripts/deb/build.sh
+
+test-deb: deb
+	BUILD_DIR=$(BUILD) scripts/deb/try.sh
 
 -include $(shell find $(BUILD) -name '*.d' -type f 2>/dev/null)
 

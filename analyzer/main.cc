@@ -12,6 +12,7 @@
 #include "analyzer/commands/info.h"
 #include "analyzer/commands/inputs.h"
 #include "analyzer/commands/report.h"
+#include "analyzer/commands/top.h"
 #include "analyzer/parallel/workers.h"
 #include "perfagent/dump_format.h"
 
@@ -35,6 +36,13 @@ const std::map<std::string, Grouping> kGroupings = {{"function", Grouping::kFunc
 const std::map<std::string, TreeOf> kTrees = {{"callers", TreeOf::kCallers},
                                               {"callees", TreeOf::kCallees}};
 
+const std::map<std::string, SiteOrder> kOrders = {{"bytes", SiteOrder::kBytes},
+                                                  {"calls", SiteOrder::kCalls},
+                                                  {"temporary", SiteOrder::kTemporary},
+                                                  {"growth", SiteOrder::kGrowth}};
+const std::map<std::string, ColorChoice> kColors = {
+    {"auto", ColorChoice::kAuto}, {"always", ColorChoice::kAlways}, {"never", ColorChoice::kNever}};
+
 // What is wrong with the word after -n or --tolerance; empty when nothing is.
 std::string CheckLimit(const std::string& word) {
   const bool is_count = word.size() <= 18 && word.find_first_not_of("0123456789") == word.npos &&
@@ -46,6 +54,14 @@ std::string CheckPercent(const std::string& word) {
   double percent = 0;
   const bool is_percent = CLI::detail::lexical_cast(word, percent) && percent >= 0;
   return is_percent ? "" : "expected a number of percent from 0 on, got " + word;
+}
+
+std::string CheckInterval(const std::string& word) {
+  constexpr double kLeast = 0.1, kMost = 86400;
+  double seconds = 0;
+  const bool is_interval =
+      CLI::detail::lexical_cast(word, seconds) && seconds >= kLeast && seconds <= kMost;
+  return is_interval ? "" : "expected seconds from 0.1 to 86400, got " + word;
 }
 
 void AddInputs(CLI::App* command, std::vector<std::string>* inputs) {
@@ -75,6 +91,15 @@ void AddSymbols(CLI::App* command, SymbolizerOptions* symbols) {
 
 void AddOutput(CLI::App* command, std::string* output) {
   command->add_option("-o,--output", *output, "File for the result")->type_name("FILE");
+}
+
+void AddColor(CLI::App* command, ColorChoice* color) {
+  command
+      ->add_option_function<std::string>(
+          "--color", [color](const std::string& choice) { *color = kColors.at(choice); },
+          "Colours in text: auto is on a terminal, unless NO_COLOR is set (auto)")
+      ->check(CLI::IsMember(kColors).description(""))
+      ->type_name("auto|always|never");
 }
 
 void AddLimit(CLI::App* command, std::optional<uint64_t>* limit) {
@@ -146,9 +171,9 @@ CLI::App* AddReport(CLI::App* app, ReportOptions* options) {
   command
       ->add_option_function<std::string>(
           "--format", [options](const std::string& name) { options->format = kFormats.at(name); },
-          "text, json or html")
+          "For people, for programs, or a page for the browser (text)")
       ->check(CLI::IsMember(kFormats).description(""))
-      ->type_name("FORMAT");
+      ->type_name("text|json|html");
   AddLimit(command, &options->limit);
   command
       ->add_option("--memory-limit", options->memory_limit,
@@ -156,6 +181,7 @@ CLI::App* AddReport(CLI::App* app, ReportOptions* options) {
       ->type_name("BYTES")
       ->transform(CLI::AsSizeValue(false).description(""));
   AddOutput(command, &options->output);
+  AddColor(command, &options->color);
   AddView(command, &options->view);
   AddShapes(command, options);
   command->add_flag("--merge", options->merges,
@@ -172,16 +198,17 @@ CLI::App* AddDiff(CLI::App* app, DiffOptions* options) {
   command
       ->add_option_function<std::string>(
           "--format", [options](const std::string& name) { options->json = name == "json"; },
-          "text or json")
+          "For people or for programs (text)")
       ->check(CLI::IsMember({"text", "json"}).description(""))
-      ->type_name("FORMAT");
+      ->type_name("text|json");
   command
       ->add_option(
           "--to", options->now,
           "Dumps of the new side, or directories of dumps: those before are the old side's")
-      ->type_name("NEW...");
+      ->type_name("NEW");
   AddLimit(command, &options->limit);
   AddOutput(command, &options->output);
+  AddColor(command, &options->color);
   AddSymbols(command, &options->symbols);
   AddThreads(command, &options->threads);
   AddInputs(command, &options->base);
@@ -212,6 +239,7 @@ CLI::App* AddCheck(CLI::App* app, CheckOptions* options) {
   add_file("--suppressions", &options->suppressions,
            "Leaks that do not count: lines of leak:REGEX owner=NAME [expires=YYYY-MM-DD]");
   add_file("--junit", &options->junit, "Write the results as JUnit's XML");
+  AddColor(command, &options->color);
   AddSymbols(command, &options->symbols);
   AddThreads(command, &options->threads);
   AddInputs(command, &options->inputs);
@@ -220,6 +248,7 @@ CLI::App* AddCheck(CLI::App* app, CheckOptions* options) {
 
 CLI::App* AddInfo(CLI::App* app, InfoOptions* options) {
   CLI::App* command = app->add_subcommand("info", "What is in a dump: header, threads, records");
+  AddColor(command, &options->color);
   AddThreads(command, &options->threads);
   AddInputs(command, &options->inputs);
   return command;
@@ -238,6 +267,35 @@ CLI::App* AddEvents(CLI::App* app, EventsOptions* options) {
   return command;
 }
 
+CLI::App* AddTop(CLI::App* app, TopOptions* options) {
+  CLI::App* command =
+      app->add_subcommand("top", "A running process, look by look: who allocates, who waits");
+  command
+      ->add_option("--interval", options->interval_seconds, "Seconds from one look to the next (2)")
+      ->type_name("SECONDS")
+      ->check(CLI::Validator(CheckInterval, ""));
+  command
+      ->add_option("-n", options->limit, "Sites and locks in a list (10; on a terminal what fits)")
+      ->type_name("N")
+      ->check(CLI::Validator(CheckLimit, ""));
+  command->add_option("--count", options->count, "Looks, then end (until the process has ended)")
+      ->type_name("N")
+      ->check(CLI::Validator(CheckLimit, ""));
+  command->add_flag("--from-now", options->from_now,
+                    "What was recorded before is not read: quicker, but what is live is not known");
+  command
+      ->add_option_function<std::string>(
+          "--sort", [options](const std::string& name) { options->order = kOrders.at(name); },
+          "Which sites are the busiest ones (bytes)")
+      ->check(CLI::IsMember(kOrders).description(""))
+      ->type_name("bytes|calls|temporary|growth");
+  AddSymbols(command, &options->symbols);
+  command->add_option("DUMP", options->dump, "The dump of a running process")
+      ->required()
+      ->type_name("");
+  return command;
+}
+
 ExitCode Run(int argc, char** argv) {
   CLI::App app("Reads perfagent's dumps and says what to fix.", "analyzer");
   app.footer(kFooter);
@@ -249,10 +307,12 @@ ExitCode Run(int argc, char** argv) {
   DiffOptions diff;
   InfoOptions info;
   EventsOptions events;
+  TopOptions top;
   const CLI::App* report_command = AddReport(&app, &report);
   const CLI::App* check_command = AddCheck(&app, &check);
   const CLI::App* diff_command = AddDiff(&app, &diff);
   const CLI::App* info_command = AddInfo(&app, &info);
+  const CLI::App* top_command = AddTop(&app, &top);
   AddEvents(&app, &events);
   try {
     app.parse(argc, argv);
@@ -263,6 +323,7 @@ ExitCode Run(int argc, char** argv) {
   if (check_command->parsed()) return RunCheck(check);
   if (diff_command->parsed()) return RunDiff(diff);
   if (info_command->parsed()) return RunInfo(info);
+  if (top_command->parsed()) return RunTop(top);
   return RunEvents(events);
 }
 

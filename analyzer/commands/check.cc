@@ -143,8 +143,8 @@ class Check {
 
   // What could not be written outweighs what was found, and that what the inputs were like.
   ExitCode Finish() {
-    const ExitCode printed =
-        WriteResult("", ExitCode::kFine, [&](Output* output) { WriteCheckText(results_, output); });
+    const ExitCode printed = WriteText("", options_.color, ExitCode::kFine,
+                                       [&](Output* output) { WriteCheckText(results_, output); });
     written_ = WorseOf(written_, printed);
     if (written_ != ExitCode::kFine) return written_;
     const bool fails = std::any_of(results_.begin(), results_.end(), [](const CheckResult& result) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "analyzer/commands/exit_code.h"
+#include "analyzer/report/terminal.h"
 #include "analyzer/symbols/symbolizer.h"
 
 namespace perfagent {
@@ -19,6 +20,7 @@ struct CheckOptions {
   double tolerated_percent = 0;  // of the baseline's whole
   std::string suppressions = {};
   std::string junit = {};
+  ColorChoice color = ColorChoice::kAuto;
   SymbolizerOptions symbols = {};
 };
 

@@ -40,13 +40,12 @@ ExitCode RunDiff(const DiffOptions& given) {
   const ExitCode inputs = WorseOf(loader.Load(base_inputs, &base), loader.Load(now_inputs, &now));
   if (inputs == ExitCode::kUnusable) return inputs;
   const Comparison comparison = CompareSides(std::move(base), std::move(now));
-  return WriteResult(options.output, inputs, [&](Output* output) {
-    if (options.json) {
-      WriteJsonDiff(comparison, options.limit, output);
-    } else {
-      WriteTextDiff(comparison, options.limit, output);
-    }
-  });
+  if (options.json) {
+    return WriteResult(options.output, inputs,
+                       [&](Output* output) { WriteJsonDiff(comparison, options.limit, output); });
+  }
+  return WriteText(options.output, options.color, inputs,
+                   [&](Output* output) { WriteTextDiff(comparison, options.limit, output); });
 }
 
 }  // namespace perfagent

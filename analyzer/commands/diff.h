@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "analyzer/commands/exit_code.h"
+#include "analyzer/report/terminal.h"
 #include "analyzer/symbols/symbolizer.h"
 
 namespace perfagent {
@@ -20,6 +21,7 @@ struct DiffOptions {
   bool json = false;
   std::optional<uint64_t> limit = {};
   std::string output = {};  // empty: stdout
+  ColorChoice color = ColorChoice::kAuto;
   SymbolizerOptions symbols = {};
 };
 

@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "analyzer/commands/exit_code.h"
+#include "analyzer/report/terminal.h"
 
 namespace perfagent {
 
 struct InfoOptions {
   size_t threads = 1;
   std::vector<std::string> inputs;
+  ColorChoice color = ColorChoice::kAuto;
 };
 
 ExitCode RunInfo(const InfoOptions& options);

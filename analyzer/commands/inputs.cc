@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "analyzer/dump/dump_file.h"
 #include "analyzer/report/format.h"
+#include "analyzer/report/styled_output.h"
 #include "analyzer/symbols/debuginfod.h"
 
 namespace perfagent {
@@ -152,6 +153,17 @@ ExitCode WriteResult(const std::string& path, ExitCode inputs,
   const ExitCode code = FinishOutput(&output, path.empty() ? "stdout" : path, inputs);
   if (!path.empty()) close(fd);
   return code;
+}
+
+ExitCode WriteText(const std::string& path, ColorChoice color, ExitCode inputs,
+                   absl::FunctionRef<void(Output*)> write) {
+  const TextStyle style = path.empty() ? StyleFor(STDOUT_FILENO, color)
+                                       : TextStyle{.color = color == ColorChoice::kAlways};
+  return WriteResult(path, inputs, [&](Output* output) {
+    StyledOutput styled(style, output);
+    write(&styled);
+    styled.Flush();
+  });
 }
 
 }  // namespace perfagent

@@ -9,6 +9,7 @@
 #include "analyzer/commands/exit_code.h"
 #include "analyzer/report/output.h"
 #include "analyzer/report/report_input.h"
+#include "analyzer/report/terminal.h"
 
 namespace perfagent {
 
@@ -49,5 +50,9 @@ bool WouldOverwrite(const char* option, const std::string& output,
 // Writes a result to a file, or to stdout where `path` is empty. Returns what the command does: `inputs` when all is well.
 ExitCode WriteResult(const std::string& path, ExitCode inputs,
                      absl::FunctionRef<void(Output*)> write);
+
+// As WriteResult, of a text for people: fitted to the terminal, and in colour, where stdout is one (terminal.h).
+ExitCode WriteText(const std::string& path, ColorChoice color, ExitCode inputs,
+                   absl::FunctionRef<void(Output*)> write);
 
 }  // namespace perfagent

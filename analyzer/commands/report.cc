@@ -102,13 +102,12 @@ class Profiles {
 };
 
 ExitCode Write(const ReportOptions& options, const ReportInput& input, ExitCode inputs) {
-  return WriteResult(options.output, inputs, [&](Output* output) {
-    if (options.format == ReportFormat::kJson) {
-      WriteJsonReport(input, output);
-    } else {
-      WriteTextReport(input, output);
-    }
-  });
+  if (options.format == ReportFormat::kJson) {
+    return WriteResult(options.output, inputs,
+                       [&](Output* output) { WriteJsonReport(input, output); });
+  }
+  return WriteText(options.output, options.color, inputs,
+                   [&](Output* output) { WriteTextReport(input, output); });
 }
 
 }  // namespace

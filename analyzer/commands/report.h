@@ -9,6 +9,7 @@
 
 #include "analyzer/commands/exit_code.h"
 #include "analyzer/report/report_input.h"
+#include "analyzer/report/terminal.h"
 #include "analyzer/symbols/symbolizer.h"
 #include "analyzer/views/grouping.h"
 #include "analyzer/views/view.h"
@@ -27,6 +28,7 @@ struct ReportOptions {
   std::optional<uint64_t> limit = {};
   std::optional<uint64_t> memory_limit = {};  // bytes
   std::string output = {};  // empty: stdout
+  ColorChoice color = ColorChoice::kAuto;
   SymbolizerOptions symbols = {};
   ViewOptions view = {};
   std::optional<Grouping> group = {};

@@ -18,6 +18,19 @@ const char* Name(Ended ended) {
   return "";
 }
 
+std::string HowItEnded(const ProcessFacts& facts) {
+  switch (facts.ended) {
+    case Ended::kExited:
+      return facts.exit_status ? absl::StrCat("exited with status ", *facts.exit_status)
+                               : "exited by quick_exit";
+    case Ended::kKilled:
+      return "killed (or replaced by exec)";
+    case Ended::kRunning:
+      return "still running";
+  }
+  return "";
+}
+
 const char* Name(Mode mode) { return mode == Mode::kFull ? "full" : "sample"; }
 
 std::string ModeText(const ProcessFacts& facts) {

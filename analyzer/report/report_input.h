@@ -57,6 +57,8 @@ inline bool HasFindings(const ReportInput& input) {
 }
 
 const char* Name(Ended ended);
+// "exited with status 0", "killed (or replaced by exec)", "still running".
+std::string HowItEnded(const ProcessFacts& facts);
 const char* Name(Mode mode);
 
 // "full until 12.3 s (the file was nearly full), sampled after that"; mostly just the name.

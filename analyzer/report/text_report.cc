@@ -98,23 +98,11 @@ class Writer : private LineWriter {
          EscapeForTerminal(facts_.host));
     Fact("command", EscapeForTerminal(facts_.command_line));
     Fact("ran", FormatDuration(static_cast<double>(facts_.duration_ns)), " from ",
-         FormatTime(facts_.start_realtime_ns), ", ", HowItEnded());
+         FormatTime(facts_.start_realtime_ns), ", ", HowItEnded(facts_),
+         facts_.ended == Ended::kKilled ? "; up to then the recording is whole" : "");
     Fact("mode", ModeText(facts_), facts_.heap_enabled ? ", heap" : "",
          facts_.locks_enabled ? ", locks" : "");
     if (!facts_.allocator.empty()) Fact("allocator", EscapeForTerminal(facts_.allocator));
-  }
-
-  std::string HowItEnded() const {
-    switch (facts_.ended) {
-      case Ended::kExited:
-        return facts_.exit_status ? absl::StrCat("exited with status ", *facts_.exit_status)
-                                  : "exited by quick_exit";
-      case Ended::kKilled:
-        return "killed (or replaced by exec); up to then the recording is whole";
-      case Ended::kRunning:
-        return "still running";
-    }
-    return "";
   }
 
   void WriteAgentCost() {

@@ -424,6 +424,48 @@ TestPidOne() {
   wait "$unshare_pid"
 }
 
+# Stands in for the analyzer: says what it was asked for, and makes the file.
+WriteAnalyzer() {
+  cat > reporter << 'END'
+#!/bin/bash
+echo "reporter $*"
+while (($#)); do
+  [[ $1 != -o ]] || echo "a report" > "$2"
+  shift
+done
+exit "${REPORTER_EXIT:-0}"
+END
+  printf '#!/bin/bash\necho "opened $*" > opened\n' > xdg-open
+  chmod +x reporter xdg-open
+}
+
+TestReportAtTheEnd() {
+  mkdir report && cd report || return
+  WriteAnalyzer
+  local with=(PERFAGENT_LIB="$work/standin.so" PERFAGENT_ANALYZER="$PWD/reporter" PATH="$PWD:$PATH")
+  Run "${with[@]}" "$perfagent" run --report -- sh -c 'echo own; exit 4'
+  Expect "--report: the report is on stderr, before the next command" 4 \
+    "reporter report perfagent.*.dump*next: *"
+  Equal "the program's output is all there is on stdout" "$output" own
+  Run "${with[@]}" "$perfagent" run --report=out.txt -- true
+  Expect "--report=FILE: it is in the file" 0 \
+    "reporter report -o out.txt perfagent.true.*.dump*perfagent: report: out.txt*next: *"
+  Equal "which was made" "$(< out.txt)" "a report"
+  Run "${with[@]}" "$perfagent" run --report=none/out.txt -- true
+  Expect "a file that cannot be is refused before the program runs" 2 "*--report=none/out.txt: expected *"
+  Run -u DISPLAY -u WAYLAND_DISPLAY "${with[@]}" "$perfagent" run --open -- true
+  Expect "--open: a page is made, and named" 0 \
+    "reporter report --format html -o perfagent.true.+([0-9]).html perfagent.true.+([0-9]).dump*report: perfagent.true.*.html*next: *"
+  Equal "without a display nothing is opened" "$(ls opened 2> /dev/null)" ""
+  Run "${with[@]}" DISPLAY=:0 "$perfagent" run --open -- true
+  Matches "with one it is" "$(cat opened 2>&1)" "opened perfagent.true.+([0-9]).html"
+  rm -f opened
+  Run "${with[@]}" DISPLAY=:0 REPORTER_EXIT=2 "$perfagent" run --open -- sh -c 'exit 7'
+  Expect "a page that is not made is said, and the exit stays the program's" 7 "*no report was made*next: *"
+  Equal "and not opened" "$(ls opened 2> /dev/null)" ""
+  cd .. || return
+}
+
 TestWithoutPerl() {
   local tool
   mkdir noperl
@@ -460,6 +502,7 @@ Main() {
   TestSignals
   TestTerminal
   TestPidOne
+  TestReportAtTheEnd
   TestWithoutPerl
   TestRealAgent
   Summary

@@ -7,12 +7,14 @@
 #include <span>
 #include <stdexcept>
 
+#include "analyzer/live/live_profile.h"
 #include "analyzer/model/futex_locks.h"
 #include "analyzer/model/stack_names.h"
 #include "analyzer/model/suppressions.h"
 #include "analyzer/report/event_lines.h"
 #include "analyzer/report/info_report.h"
 #include "analyzer/report/json_report.h"
+#include "analyzer/report/live_lines.h"
 #include "analyzer/report/text_report.h"
 
 namespace perfagent::test {
@@ -51,6 +53,15 @@ std::string EventsOf(const LoadedDump& dump) {
   WriteEvents(dump, &names, &output);
   output.Flush();
   return output.text();
+}
+
+void LookAt(const std::string& path) {
+  std::string error;
+  std::optional<DumpFile> file = DumpFile::Open(path, &error);
+  if (!file) throw std::runtime_error(error);
+  LiveProfile profile(*std::move(file), kHere);
+  profile.Read([](double) { return true; });
+  LiveLines(profile.Look(SiteOrder::kBytes, 10), SiteOrder::kBytes, 60);
 }
 
 LoadedDump Load(const std::string& path) {
@@ -133,6 +144,7 @@ int RunAllCommands(const std::string& path) {
   TextReportOf(&*profile);
   JsonReportOf(&*profile);
   EventsOf(profile->dump);
+  LookAt(path);
   StringOutput output;
   WriteInfo(profile->dump, &output);
   return profile->dump.damage.empty() ? kFine : kPartial;
