@@ -213,13 +213,21 @@ bool StackNames::AnyAt(const Frame& frame, absl::FunctionRef<bool(const SourceFr
 std::vector<const SourceFrame*> StackNames::Frames(StackId stack) {
   if (IsMade(stack)) return made_.Frames(NumberOf(stack));
   std::vector<const SourceFrame*> frames;
-  for (const Frame& frame : process_.Frames(stack)) {
-    if (IsAgent(ModulePath(frame))) continue;
-    for (const SourceFrame& source : *FramesAt(frame)) {
-      if (const SourceFrame* shown = Shown(source)) frames.push_back(shown);
-    }
-  }
+  for (const Frame& frame : process_.Frames(stack)) AppendShown(frame, &frames);
   return frames;
+}
+
+std::vector<const SourceFrame*> StackNames::ShownAt(const Frame& frame) {
+  std::vector<const SourceFrame*> frames;
+  AppendShown(frame, &frames);
+  return frames;
+}
+
+void StackNames::AppendShown(const Frame& frame, std::vector<const SourceFrame*>* frames) {
+  if (IsAgent(ModulePath(frame))) return;
+  for (const SourceFrame& source : *FramesAt(frame)) {
+    if (const SourceFrame* shown = Shown(source)) frames->push_back(shown);
+  }
 }
 
 const std::vector<SourceFrame>* StackNames::FramesAt(const Frame& frame) {

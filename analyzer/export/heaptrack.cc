@@ -1,0 +1,389 @@
+// heaptrack's interpreted file, version 3, for heaptrack_print and heaptrack_gui: every allocation and free in time order.
+//
+// A sampled block is written as often as it stands for: after each event as many copies of it are there as the rounded sum
+// of the weights of its stack and size. Where a thinning made weights grow, more would be live than were allocated; these
+// are left out and counted.
+//
+// heaptrack takes a free for that of a temporary block when the line before is the allocation of the same size and stack.
+// Where that is not so the free names a second entry of the same size and stack.
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "analyzer/export/early_frees.h"
+#include "analyzer/export/export_format.h"
+#include "analyzer/export/locations.h"
+#include "analyzer/model/suppressions.h"
+#include "analyzer/replay/heap_changes.h"
+#include "analyzer/report/format.h"
+
+namespace perfagent {
+namespace {
+
+constexpr uint64_t kNsPerMs = 1'000'000;
+// As heaptrack itself does.
+constexpr uint64_t kMsBetweenTimes = 10;
+constexpr uint64_t kPageBytes = 4096;
+constexpr char kNoFrames[] = "[no stack]";
+
+std::string Number(uint64_t count) { return FormatCount(static_cast<double>(count)); }
+
+// Lines of a letter and hexadecimal numbers.
+class Lines {
+ public:
+  explicit Lines(Output* output) : output_(output) {}
+
+  template <typename... Numbers>
+  void Write(char letter, Numbers... numbers) {
+    char line[2 + 17 * sizeof...(numbers) + 1];
+    char* end = line;
+    *end++ = letter;
+    ((*end++ = ' ', end = std::to_chars(end, end + 16, uint64_t{numbers}, 16).ptr), ...);
+    *end++ = '\n';
+    output_->Write({line, static_cast<size_t>(end - line)});
+  }
+  void WriteAll(char letter, const std::vector<uint64_t>& numbers) {
+    std::string line(1, letter);
+    for (const uint64_t number : numbers) absl::StrAppend(&line, " ", absl::Hex(number));
+    output_->Write(line + "\n");
+  }
+  // Up to the end of the line.
+  void WriteText(char letter, std::string text) {
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    output_->Write(std::string(1, letter) + " " + text + "\n");
+  }
+
+ private:
+  Output* output_;
+};
+
+// The tables of strings, places and stacks. All count from 1; 0 is none.
+class Tables {
+ public:
+  Tables(StackNames* names, Lines* lines) : locations_(names), lines_(lines) {}
+
+  uint64_t TraceOf(StackId stack) {
+    const std::vector<uint32_t> numbers = locations_.Of(stack);
+    uint64_t trace = 0;
+    for (auto number = numbers.rbegin(); number != numbers.rend(); ++number)
+      trace = Trace(PlaceOf(*number), trace);
+    if (trace == 0) trace = Trace(NoPlace(), 0);
+    return trace;
+  }
+
+ private:
+  uint64_t Trace(uint64_t place, uint64_t parent) {
+    const auto [found, is_new] = trace_at_.try_emplace({place, parent}, trace_at_.size() + 1);
+    if (is_new) lines_->Write('t', place, parent);
+    return found->second;
+  }
+
+  uint64_t PlaceOf(uint32_t number) {
+    if (number >= place_of_.size()) place_of_.resize(number + 1);
+    if (place_of_[number] != 0) return place_of_[number];
+    const Location& location = locations_[number];
+    std::vector<uint64_t> fields = {location.address, String(locations_.ModulePath(location))};
+    for (const SourceFrame* frame : location.lines) {
+      fields.push_back(String(frame->function));
+      if (location.lines.size() == 1 && frame->file.empty()) break;
+      fields.push_back(String(frame->file));
+      fields.push_back(static_cast<uint64_t>(std::max(frame->line, 0)));
+    }
+    lines_->WriteAll('i', fields);
+    return place_of_[number] = ++places_;
+  }
+
+  uint64_t NoPlace() {
+    if (no_place_ != 0) return no_place_;
+    lines_->WriteAll('i', {0, 0, String(kNoFrames)});
+    return no_place_ = ++places_;
+  }
+
+  uint64_t String(const std::string& text) {
+    if (text.empty()) return 0;
+    const auto [found, is_new] = string_at_.try_emplace(text, string_at_.size() + 1);
+    if (is_new) {
+      lines_->WriteText('s', absl::StrCat(absl::Hex(text.size()), " ", text));
+    }
+    return found->second;
+  }
+
+  Locations locations_;
+  Lines* lines_;
+  absl::flat_hash_map<std::string, uint64_t> string_at_;
+  absl::flat_hash_map<std::pair<uint64_t, uint64_t>, uint64_t> trace_at_;
+  std::vector<uint64_t> place_of_;  // by number of the location; 0: not written
+  uint64_t no_place_ = 0;
+  uint64_t places_ = 0;
+};
+
+// What was written of blocks of one size and stack.
+struct Kind {
+  uint64_t trace = 0;
+  uint64_t size = 0;
+  StackId stack;
+  uint64_t index = 0;  // in heaptrack's table
+  uint64_t other = 0;  // the second one; 0: none yet
+  double begun = 0;    // weights
+  double live = 0;
+  uint64_t allocated = 0;  // lines
+  uint64_t freed = 0;
+};
+
+class EventWriter : public ChangeSink {
+ public:
+  // `traces` by SiteId. All must outlive this.
+  EventWriter(size_t streams, const EventView& view, const EarlyFrees& early,
+              const std::vector<uint64_t>& traces, Lines* lines)
+      : view_(view), early_(early), traces_(traces), lines_(lines), begins_(streams) {
+    // A free of the entry 0 behind another free would always be taken for that of a temporary block.
+    lines_->Write('a', 0u, traces.empty() ? 0 : traces.front());
+  }
+
+  void OnEvent(const HeapEvent& event, std::span<const Change> changes,
+               const SiteTable& sites) override {
+    begins_.OnEvent(changes);
+    is_temporary_ = false;
+    for (const Change& change : changes) Apply(change, event, sites);
+    Settle(event.time_ns);
+  }
+  void OnEnd(std::span<const Change> changes, const SiteTable& sites) override {
+    is_temporary_ = false;
+    for (const Change& change : changes) ApplyGrowth(change, &KindOf(change, sites));
+    Settle(0);
+  }
+
+  // At the end: what is live of stacks for which `is_kept` is true is written as freed.
+  template <typename IsKept>
+  Waits FreeKept(IsKept is_kept) {
+    Waits freed;  // blocks and bytes
+    is_temporary_ = false;
+    for (Kind& kind : kinds_) {
+      const uint64_t live = kind.allocated - kind.freed;
+      if (live == 0 || !is_kept(kind.stack)) continue;
+      Free(&kind, live);
+      freed.Add(live, live * kind.size);
+    }
+    return freed;
+  }
+
+  // Of what is live at the end: that by which weights grew.
+  double missing_blocks() const {
+    double missing = 0;
+    for (const Kind& kind : kinds_)
+      missing += std::max(std::round(kind.live) - double(kind.allocated - kind.freed), 0.0);
+    return missing;
+  }
+  // Blocks from before the view.
+  uint64_t entered() const { return entered_; }
+
+ private:
+  void Apply(const Change& change, const HeapEvent& event, const SiteTable& sites) {
+    if (!view_.HasStack(sites.sites()[change.site.value()].stack)) return;
+    if (change.kind == Change::kEnter) {
+      ++entered_;
+      return;
+    }
+    if (BeganBefore(change, event.time_ns)) return;
+    Kind& kind = KindOf(change, sites);
+    if (change.kind == Change::kBegin) {
+      const bool is_early = early_.IsEarly(begins_.Begin(event.stream));
+      kind.begun += change.WeightNow().factor;
+      const uint64_t lines = Rounded(kind.begun) - kind.allocated;
+      Time(event.time_ns);
+      is_early ? WriteTemporary(&kind, lines) : Allocate(&kind, lines);
+      if (!is_early) ApplyGrowth(change, &kind);
+      return;
+    }
+    if (change.kind == Change::kFree && change.temporary && change.shrinks) {
+      const std::optional<uint64_t> number = begins_.Last(event.stream);
+      if (number && early_.IsEarly(*number)) return;
+      is_temporary_ = true;
+    }
+    ApplyGrowth(change, &kind);
+  }
+
+  bool BeganBefore(const Change& change, uint64_t time_ns) const {
+    const bool is_end = change.kind == Change::kFree || change.kind == Change::kRealloc;
+    return is_end && time_ns - std::min(time_ns, change.lifetime_ns) < view_.since_ns;
+  }
+
+  void ApplyGrowth(const Change& change, Kind* kind) {
+    const double weight = change.WeightNow().factor;
+    if (change.grows) kind->live += weight;
+    if (change.shrinks) kind->live = std::max(kind->live - weight, 0.0);
+    if (std::find(touched_.begin(), touched_.end(), kind->index) == touched_.end() ||
+        touched_.size() > kMostSearched) {
+      touched_.push_back(kind->index);
+    }
+  }
+
+  // The event is over: as many blocks are freed as are there too many.
+  void Settle(uint64_t time_ns) {
+    for (const uint64_t index : touched_) {
+      Kind& kind = kinds_[kind_of_index_[index]];
+      const uint64_t live = kind.allocated - kind.freed, wanted = Rounded(kind.live);
+      if (live <= wanted) continue;
+      Time(time_ns);
+      Free(&kind, live - wanted);
+    }
+    touched_.clear();
+  }
+
+  static uint64_t Rounded(double weights) { return static_cast<uint64_t>(weights + 0.5); }
+
+  Kind& KindOf(const Change& change, const SiteTable& sites) {
+    const size_t site = change.site.value();
+    if (site >= last_of_.size()) last_of_.resize(site + 1, kNone);
+    size_t& last = last_of_[site];
+    if (last != kNone && kinds_[last].size == change.size) return kinds_[last];
+    const auto [found, is_new] = kind_at_.try_emplace({traces_[site], change.size}, kinds_.size());
+    if (is_new) {
+      kinds_.push_back({.trace = traces_[site],
+                        .size = change.size,
+                        .stack = sites.sites()[site].stack,
+                        .index = Entry(change.size, traces_[site], kinds_.size())});
+    }
+    last = found->second;
+    return kinds_[last];
+  }
+
+  uint64_t Entry(uint64_t size, uint64_t trace, size_t kind) {
+    lines_->Write('a', size, trace);
+    kind_of_index_.push_back(kind);
+    return kind_of_index_.size() - 1;
+  }
+
+  void Allocate(Kind* kind, uint64_t lines) {
+    for (uint64_t i = 0; i < lines; ++i) lines_->Write('+', kind->index);
+    kind->allocated += lines;
+    if (lines > 0) last_allocated_ = kind->index;
+  }
+
+  void WriteTemporary(Kind* kind, uint64_t lines) {
+    for (uint64_t i = 0; i < lines; ++i) {
+      lines_->Write('+', kind->index);
+      lines_->Write('-', kind->index);
+    }
+    kind->allocated += lines;
+    kind->freed += lines;
+    if (lines > 0) last_allocated_ = 0;
+  }
+
+  void Free(Kind* kind, uint64_t lines) {
+    for (uint64_t i = 0; i < lines; ++i) {
+      const bool looks_temporary = last_allocated_ == kind->index;
+      if (looks_temporary && !is_temporary_ && kind->other == 0)
+        kind->other = Entry(kind->size, kind->trace, kind_of_index_[kind->index]);
+      lines_->Write('-', looks_temporary && !is_temporary_ ? kind->other : kind->index);
+      last_allocated_ = 0;
+    }
+    kind->freed += lines;
+  }
+
+  void Time(uint64_t time_ns) {
+    const uint64_t ms = time_ns / kNsPerMs;
+    if (ms < last_ms_ + kMsBetweenTimes) return;
+    last_ms_ = ms;
+    lines_->Write('c', ms);
+  }
+
+  static constexpr size_t kNone = SIZE_MAX;
+  // A thinning touches any number: then some may be in the list twice.
+  static constexpr size_t kMostSearched = 8;
+
+  const EventView& view_;
+  const EarlyFrees& early_;
+  const std::vector<uint64_t>& traces_;
+  Lines* lines_;
+  BeginNumbers begins_;
+  std::vector<Kind> kinds_;
+  std::vector<size_t> last_of_;                                         // by SiteId: in kinds_
+  absl::flat_hash_map<std::pair<uint64_t, uint64_t>, size_t> kind_at_;  // by trace and size
+  std::vector<size_t> kind_of_index_ = {kNone};
+  std::vector<uint64_t> touched_;  // indices, in this event
+  bool is_temporary_ = false;      // what this event frees
+  uint64_t last_allocated_ = 0;    // 0: a free came since
+  uint64_t last_ms_ = 0;
+  uint64_t entered_ = 0;
+};
+
+uint64_t WaitsIn(const LoadedDump& dump) {
+  uint64_t waits = 0;
+  for (const Segment& segment : dump.index.lock_tables) {
+    for (const LockTableEntry& entry : ReadLockTable(dump.file, dump.index.clock, segment))
+      waits += entry.contended;
+  }
+  return waits;
+}
+
+void WriteHead(const ProcessFacts& facts, Lines* lines) {
+  constexpr uint64_t kVersion = 0x10400, kFileVersion = 3;
+  lines->Write('v', kVersion, kFileVersion);
+  lines->WriteText('X', facts.command_line);
+  lines->Write('I', kPageBytes, 0u);
+}
+
+}  // namespace
+
+ExportNotes WriteHeaptrack(const ExportInput& input, Output* output) {
+  const Profile& profile = input.named.profile;
+  const LoadedDump& dump = profile.dump;
+  const size_t streams = dump.index.streams.size();
+  Lines lines(output);
+  WriteHead(dump.process.facts, &lines);
+  // Names are looked up between the replays: no thread is there then.
+  EarlyFrees early(streams, profile.view);
+  BlockReplay::Counts counts;
+  {
+    Workers workers(input.threads);
+    counts = ReplayChanges(dump, profile.view, &workers, &early);
+  }
+  Tables tables(&input.named.names, &lines);
+  std::vector<uint64_t> traces;
+  for (const SiteTable::Site& site : early.sites()) traces.push_back(tables.TraceOf(site.stack));
+  EventWriter writer(streams, profile.view, early, traces, &lines);
+  lines.Write('c', 0u);
+  {
+    Workers workers(input.threads);
+    ReplayChanges(dump, profile.view, &workers, &writer);
+  }
+  lines.Write('c', std::min(dump.process.facts.duration_ns, profile.view.until_ns) / kNsPerMs);
+  const double missing = writer.missing_blocks();
+  absl::flat_hash_map<StackId, bool> is_kept;
+  const Waits kept = writer.FreeKept([&](StackId stack) {
+    const auto [found, is_new] = is_kept.try_emplace(stack);
+    if (is_new) found->second = SuppressionOf(dump.process, stack, &input.named.names) != nullptr;
+    return found->second;
+  });
+
+  ExportNotes notes;
+  if (kept.contended > 0)
+    notes.push_back(absl::StrCat("written as freed at the end: ", Number(kept.contended),
+                                 " blocks that libc and libstdc++ keep by design, ",
+                                 FormatBytes(static_cast<double>(kept.wait_ns))));
+  if (const uint64_t waits = WaitsIn(dump); waits > 0)
+    notes.push_back(absl::StrCat("left out: ", Number(waits), " contended waits"));
+  if (counts.unpaired_frees + counts.unpaired_reallocs > 0)
+    notes.push_back(absl::StrCat("left out: ", Number(counts.unpaired_frees), " frees and ",
+                                 Number(counts.unpaired_reallocs),
+                                 " reallocs of blocks whose beginning was not recorded"));
+  if (writer.entered() > 0)
+    notes.push_back(absl::StrCat("left out: ", Number(writer.entered()),
+                                 " blocks from before --since, also of the peak"));
+  if (early.left_in_place() > 0)
+    notes.push_back(absl::StrCat("not temporary to heaptrack: ", Number(early.left_in_place()),
+                                 " temporary allocations of other threads at the peak"));
+  if (missing > 0)
+    notes.push_back(absl::StrCat(
+        "left out of what is live at the end: ", Number(static_cast<uint64_t>(missing)),
+        " blocks, by which estimates grew as sampling became sparser"));
+  return notes;
+}
+
+}  // namespace perfagent
