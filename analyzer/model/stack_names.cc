@@ -231,6 +231,7 @@ void StackNames::AppendShown(const Frame& frame, std::vector<const SourceFrame*>
 }
 
 const std::vector<SourceFrame>* StackNames::FramesAt(const Frame& frame) {
+  if (const auto* recorded = process_.NamesAt(frame.pc)) return recorded;
   std::unique_ptr<std::vector<SourceFrame>>& slot = frames_[frame];
   if (slot == nullptr) {
     const ModuleImage* module = frame.module ? &process_.modules()[frame.module->value()] : nullptr;
@@ -240,6 +241,7 @@ const std::vector<SourceFrame>* StackNames::FramesAt(const Frame& frame) {
 }
 
 std::string StackNames::SymbolName(const Frame& frame) {
+  if (const auto* recorded = process_.NamesAt(frame.pc)) return recorded->back().function;
   if (!frame.module) return "";
   const auto [entry, is_new] = symbols_.try_emplace(frame);
   if (is_new) {
@@ -304,6 +306,7 @@ std::string StackNames::DataName(uint64_t address) {
 }
 
 const std::string& StackNames::ModulePath(const Frame& frame) const {
+  if (const auto* recorded = process_.NamesAt(frame.pc)) return recorded->back().module;
   return frame.module ? process_.modules()[frame.module->value()].path : kNoPath;
 }
 
