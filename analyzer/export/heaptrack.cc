@@ -1,8 +1,8 @@
 // heaptrack's interpreted file, version 3, for heaptrack_print and heaptrack_gui: every allocation and free in time order.
 //
-// A sampled block is written as often as it stands for: after each event as many copies of it are there as the rounded sum
-// of the weights of its stack and size. Where a thinning made weights grow, more would be live than were allocated; these
-// are left out and counted.
+// A sampled block is written as often as it stands for: after each event as many copies of it are live as the rounded sum
+// of the weights of its stack and size. Where a thinning makes that sum grow, more are live than ever began: these begin
+// then, so that what is live is right, and are counted, because there are as many calls too many.
 //
 // heaptrack takes a free for that of a temporary block when the line before is the allocation of the same size and stack.
 // Where that is not so the free names a second entry of the same size and stack.
@@ -131,7 +131,8 @@ struct Kind {
   uint64_t other = 0;  // the second one; 0: none yet
   double begun = 0;    // weights
   double live = 0;
-  uint64_t allocated = 0;  // lines
+  uint64_t begun_lines = 0;  // rounded, of `begun`
+  uint64_t allocated = 0;    // lines
   uint64_t freed = 0;
 };
 
@@ -172,13 +173,8 @@ class EventWriter : public ChangeSink {
     return freed;
   }
 
-  // Of what is live at the end: that by which weights grew.
-  double missing_blocks() const {
-    double missing = 0;
-    for (const Kind& kind : kinds_)
-      missing += std::max(std::round(kind.live) - double(kind.allocated - kind.freed), 0.0);
-    return missing;
-  }
+  // Blocks that began because weights grew.
+  uint64_t grown() const { return grown_; }
   // Blocks from before the view.
   uint64_t entered() const { return entered_; }
 
@@ -194,7 +190,8 @@ class EventWriter : public ChangeSink {
     if (change.kind == Change::kBegin) {
       const bool is_early = early_.IsEarly(begins_.Begin(event.stream));
       kind.begun += change.WeightNow().factor;
-      const uint64_t lines = Rounded(kind.begun) - kind.allocated;
+      const uint64_t begun = Rounded(kind, kind.begun);
+      const uint64_t lines = begun - std::exchange(kind.begun_lines, begun);
       Time(event.time_ns);
       is_early ? WriteTemporary(&kind, lines) : Allocate(&kind, lines);
       if (!is_early) ApplyGrowth(change, &kind);
@@ -215,6 +212,7 @@ class EventWriter : public ChangeSink {
 
   void ApplyGrowth(const Change& change, Kind* kind) {
     const double weight = change.WeightNow().factor;
+    is_thinning_ = is_thinning_ || change.kind == Change::kThinned;
     if (change.grows) kind->live += weight;
     if (change.shrinks) kind->live = std::max(kind->live - weight, 0.0);
     if (std::find(touched_.begin(), touched_.end(), kind->index) == touched_.end() ||
@@ -223,19 +221,31 @@ class EventWriter : public ChangeSink {
     }
   }
 
-  // The event is over: as many blocks are freed as are there too many.
+  // The event is over: as many blocks end as are there too many, or begin by a thinning.
   void Settle(uint64_t time_ns) {
     for (const uint64_t index : touched_) {
       Kind& kind = kinds_[kind_of_index_[index]];
-      const uint64_t live = kind.allocated - kind.freed, wanted = Rounded(kind.live);
-      if (live <= wanted) continue;
+      const uint64_t live = kind.allocated - kind.freed, wanted = Rounded(kind, kind.live);
+      if (live == wanted || (live < wanted && !is_thinning_)) continue;
       Time(time_ns);
-      Free(&kind, live - wanted);
+      if (live > wanted) {
+        Free(&kind, live - wanted);
+      } else {
+        grown_ += wanted - live;
+        Allocate(&kind, wanted - live);
+      }
     }
     touched_.clear();
+    is_thinning_ = false;
   }
 
-  static uint64_t Rounded(double weights) { return static_cast<uint64_t>(weights + 0.5); }
+  // Whole numbers stay what they are. Others are rounded up as often as their fraction says, each kind always alike:
+  // multiples of the golden ratio are spread evenly.
+  static uint64_t Rounded(const Kind& kind, double weights) {
+    constexpr double kGoldenRatio = 0.6180339887498949, kBelowOne = 0.999;
+    const double turns = static_cast<double>(kind.index) * kGoldenRatio;
+    return static_cast<uint64_t>(weights + (turns - std::floor(turns)) * kBelowOne);
+  }
 
   Kind& KindOf(const Change& change, const SiteTable& sites) {
     const size_t site = change.site.value();
@@ -308,7 +318,9 @@ class EventWriter : public ChangeSink {
   std::vector<size_t> kind_of_index_ = {kNone};
   std::vector<uint64_t> touched_;  // indices, in this event
   bool is_temporary_ = false;      // what this event frees
-  uint64_t last_allocated_ = 0;    // 0: a free came since
+  bool is_thinning_ = false;       // this event
+  uint64_t grown_ = 0;
+  uint64_t last_allocated_ = 0;  // 0: a free came since
   uint64_t last_ms_ = 0;
   uint64_t entered_ = 0;
 };
@@ -354,7 +366,6 @@ ExportNotes WriteHeaptrack(const ExportInput& input, Output* output) {
     ReplayChanges(dump, profile.view, &workers, &writer);
   }
   lines.Write('c', std::min(dump.process.facts.duration_ns, profile.view.until_ns) / kNsPerMs);
-  const double missing = writer.missing_blocks();
   absl::flat_hash_map<StackId, bool> is_kept;
   const Waits kept = writer.FreeKept([&](StackId stack) {
     const auto [found, is_new] = is_kept.try_emplace(stack);
@@ -379,10 +390,10 @@ ExportNotes WriteHeaptrack(const ExportInput& input, Output* output) {
   if (early.left_in_place() > 0)
     notes.push_back(absl::StrCat("not temporary to heaptrack: ", Number(early.left_in_place()),
                                  " temporary allocations of other threads at the peak"));
-  if (missing > 0)
-    notes.push_back(absl::StrCat(
-        "left out of what is live at the end: ", Number(static_cast<uint64_t>(missing)),
-        " blocks, by which estimates grew as sampling became sparser"));
+  if (writer.grown() > 0)
+    notes.push_back(absl::StrCat("calls: ", Number(writer.grown()),
+                                 " too many, by which estimates of what is live grew as sampling "
+                                 "became sparser"));
   return notes;
 }
 
