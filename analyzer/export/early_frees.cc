@@ -18,9 +18,11 @@ void EarlyFrees::OnEvent(const HeapEvent& event, std::span<const Change> changes
   ++event_;
   begins_.OnEvent(changes);
   for (const Change& change : changes) {
-    if (!view_.HasStack(sites.sites()[change.site.value()].stack)) continue;
+    const StackId stack = sites.sites()[change.site.value()].stack;
+    if (!view_.HasStack(stack)) continue;
     live_bytes_ += change.Growth();
     if (change.kind == Change::kBegin) {
+      kinds_.Add(change.site, {stack, change.size});
       begins_.Begin(event.stream);
       begun_at_[event.stream.value()] = event_;
       early_.push_back(false);
@@ -37,9 +39,8 @@ void EarlyFrees::OnEvent(const HeapEvent& event, std::span<const Change> changes
   spanning_.clear();
 }
 
-void EarlyFrees::OnEnd(std::span<const Change>, const SiteTable& sites) {
+void EarlyFrees::OnEnd(std::span<const Change>, const SiteTable&) {
   for (const uint64_t number : spanning_) early_[number] = false;
-  sites_ = sites.sites();
 }
 
 }  // namespace perfagent

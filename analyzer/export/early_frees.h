@@ -16,6 +16,7 @@
 #include <span>
 #include <vector>
 
+#include "analyzer/export/block_kinds.h"
 #include "analyzer/model/process.h"
 #include "analyzer/replay/heap_changes.h"
 
@@ -61,8 +62,8 @@ class EarlyFrees : public ChangeSink {
   bool IsEarly(uint64_t number) const { return early_[number]; }
   // Temporary blocks that were live at the peak while other threads allocated: heaptrack does not see that they are.
   uint64_t left_in_place() const { return spanning_.size(); }
-  // By SiteId.
-  const std::vector<SiteTable::Site>& sites() const { return sites_; }
+  // Of the blocks that began, in the order in which the first of each did.
+  BlockKinds& kinds() { return kinds_; }
 
  private:
   const EventView& view_;
@@ -74,7 +75,7 @@ class EarlyFrees : public ChangeSink {
   uint64_t peak_event_ = 0;
   double live_bytes_ = 0;
   double peak_bytes_ = 0;
-  std::vector<SiteTable::Site> sites_;
+  BlockKinds kinds_;
 };
 
 }  // namespace perfagent

@@ -4,11 +4,14 @@
 // of the weights of its stack and size. Where a thinning makes that sum grow, more are live than ever began: these begin
 // then, so that what is live is right, and are counted, because there are as many calls too many.
 //
-// heaptrack takes a free for that of a temporary block when the line before is the allocation of the same size and stack.
-// Where that is not so the free names a second entry of the same size and stack.
+// heaptrack takes a free for that of a temporary block when it names the entry that the last allocation named, and no free
+// came since; after a free, and at first, that is entry 0. Where a block is not temporary and looks so, its free names a
+// second entry of the same size and stack. heaptrack_gui wants entries to be allocated in their order, so these, which never
+// are, come last.
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -68,6 +71,13 @@ class Tables {
   Tables(StackNames* names, Lines* lines) : locations_(names), lines_(lines) {}
 
   uint64_t TraceOf(StackId stack) {
+    const auto [found, is_new] = trace_of_.try_emplace(stack);
+    if (is_new) found->second = MakeTrace(stack);
+    return found->second;
+  }
+
+ private:
+  uint64_t MakeTrace(StackId stack) {
     const std::vector<uint32_t> numbers = locations_.Of(stack);
     uint64_t trace = 0;
     for (auto number = numbers.rbegin(); number != numbers.rend(); ++number)
@@ -76,7 +86,6 @@ class Tables {
     return trace;
   }
 
- private:
   uint64_t Trace(uint64_t place, uint64_t parent) {
     const auto [found, is_new] = trace_at_.try_emplace({place, parent}, trace_at_.size() + 1);
     if (is_new) lines_->Write('t', place, parent);
@@ -115,6 +124,7 @@ class Tables {
 
   Locations locations_;
   Lines* lines_;
+  absl::flat_hash_map<StackId, uint64_t> trace_of_;
   absl::flat_hash_map<std::string, uint64_t> string_at_;
   absl::flat_hash_map<std::pair<uint64_t, uint64_t>, uint64_t> trace_at_;
   std::vector<uint64_t> place_of_;  // by number of the location; 0: not written
@@ -122,14 +132,10 @@ class Tables {
   uint64_t places_ = 0;
 };
 
-// What was written of blocks of one size and stack.
-struct Kind {
-  uint64_t trace = 0;
-  uint64_t size = 0;
-  StackId stack;
-  uint64_t index = 0;  // in heaptrack's table
-  uint64_t other = 0;  // the second one; 0: none yet
-  double begun = 0;    // weights
+// What was written of the blocks of a kind.
+struct Written {
+  uint64_t second = 0;  // its second entry; 0: none yet
+  double begun = 0;     // weights
   double live = 0;
   uint64_t begun_lines = 0;  // rounded, of `begun`
   uint64_t allocated = 0;    // lines
@@ -138,12 +144,18 @@ struct Kind {
 
 class EventWriter : public ChangeSink {
  public:
-  // `traces` by SiteId. All must outlive this.
-  EventWriter(size_t streams, const EventView& view, const EarlyFrees& early,
+  // `traces` by number of the kind. All must outlive this.
+  EventWriter(size_t streams, const EventView& view, EarlyFrees* early,
               const std::vector<uint64_t>& traces, Lines* lines)
-      : view_(view), early_(early), traces_(traces), lines_(lines), begins_(streams) {
-    // A free of the entry 0 behind another free would always be taken for that of a temporary block.
-    lines_->Write('a', 0u, traces.empty() ? 0 : traces.front());
+      : view_(view),
+        early_(*early),
+        kinds_(early->kinds()),
+        traces_(traces),
+        lines_(lines),
+        begins_(streams),
+        written_(traces.size()),
+        entries_(traces.size()) {
+    for (size_t i = 0; i < traces.size(); ++i) lines_->Write('a', kinds_.all()[i].size, traces[i]);
   }
 
   void OnEvent(const HeapEvent& event, std::span<const Change> changes,
@@ -155,7 +167,9 @@ class EventWriter : public ChangeSink {
   }
   void OnEnd(std::span<const Change> changes, const SiteTable& sites) override {
     is_temporary_ = false;
-    for (const Change& change : changes) ApplyGrowth(change, &KindOf(change, sites));
+    for (const Change& change : changes) {
+      if (const auto kind = KindOf(change, sites)) ApplyGrowth(change, *kind);
+    }
     Settle(0);
   }
 
@@ -164,11 +178,11 @@ class EventWriter : public ChangeSink {
   Waits FreeKept(IsKept is_kept) {
     Waits freed;  // blocks and bytes
     is_temporary_ = false;
-    for (Kind& kind : kinds_) {
-      const uint64_t live = kind.allocated - kind.freed;
-      if (live == 0 || !is_kept(kind.stack)) continue;
-      Free(&kind, live);
-      freed.Add(live, live * kind.size);
+    for (size_t kind = 0; kind < written_.size(); ++kind) {
+      const uint64_t live = written_[kind].allocated - written_[kind].freed;
+      if (live == 0 || !is_kept(kinds_.all()[kind].stack)) continue;
+      Free(kind, live);
+      freed.Add(live, live * kinds_.all()[kind].size);
     }
     return freed;
   }
@@ -186,23 +200,27 @@ class EventWriter : public ChangeSink {
       return;
     }
     if (BeganBefore(change, event.time_ns)) return;
-    Kind& kind = KindOf(change, sites);
-    if (change.kind == Change::kBegin) {
-      const bool is_early = early_.IsEarly(begins_.Begin(event.stream));
-      kind.begun += change.WeightNow().factor;
-      const uint64_t begun = Rounded(kind, kind.begun);
-      const uint64_t lines = begun - std::exchange(kind.begun_lines, begun);
-      Time(event.time_ns);
-      is_early ? WriteTemporary(&kind, lines) : Allocate(&kind, lines);
-      if (!is_early) ApplyGrowth(change, &kind);
-      return;
-    }
+    const std::optional<size_t> kind = KindOf(change, sites);
+    if (!kind) return;
+    if (change.kind == Change::kBegin) return Begin(change, event, *kind);
     if (change.kind == Change::kFree && change.temporary && change.shrinks) {
       const std::optional<uint64_t> number = begins_.Last(event.stream);
       if (number && early_.IsEarly(*number)) return;
       is_temporary_ = true;
     }
-    ApplyGrowth(change, &kind);
+    ApplyGrowth(change, *kind);
+  }
+
+  void Begin(const Change& change, const HeapEvent& event, size_t kind) {
+    Written& written = written_[kind];
+    const bool is_early = early_.IsEarly(begins_.Begin(event.stream));
+    written.begun += change.WeightNow().factor;
+    const uint64_t begun = Rounded(kind, written.begun);
+    const uint64_t lines = begun - std::exchange(written.begun_lines, begun);
+    Time(event.time_ns);
+    if (is_early) return WriteTemporary(kind, lines);
+    Allocate(kind, lines);
+    ApplyGrowth(change, kind);
   }
 
   bool BeganBefore(const Change& change, uint64_t time_ns) const {
@@ -210,29 +228,31 @@ class EventWriter : public ChangeSink {
     return is_end && time_ns - std::min(time_ns, change.lifetime_ns) < view_.since_ns;
   }
 
-  void ApplyGrowth(const Change& change, Kind* kind) {
+  void ApplyGrowth(const Change& change, size_t kind) {
+    Written& written = written_[kind];
     const double weight = change.WeightNow().factor;
     is_thinning_ = is_thinning_ || change.kind == Change::kThinned;
-    if (change.grows) kind->live += weight;
-    if (change.shrinks) kind->live = std::max(kind->live - weight, 0.0);
-    if (std::find(touched_.begin(), touched_.end(), kind->index) == touched_.end() ||
-        touched_.size() > kMostSearched) {
-      touched_.push_back(kind->index);
+    if (change.grows) written.live += weight;
+    if (change.shrinks) written.live = std::max(written.live - weight, 0.0);
+    if (touched_.size() > kMostSearched ||
+        std::find(touched_.begin(), touched_.end(), kind) == touched_.end()) {
+      touched_.push_back(kind);
     }
   }
 
   // The event is over: as many blocks end as are there too many, or begin by a thinning.
   void Settle(uint64_t time_ns) {
-    for (const uint64_t index : touched_) {
-      Kind& kind = kinds_[kind_of_index_[index]];
-      const uint64_t live = kind.allocated - kind.freed, wanted = Rounded(kind, kind.live);
+    for (const size_t kind : touched_) {
+      const Written& written = written_[kind];
+      const uint64_t live = written.allocated - written.freed;
+      const uint64_t wanted = Rounded(kind, written.live);
       if (live == wanted || (live < wanted && !is_thinning_)) continue;
       Time(time_ns);
       if (live > wanted) {
-        Free(&kind, live - wanted);
+        Free(kind, live - wanted);
       } else {
         grown_ += wanted - live;
-        Allocate(&kind, wanted - live);
+        Allocate(kind, wanted - live);
       }
     }
     touched_.clear();
@@ -241,59 +261,49 @@ class EventWriter : public ChangeSink {
 
   // Whole numbers stay what they are. Others are rounded up as often as their fraction says, each kind always alike:
   // multiples of the golden ratio are spread evenly.
-  static uint64_t Rounded(const Kind& kind, double weights) {
+  static uint64_t Rounded(size_t kind, double weights) {
     constexpr double kGoldenRatio = 0.6180339887498949, kBelowOne = 0.999;
-    const double turns = static_cast<double>(kind.index) * kGoldenRatio;
+    const double turns = static_cast<double>(kind) * kGoldenRatio;
     return static_cast<uint64_t>(weights + (turns - std::floor(turns)) * kBelowOne);
   }
 
-  Kind& KindOf(const Change& change, const SiteTable& sites) {
-    const size_t site = change.site.value();
-    if (site >= last_of_.size()) last_of_.resize(site + 1, kNone);
-    size_t& last = last_of_[site];
-    if (last != kNone && kinds_[last].size == change.size) return kinds_[last];
-    const auto [found, is_new] = kind_at_.try_emplace({traces_[site], change.size}, kinds_.size());
-    if (is_new) {
-      kinds_.push_back({.trace = traces_[site],
-                        .size = change.size,
-                        .stack = sites.sites()[site].stack,
-                        .index = Entry(change.size, traces_[site], kinds_.size())});
-    }
-    last = found->second;
-    return kinds_[last];
+  // Of blocks that began; of others, from before the view, there is none.
+  std::optional<size_t> KindOf(const Change& change, const SiteTable& sites) {
+    return kinds_.Find(change.site, {sites.sites()[change.site.value()].stack, change.size});
   }
 
-  uint64_t Entry(uint64_t size, uint64_t trace, size_t kind) {
-    lines_->Write('a', size, trace);
-    kind_of_index_.push_back(kind);
-    return kind_of_index_.size() - 1;
+  void Allocate(size_t kind, uint64_t lines) {
+    for (uint64_t i = 0; i < lines; ++i) lines_->Write('+', kind);
+    written_[kind].allocated += lines;
+    if (lines > 0) last_allocated_ = kind;
   }
 
-  void Allocate(Kind* kind, uint64_t lines) {
-    for (uint64_t i = 0; i < lines; ++i) lines_->Write('+', kind->index);
-    kind->allocated += lines;
-    if (lines > 0) last_allocated_ = kind->index;
-  }
-
-  void WriteTemporary(Kind* kind, uint64_t lines) {
+  void WriteTemporary(size_t kind, uint64_t lines) {
     for (uint64_t i = 0; i < lines; ++i) {
-      lines_->Write('+', kind->index);
-      lines_->Write('-', kind->index);
+      lines_->Write('+', kind);
+      lines_->Write('-', kind);
     }
-    kind->allocated += lines;
-    kind->freed += lines;
+    written_[kind].allocated += lines;
+    written_[kind].freed += lines;
     if (lines > 0) last_allocated_ = 0;
   }
 
-  void Free(Kind* kind, uint64_t lines) {
+  void Free(size_t kind, uint64_t lines) {
     for (uint64_t i = 0; i < lines; ++i) {
-      const bool looks_temporary = last_allocated_ == kind->index;
-      if (looks_temporary && !is_temporary_ && kind->other == 0)
-        kind->other = Entry(kind->size, kind->trace, kind_of_index_[kind->index]);
-      lines_->Write('-', looks_temporary && !is_temporary_ ? kind->other : kind->index);
+      const bool looks_temporary = last_allocated_ == kind;
+      lines_->Write('-', looks_temporary && !is_temporary_ ? SecondEntry(kind) : kind);
       last_allocated_ = 0;
     }
-    kind->freed += lines;
+    written_[kind].freed += lines;
+  }
+
+  uint64_t SecondEntry(size_t kind) {
+    uint64_t& second = written_[kind].second;
+    if (second == 0) {
+      second = entries_++;
+      lines_->Write('a', kinds_.all()[kind].size, traces_[kind]);
+    }
+    return second;
   }
 
   void Time(uint64_t time_ns) {
@@ -303,24 +313,22 @@ class EventWriter : public ChangeSink {
     lines_->Write('c', ms);
   }
 
-  static constexpr size_t kNone = SIZE_MAX;
   // A thinning touches any number: then some may be in the list twice.
   static constexpr size_t kMostSearched = 8;
 
   const EventView& view_;
   const EarlyFrees& early_;
+  BlockKinds& kinds_;
   const std::vector<uint64_t>& traces_;
   Lines* lines_;
   BeginNumbers begins_;
-  std::vector<Kind> kinds_;
-  std::vector<size_t> last_of_;                                         // by SiteId: in kinds_
-  absl::flat_hash_map<std::pair<uint64_t, uint64_t>, size_t> kind_at_;  // by trace and size
-  std::vector<size_t> kind_of_index_ = {kNone};
-  std::vector<uint64_t> touched_;  // indices, in this event
-  bool is_temporary_ = false;      // what this event frees
-  bool is_thinning_ = false;       // this event
+  std::vector<Written> written_;  // by number of the kind, which is that of its first entry
+  uint64_t entries_;
+  std::vector<size_t> touched_;  // kinds, in this event
+  bool is_temporary_ = false;    // what this event frees
+  bool is_thinning_ = false;     // this event
   uint64_t grown_ = 0;
-  uint64_t last_allocated_ = 0;  // 0: a free came since
+  uint64_t last_allocated_ = 0;  // as heaptrack knows it
   uint64_t last_ms_ = 0;
   uint64_t entered_ = 0;
 };
@@ -358,8 +366,8 @@ ExportNotes WriteHeaptrack(const ExportInput& input, Output* output) {
   }
   Tables tables(&input.named.names, &lines);
   std::vector<uint64_t> traces;
-  for (const SiteTable::Site& site : early.sites()) traces.push_back(tables.TraceOf(site.stack));
-  EventWriter writer(streams, profile.view, early, traces, &lines);
+  for (const BlockKind& kind : early.kinds().all()) traces.push_back(tables.TraceOf(kind.stack));
+  EventWriter writer(streams, profile.view, &early, traces, &lines);
   lines.Write('c', 0u);
   {
     Workers workers(input.threads);

@@ -1,7 +1,9 @@
 // Go's profile.proto: heap and contention are separate profiles, as their samples have different values. Values are
 // stored scaled. https://github.com/google/pprof/blob/main/proto/profile.proto has the field numbers.
+#include <algorithm>
 #include <protozero/pbf_writer.hpp>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -11,6 +13,7 @@
 #include "analyzer/export/export_format.h"
 #include "analyzer/export/locations.h"
 #include "analyzer/export/stack_costs.h"
+#include "analyzer/report/format.h"
 #include "analyzer/report/lock_names.h"
 
 namespace perfagent {
@@ -66,6 +69,17 @@ enum Field : protozero::pbf_tag_type { kId = 1, kName = 2, kSystemName = 3, kFil
 
 constexpr char kNoModule[] = "[no module]";
 
+// The format's strings are UTF-8: U+FFFD for what is none.
+std::string Utf8Of(std::string_view text) {
+  std::string valid;
+  while (!text.empty()) {
+    const size_t length = Utf8Length(text);
+    valid.append(length == 0 ? "\xef\xbf\xbd" : text.substr(0, length));
+    text.remove_prefix(std::max<size_t>(length, 1));
+  }
+  return valid;
+}
+
 const char* UnitName(ExportUnit unit) {
   switch (unit) {
     case ExportUnit::kBytes:
@@ -93,9 +107,9 @@ class Writer {
     }
     for (const StackMetric metric : metrics)
       WriteType(profile::kSampleType, Traits(metric).pprof_name, UnitName(Traits(metric).unit));
-    AddMainModule();
     const StackCosts costs = CostsOf(input_.named, metrics);
     for (const StackRow& row : costs.rows) WriteSample(row);
+    AddMainMapping();
     WriteLocations();
     WriteHead(of_locks);
     for (const std::string& text : texts_) profile_.add_string(profile::kStringTable, text);
@@ -105,7 +119,7 @@ class Writer {
  private:
   int64_t Text(const std::string& text) {
     const auto [found, is_new] = text_at_.try_emplace(text, static_cast<int64_t>(texts_.size()));
-    if (is_new) texts_.push_back(text);
+    if (is_new) texts_.push_back(Utf8Of(text));
     return found->second;
   }
 
@@ -140,11 +154,12 @@ class Writer {
   }
 
   // Tools take the first mapping for the program's.
-  void AddMainModule() {
-    const std::vector<ModuleImage>& modules = names_.process().modules();
-    for (size_t i = 0; i < modules.size(); ++i) {
-      if (modules[i].path == facts_.executable)
-        MappingOf({.address = 0, .module = ModuleId(i), .lines = {}});
+  void AddMainMapping() {
+    const std::string name = BaseName(facts_.executable);
+    for (size_t i = 0; i < locations_.size(); ++i) {
+      if (BaseName(locations_.ModulePath(locations_[i])) != name) continue;
+      MappingOf(locations_[i]);
+      return;
     }
   }
 

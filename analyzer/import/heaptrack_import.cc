@@ -11,6 +11,7 @@
 #include <string_view>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "analyzer/dump/regular_file.h"
 #include "analyzer/import/dump_maker.h"
@@ -230,7 +231,11 @@ class Importer {
     Fields fields(text);
     uint64_t size = 0, trace = 0;
     const bool is_sound = fields.Next(&size) && fields.Next(&trace) && trace <= traces_;
-    entries_.push_back({.size = is_sound ? size : 0, .stack = is_sound ? trace : 0});
+    if (!is_sound) size = trace = 0;
+    // A size and stack may be there twice, and a block begin by one of them and end by the other.
+    const auto [found, is_new] = entry_at_.try_emplace({size, trace}, entries_.size());
+    if (is_new) entries_.push_back({.size = size, .stack = trace});
+    entry_of_.push_back(found->second);
     return is_sound;
   }
 
@@ -254,7 +259,7 @@ class Importer {
           "--interpret FILE";
       return true;
     }
-    if (index >= entries_.size()) return false;
+    if (index >= entry_of_.size()) return false;
     pending_.push_back(index << 1 | (is_free ? 1 : 0));
     if (pending_.size() == kMostPending) Flush(now_ms_);
     return true;
@@ -272,7 +277,7 @@ class Importer {
   }
 
   void Put(uint64_t index, bool is_free, uint64_t time_ns) {
-    Entry& entry = entries_[index];
+    Entry& entry = entries_[entry_of_[index]];
     last_ns_ = time_ns;
     if (!is_free) {
       entry.live.push_back(AddressFor(&entry));
@@ -333,7 +338,9 @@ class Importer {
   FrameNames names_;
   uint64_t traces_ = 0;
   std::vector<Entry> entries_;
-  std::vector<uint64_t> pending_;  // entry and, in the lowest bit, is it a free?
+  absl::flat_hash_map<std::pair<uint64_t, uint64_t>, size_t> entry_at_;  // by size and stack
+  std::vector<size_t> entry_of_;                                         // by index in the file
+  std::vector<uint64_t> pending_;  // index and, in the lowest bit, is it a free?
   uint64_t now_ms_ = 0;
   uint64_t last_ns_ = 0;
   uint64_t last_allocated_ = kNone;

@@ -89,7 +89,8 @@ std::vector<std::string> UnseenLines(const Unseen& unseen, uint64_t limit) {
   std::vector<std::string> lines;
   for (const std::string& recorder : unseen.recorders) {
     lines.push_back(absl::StrCat(
-        "threads, locks, reallocs as such and which of equal blocks was freed: not recorded by ",
+        "threads, locks, reallocs as such, stacks of frees, and which of equal blocks was freed: "
+        "not recorded by ",
         EscapeForTerminal(recorder)));
   }
   for (const std::string& object : unseen.bypassed_by) {
@@ -101,7 +102,7 @@ std::vector<std::string> UnseenLines(const Unseen& unseen, uint64_t limit) {
                                  " loaded objects, bound past the recording: ",
                                  Listed(unseen.objects, limit, EscapeForTerminal)));
   }
-  if (unseen.stacks.truncated + unseen.stacks.missing > 0) {
+  if (unseen.recorders.empty() && unseen.stacks.truncated + unseen.stacks.missing > 0) {
     lines.push_back(StacksLine(unseen.stacks));
   }
   if (unseen.unpaired_frees + unseen.unpaired_reallocs > 0) {
