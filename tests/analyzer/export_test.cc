@@ -27,7 +27,7 @@ struct HeaptrackTotals {
 HeaptrackTotals CountHeaptrack(const std::string& text) {
   HeaptrackTotals totals;
   std::vector<uint64_t> sizes;
-  uint64_t last = 0;
+  uint64_t last = 0, allocated = 0;
   std::istringstream lines(text);
   for (std::string line; std::getline(lines, line);) {
     std::istringstream fields(line.substr(1));
@@ -37,6 +37,9 @@ HeaptrackTotals CountHeaptrack(const std::string& text) {
       sizes.push_back(number);
     } else if (line[0] == '+') {
       const uint64_t size = sizes.at(number);
+      // heaptrack_gui's table of sizes has room for the next one alone.
+      EXPECT_LE(number, allocated);
+      allocated = std::max(allocated, number + 1);
       ++totals.allocations;
       totals.bytes += size;
       totals.live += static_cast<int64_t>(size);
