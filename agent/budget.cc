@@ -326,7 +326,10 @@ void Crowded() {
   const uint64_t took = clock::Since(begin);
   const uint64_t took_ns = clock::NsOf(took);
   // One that was stopped for a moment must not stand for others that were not.
-  if (took_ns > kNotRunningNs / stands_for) return;
+  if (took_ns > kNotRunningNs / stands_for) {
+    if (took_ns > kNotRunningNs) stream->NoteStall();
+    return;
+  }
   stream->Bill(took * stands_for);
   TellOthers(stream, took_ns * stands_for);
   if (InExactState()) {

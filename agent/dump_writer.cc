@@ -29,9 +29,13 @@ constexpr uint64_t kSmallestFile = kHeaderBytes + kSegmentBytes;
 PathText path, wanted_path;
 unsigned char* base;     // of the mapping; belongs to the process whose `own` is set
 uint32_t segment_limit;  // segments that fit
-// A file system may need milliseconds to find that it is full (btrfs commits first), and every event would ask.
+// A file system may need milliseconds to find that it is full (btrfs commits first), and every event would ask. Where
+// little is left it may say that there is room, and then look for it at every store to a page that it has cleaned: that is
+// noticed by the time it takes (Stream::NoteStall), and tried again less and less often.
 constexpr uint64_t kRetryAfterNs = 1000000000;
+constexpr uint32_t kMostDoublings = 6;
 std::atomic<uint64_t> next_try_ticks;
+std::atomic<uint32_t> doublings;
 
 uintptr_t reserve_begin, reserve_end;  // segments that are present already
 dev_t file_device;
@@ -251,6 +255,7 @@ bool Open() {
   base = static_cast<unsigned char*>(mapping);
   // In a forked child both are its parent's: of another clock, and of another mapping.
   next_try_ticks.store(0);
+  doublings.store(0);
   reserve_begin = reserve_end = 0;
   file_device = file.st_dev;
   file_inode = file.st_ino;
@@ -295,11 +300,21 @@ bool MakePresent(void* begin, void* end, Loss* cause) {
   const uint64_t next_try = next_try_ticks.load(std::memory_order_relaxed);
   if (next_try != 0 && clock::Now() < next_try) return false;
   if (sys::Advise(reinterpret_cast<void*>(first), last - first, MADV_POPULATE_WRITE) == 0) {
+    if (next_try != 0) next_try_ticks.store(0, std::memory_order_relaxed);
     return true;
   }
   next_try_ticks.store(clock::Now() + clock::TicksOf(kRetryAfterNs), std::memory_order_relaxed);
   return false;
 }
+
+void BackOff() {
+  const uint32_t before = doublings.load(std::memory_order_relaxed);
+  if (before < kMostDoublings) doublings.store(before + 1, std::memory_order_relaxed);
+  next_try_ticks.store(clock::Now() + (clock::TicksOf(kRetryAfterNs) << before),
+                       std::memory_order_relaxed);
+}
+
+bool IsRefused() { return next_try_ticks.load(std::memory_order_relaxed) != 0; }
 
 void MakeReserve() {
   constexpr uint32_t kSegments = 128;  // 4 MiB

@@ -45,6 +45,12 @@ Usage Used();
 // a seccomp filter.
 bool MakePresent(void* begin, void* end, Loss* cause);
 
+// The file takes too long to write to: no room is made present for a second, the next time for two, a minute at most.
+void BackOff();
+
+// Was there no room when it was last asked for?
+bool IsRefused();
+
 // Makes some segments present that will be claimed next: what can be recorded where MakePresent may no longer ask.
 void MakeReserve();
 

@@ -218,6 +218,24 @@ uint8_t* Stream::ReserveMore(size_t bytes) {
   return PayloadOf(segment) + committed;
 }
 
+void Stream::NoteStall() {
+  constexpr uint64_t kStallNs = 1000000;
+  constexpr uint32_t kMostStalls = 4;
+  if (segment == nullptr) return;
+  const uint64_t begin = clock::Now();
+  volatile uint8_t* last = PayloadOf(segment) + (committed == 0 ? 0 : committed - 1);
+  segment->committed.store(committed, std::memory_order_release);
+  *last = *last;
+  if (clock::NsOf(clock::Since(begin)) < kStallNs) {
+    stalls = 0;
+    return;
+  }
+  if (++stalls < kMostStalls) return;
+  stalls = 0;
+  present = committed;  // so that room is asked for
+  dump_writer::BackOff();
+}
+
 void Stream::Commit(size_t bytes) {
   committed += static_cast<uint32_t>(bytes);
   segment->committed.store(committed, std::memory_order_release);
@@ -231,13 +249,12 @@ bool Stream::CountAcquisition() {
 }
 
 void Stream::Bill(uint64_t ticks) {
-  if (segment == nullptr) return;
-  const auto add = [](std::atomic<uint64_t>* sum, uint64_t more) {
-    sum->store(sum->load(std::memory_order_relaxed) + more, std::memory_order_relaxed);
-  };
-  add(&segment->agent_ticks, ticks);
-  add(&segment->lookups, lookups);
-  lookups = 0;
+  unbilled_ticks += ticks;
+  // To the header alone: stores to two pages in turn would find the other one cleaned each time.
+  if (segment == nullptr || dump_writer::IsRefused()) return;
+  AddTo(&segment->agent_ticks, unbilled_ticks);
+  AddTo(&segment->lookups, lookups);
+  unbilled_ticks = lookups = 0;
 }
 
 void Stream::CountWholeWalk(size_t frames) {

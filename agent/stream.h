@@ -93,6 +93,8 @@ struct Stream {
   void Recover();
   // Makes the payload of the current segment present up to `bytes`. False, with the cause: it cannot be.
   bool MakePresent(size_t bytes, Loss* cause);
+  // A slow path took long. If that is the file's doing, some times in a row, nothing is written to it for a while.
+  void NoteStall();
   // Null, with the cause, when there is none.
   SegmentHeader* ClaimFor(SegmentKind kind, Loss* cause);
   // Null, counted, when there is none.
@@ -119,9 +121,11 @@ struct Stream {
   uint32_t lock_slots_used;
   char name[16];            // as last written
   uint64_t interval_bytes;  // as last written; 0: not in this segment yet
+  uint64_t unbilled_ticks;  // spent in the agent
   uint64_t lookups;         // not billed yet
   uint64_t untold_ns;       // spent, and not yet known to the budget
   uint64_t untold_bytes;    // of records, likewise
+  uint32_t stalls;          // stores to the file in a row that took a millisecond
   uint32_t slow_paths_unbilled;
   uint32_t untimed_calls;  // of the allocator, since the last one that was timed (record_heap.h)
   uint32_t untimed_paths;  // since the last one that was timed (SlowPath::kSomeAreTimed)

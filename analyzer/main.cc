@@ -152,6 +152,11 @@ CLI::App* AddReport(CLI::App* app, ReportOptions* options) {
       ->check(CLI::IsMember(kFormats).description(""))
       ->type_name("FORMAT");
   AddLimit(command, &options->limit);
+  command
+      ->add_option("--memory-limit", options->memory_limit,
+                   "What a process may take (4GiB): memory that grows says when it gets there")
+      ->type_name("BYTES")
+      ->transform(CLI::AsSizeValue(false).description(""));
   AddOutput(command, &options->output);
   AddView(command, &options->view);
   AddShapes(command, options);

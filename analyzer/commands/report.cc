@@ -116,6 +116,7 @@ ExitCode RunReport(const ReportOptions& options) {
   ReportInput input;
   input.sections = SectionsOf(options);
   input.limit = options.limit;
+  input.memory_limit = options.memory_limit;
   input.unusable = inputs.unusable;
   input.view = view->Description();
   input.all_frames = options.all_frames;

@@ -25,6 +25,7 @@ struct ReportOptions {
   bool contention = false;
   ReportFormat format = ReportFormat::kText;
   std::optional<uint64_t> limit = {};
+  std::optional<uint64_t> memory_limit = {};  // bytes
   std::string output = {};  // empty: stdout
   SymbolizerOptions symbols = {};
   ViewOptions view = {};

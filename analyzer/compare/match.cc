@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "analyzer/compare/thing_names.h"
+#include "analyzer/model/function_names.h"
 #include "analyzer/model/stack_names.h"
 
 namespace perfagent {

@@ -6,6 +6,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "analyzer/compare/thing_names.h"
+#include "analyzer/model/function_names.h"
 
 namespace perfagent {
 namespace {

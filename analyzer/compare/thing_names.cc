@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "analyzer/model/frame_kinds.h"
+#include "analyzer/model/function_names.h"
 #include "analyzer/model/stack_names.h"
 
 namespace perfagent {
@@ -14,7 +16,7 @@ constexpr const char* kCloneMarks[] = {" [clone ", ".constprop.", ".isra.",    "
 
 std::string KeyName(const SourceFrame& frame,
                     absl::FunctionRef<bool(const std::string&)> is_same_file) {
-  if (!IsAddress(frame.function)) return StableName(frame.function);
+  if (!IsNameless(frame)) return StableName(frame.function);
   const std::string file = BaseName(frame.module);
   return !file.empty() && is_same_file(file) ? frame.function : absl::StrCat(file, "+?");
 }
@@ -38,10 +40,6 @@ std::string StableName(const std::string& function) {
   size_t end = function.size();
   for (const char* mark : kCloneMarks) end = std::min(end, function.find(mark));
   return end == 0 ? function : function.substr(0, end);
-}
-
-bool IsAddress(const std::string& function) {
-  return function.rfind("0x", 0) == 0 || function.find("+0x") != std::string::npos;
 }
 
 std::string KeyOf(const Thing& thing, absl::FunctionRef<bool(const std::string&)> is_same_file) {

@@ -25,9 +25,6 @@ std::vector<SourceFrame> OwnFrames(const std::vector<const SourceFrame*>& stack)
 // Without what compilers append to parts of a function: ".constprop.0", " [clone .cold]".
 std::string StableName(const std::string& function);
 
-// Is this "libx.so+0x1234" or "0x7f0012345678"?
-bool IsAddress(const std::string& function);
-
 // `is_same_file` says of a module's file name whether both sides have the same build of it.
 std::string KeyOf(const Thing& thing, absl::FunctionRef<bool(const std::string&)> is_same_file);
 

@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "analyzer/export/export_format.h"
 #include "analyzer/export/trace_events.h"
+#include "analyzer/model/function_names.h"
 #include "analyzer/report/format.h"
 #include "analyzer/report/json_writer.h"
 #include "analyzer/report/lock_names.h"

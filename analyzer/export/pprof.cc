@@ -13,6 +13,7 @@
 #include "analyzer/export/export_format.h"
 #include "analyzer/export/locations.h"
 #include "analyzer/export/stack_costs.h"
+#include "analyzer/model/function_names.h"
 #include "analyzer/report/format.h"
 #include "analyzer/report/lock_names.h"
 

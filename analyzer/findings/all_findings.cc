@@ -18,8 +18,9 @@ double Urgency(const Finding& finding) { return finding.stake * Trust(finding.co
 
 }  // namespace
 
-Findings FindProblems(const NamedProfile& named, const Sections& sections) {
-  Findings findings = FindHeapProblems(named, sections);
+Findings FindProblems(const NamedProfile& named, const Sections& sections,
+                      std::optional<uint64_t> memory_limit) {
+  Findings findings = FindHeapProblems(named, sections, memory_limit);
   if (sections.contention) std::ranges::move(FindLockProblems(named), std::back_inserter(findings));
   std::stable_sort(findings.begin(), findings.end(),
                    [](const Finding& a, const Finding& b) { return Urgency(a) > Urgency(b); });

@@ -1,12 +1,17 @@
 // all_findings.h: what all rules find, what matters most first.
 #pragma once
 
+#include <cstdint>
+#include <optional>
+
 #include "analyzer/findings/finding.h"
 #include "analyzer/report/report_input.h"
 
 namespace perfagent {
 
-// Of the parts of the profile that the report shows.
-Findings FindProblems(const NamedProfile& named, const Sections& sections);
+// Of the parts of the profile that the report shows. Of memory that grows is said when it reaches the limit, in bytes; without
+// one, when the heap is twice what it was at most.
+Findings FindProblems(const NamedProfile& named, const Sections& sections,
+                      std::optional<uint64_t> memory_limit = std::nullopt);
 
 }  // namespace perfagent

@@ -16,6 +16,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "analyzer/findings/heap_findings.h"
+#include "analyzer/model/resident.h"
 #include "analyzer/model/survival.h"
 #include "analyzer/report/format.h"
 #include "analyzer/report/text_values.h"
@@ -145,7 +146,7 @@ class GrowthRule {
                                  : stays         ? "and what is old stays"
                                                  : "though what is old is freed");
     finding.evidence = {GrowthText(course), SurvivalText(ages), LiveText(site),
-                        DoublingText(course)};
+                        TimeLeftText(course)};
     finding.gain = absl::StrCat("the growth of ", RatePerHour(course), " an hour ends");
     finding.remedy = stays ? "free these blocks when they are done with, or give the collection "
                              "that keeps them a limit"
@@ -203,10 +204,24 @@ class GrowthRule {
     return absl::StrCat("at the end ", Size(site.metrics.live_bytes), " in ",
                         Count(site.metrics.live_blocks), " blocks are live");
   }
-  std::string DoublingText(const Course& course) const {
-    const double ns = heap_->peak_bytes() / (course.PerSlot().value / SlotNs());
-    return absl::StrCat("at this rate the heap takes twice its peak, ",
-                        FormatBytes(2 * heap_->peak_bytes()), ", in ", FormatDuration(ns));
+  // What the process takes now: the heap's live bytes, where the kernel was not asked.
+  double TakenNow() const {
+    const std::optional<Resident> resident = ResidentAtEnd(heap_->heap());
+    return resident ? resident->total : heap_->heap().total.live_bytes.value();
+  }
+  std::string TimeLeftText(const Course& course) const {
+    const std::optional<uint64_t> limit = heap_->memory_limit();
+    const double goal = limit ? static_cast<double>(*limit) : 2 * heap_->peak_bytes();
+    const double missing = limit ? std::max(goal - TakenNow(), 0.0) : heap_->peak_bytes();
+    const Mean step = course.PerSlot();
+    const auto left = [&](double bytes_per_slot) {
+      return FormatDuration(missing / bytes_per_slot * SlotNs());
+    };
+    return absl::StrCat("at this rate ",
+                        limit ? "the process takes its limit, " : "the heap takes twice its peak, ",
+                        FormatBytes(goal), ", in ", left(step.value), ", between ",
+                        left(step.value + step.half_width), " and ",
+                        left(step.value - step.half_width), " (95 %)");
   }
 
   HeapCase* heap_;

@@ -12,17 +12,17 @@ constexpr double kMostlySteps = 0.6;
 // Fewer steps may be chance: sizes that happen to rise.
 constexpr double kManySteps = 8;
 
-double CostNs(const HeapSite& site) {
+Estimate CostNs(const HeapSite& site) {
   const Copies& copies = *site.evidence.copies;
-  return copies.grown.value() * kPairNs + copies.grown_bytes.value() * kCopyNsPerByte;
+  return SumOf(CostOf(copies.grown, kPairNs), CostOf(copies.grown_bytes, kCopyNsPerByte));
 }
 
 }  // namespace
 
 void FindGrowthChains(HeapCase* heap, Findings* findings) {
   size_t found = 0;
-  for (const HeapSite* site : heap->Sites(CostNs)) {
-    const double cost_ns = CostNs(*site);
+  for (const HeapSite* site : heap->Sites([](const HeapSite& s) { return CostNs(s).value; })) {
+    const double cost_ns = CostNs(*site).value;
     if (cost_ns < kWorthTime * heap->busy_ns() || found == kMostOfARule) break;
     const Copies& copies = *site->evidence.copies;
     const Tally& allocations = site->metrics.allocations;
@@ -37,7 +37,7 @@ void FindGrowthChains(HeapCase* heap, Findings* findings) {
         absl::StrFormat("about %.3g steps for each of %s arrays",
                         chains > 0 ? copies.grown.value() / chains : 0, FormatCount(chains))};
     finding.gain = absl::StrCat(Size(copies.grown_bytes), " not copied and ", Count(copies.grown),
-                                " calls fewer: ", TimeGain(*heap, cost_ns));
+                                " calls fewer: ", TimeGain(*heap, CostNs(*site)));
     finding.remedy =
         "reserve() what will be needed before the loop, or allocate the final size at once";
     finding.confidence = heap->Trust(*site, Confidence::kHigh);

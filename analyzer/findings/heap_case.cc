@@ -17,8 +17,9 @@ double BusyNs(const Profile& profile) {
 
 }  // namespace
 
-HeapCase::HeapCase(const NamedProfile& named)
+HeapCase::HeapCase(const NamedProfile& named, std::optional<uint64_t> memory_limit)
     : named_(named),
+      memory_limit_(memory_limit),
       classes_(SizeClassesOf(facts().allocator)),
       busy_ns_(BusyNs(named.profile)),
       is_explained_(heap().sites.size()) {}
@@ -66,10 +67,20 @@ double ShareOf(const Tally& part, const Tally& whole) {
   return whole.value() > 0 ? part.value() / whole.value() : 0;
 }
 
-std::string TimeGain(const HeapCase& heap, double ns) {
-  const double most_ns = std::min(ns, heap.busy_ns());
-  return absl::StrCat("about ", FormatDuration(most_ns), ", ", FormatShare(most_ns, heap.busy_ns()),
-                      " of the program's CPU time");
+Estimate CostOf(const Tally& events, double each) {
+  const Estimate number = events.Interval();
+  return {number.value * each, number.low * each, number.high * each};
+}
+
+Estimate SumOf(const Estimate& a, const Estimate& b) {
+  return {a.value + b.value, a.low + b.low, a.high + b.high};
+}
+
+std::string TimeGain(const HeapCase& heap, const Estimate& ns) {
+  const auto at_most_all = [&](double value) { return std::min(value, heap.busy_ns()); };
+  const Estimate gain = {at_most_all(ns.value), at_most_all(ns.low), at_most_all(ns.high)};
+  return absl::StrCat("about ", FormatEstimate(gain, FormatDuration), ", ",
+                      FormatShare(gain.value, heap.busy_ns()), " of the program's CPU time");
 }
 
 double MedianLifetimeNs(const HeapCase& heap, const HeapSite& site) {

@@ -5,7 +5,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,7 +37,7 @@ inline constexpr double kManySamples = 100;
 
 class HeapCase {
  public:
-  explicit HeapCase(const NamedProfile& named);
+  HeapCase(const NamedProfile& named, std::optional<uint64_t> memory_limit);
 
   const NamedProfile& named() const { return named_; }
   const HeapProfile& heap() const { return named_.profile.heap; }
@@ -44,6 +46,8 @@ class HeapCase {
   // The program's own CPU time, without the agent's; where that is not known, as long as it ran.
   double busy_ns() const { return busy_ns_; }
   double peak_bytes() const { return heap().total.peak_bytes.value(); }
+  // Bytes that the process may take, if its user said so.
+  std::optional<uint64_t> memory_limit() const { return memory_limit_; }
   SizeClasses classes() const { return classes_; }
 
   // The sites of which `measure` is above 0, greatest first, without those that are explained or seen too rarely.
@@ -59,6 +63,7 @@ class HeapCase {
 
  private:
   const NamedProfile& named_;
+  const std::optional<uint64_t> memory_limit_;
   const SizeClasses classes_;
   double busy_ns_;
   std::vector<bool> is_explained_;  // by index in HeapProfile::sites
@@ -69,8 +74,12 @@ double MeanSize(const HeapSite& site);
 // Blocks that were live when the whole heap was largest, about.
 double BlocksAtPeak(const HeapSite& site);
 double ShareOf(const Tally& part, const Tally& whole);
-// "about 12.3 ms, 4.5 % of the program's time".
-std::string TimeGain(const HeapCase& heap, double ns);
+// Of these events, so many ns (or bytes) each.
+Estimate CostOf(const Tally& events, double each);
+// Of two that depend on each other: their errors add.
+Estimate SumOf(const Estimate& a, const Estimate& b);
+// "about 12.3 ms, 4.5 % of the program's time"; with its interval where it has one. At most all of the time.
+std::string TimeGain(const HeapCase& heap, const Estimate& ns);
 // The middle of the histogram of lifetimes.
 double MedianLifetimeNs(const HeapCase& heap, const HeapSite& site);
 

@@ -2,8 +2,9 @@
 
 namespace perfagent {
 
-Findings FindHeapProblems(const NamedProfile& named, const Sections& sections) {
-  HeapCase heap(named);
+Findings FindHeapProblems(const NamedProfile& named, const Sections& sections,
+                          std::optional<uint64_t> memory_limit) {
+  HeapCase heap(named, memory_limit);
   Findings findings;
   if (sections.churn) {
     FindRepeatedConstruction(&heap, &findings);

@@ -40,6 +40,7 @@ void FindSmallBlocks(HeapCase* heap, Findings* findings);
 void FindSlack(HeapCase* heap, Findings* findings);
 
 // All of these, as far as the report shows them.
-Findings FindHeapProblems(const NamedProfile& named, const Sections& sections);
+Findings FindHeapProblems(const NamedProfile& named, const Sections& sections,
+                          std::optional<uint64_t> memory_limit);
 
 }  // namespace perfagent

@@ -28,7 +28,8 @@ void FindLargeReallocs(HeapCase* heap, Findings* findings) {
                      " were copied to another place to make them larger"),
         absl::StrCat(FormatBytes(CopiedBytes(*site) / copies.large.value()), " each on average")};
     finding.gain =
-        absl::StrCat(Size(copies.large_bytes), " not copied: ", TimeGain(*heap, cost_ns));
+        absl::StrCat(Size(copies.large_bytes),
+                     " not copied: ", TimeGain(*heap, CostOf(copies.large_bytes, kCopyNsPerByte)));
     finding.remedy =
         "allocate the final size at once, grow by a factor and not by a constant, or keep "
         "a list of pieces";

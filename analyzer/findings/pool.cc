@@ -17,6 +17,7 @@ constexpr double kShortNs = 10e6;
 constexpr double kShortShare = 0.05;
 // What taking a block from a list, and putting it back, costs of a malloc and its free.
 constexpr double kPoolShare = 0.25;
+constexpr double kSavedNs = kPairNs * (1 - kPoolShare);
 
 bool IsServedAgain(const HeapSite& site) {
   return site.metrics.allocations.value() >= kTimesServed * BlocksAtPeak(site);
@@ -34,7 +35,7 @@ void FindPools(HeapCase* heap, Findings* findings) {
   for (const HeapSite* site :
        heap->Sites([](const HeapSite& s) { return s.metrics.frees.value(); })) {
     const HeapMetrics& metrics = site->metrics;
-    const double saved_ns = metrics.frees.value() * kPairNs * (1 - kPoolShare);
+    const double saved_ns = metrics.frees.value() * kSavedNs;
     if (saved_ns < kWorthTime * heap->busy_ns() || found == kMostOfARule) break;
     const bool has_one_size = site->evidence.least_size == site->evidence.greatest_size;
     if (!has_one_size || metrics.frees.value() < kManyCalls ||
@@ -47,7 +48,7 @@ void FindPools(HeapCase* heap, Findings* findings) {
                                  site->evidence.least_size, " bytes each");
     finding.evidence = {absl::StrCat(Count(metrics.frees), " of them were freed, after ",
                                      FormatDuration(MedianLifetimeNs(*heap, *site)), " (median)")};
-    finding.gain = TimeGain(*heap, saved_ns);
+    finding.gain = TimeGain(*heap, CostOf(metrics.frees, kSavedNs));
     finding.remedy =
         "keep freed ones in a list and take them from there: a pool of this size, or an "
         "arena where they end together";

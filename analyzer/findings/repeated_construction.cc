@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "analyzer/findings/heap_findings.h"
+#include "analyzer/model/function_names.h"
 #include "analyzer/report/format.h"
 #include "analyzer/report/text_values.h"
 
@@ -109,7 +110,7 @@ void FindRepeatedConstruction(HeapCase* heap, Findings* findings) {
     finding.evidence = {absl::StrCat(Count(group.allocations), " allocations, ", Size(group.bytes),
                                      ", in constructions that one line calls, throughout the "
                                      "recording")};
-    finding.gain = TimeGain(*heap, cost_ns);
+    finding.gain = TimeGain(*heap, CostOf(group.allocations, kBuildNs));
     finding.remedy = "build it once: static const, a member, or before the loop";
     finding.confidence = heap->Trust(first, Confidence::kHigh);
     finding.stake = cost_ns / heap->busy_ns();

@@ -31,7 +31,11 @@ void FindSlack(HeapCase* heap, Findings* findings) {
         absl::StrCat("about ", FormatCount(BlocksAtPeak(*site)),
                      " of them were live when the heap was largest, asked for with ",
                      Size(site->metrics.peak_bytes))};
-    finding.gain = absl::StrCat("at most ", FormatBytes(slack), " of memory");
+    finding.gain = absl::StrCat(
+        "at most ",
+        FormatEstimate(CostOf(site->metrics.peak_bytes, slack / site->metrics.peak_bytes.value()),
+                       FormatBytes),
+        " of memory");
     finding.remedy =
         "make the object a little smaller, so that it fits the class below, or use the "
         "rest (malloc_usable_size)";

@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "analyzer/findings/heap_findings.h"
+#include "analyzer/model/frame_kinds.h"
 #include "analyzer/report/format.h"
 #include "analyzer/report/text_values.h"
 
@@ -40,7 +41,7 @@ void FindTemporaries(HeapCase* heap, Findings* findings) {
                      FormatBytes(MeanSize(*site)), " on average"),
         absl::StrCat("they live for ", FormatDuration(MedianLifetimeNs(*heap, *site)),
                      " (median)")};
-    finding.gain = TimeGain(*heap, cost_ns);
+    finding.gain = TimeGain(*heap, CostOf(metrics.temporary, kPairNs));
     finding.remedy =
         MakesStrings(finding.where)
             ? "pass std::string_view, or make the string before the loop and assign to it in it"

@@ -1,7 +1,5 @@
 #include "analyzer/model/allocator_calls.h"
 
-#include <bit>
-
 namespace perfagent {
 namespace {
 
@@ -34,28 +32,24 @@ void CallDurations::Merge(const CallDurations& other) {
   distribution.Merge(other.distribution);
 }
 
-size_t AllocatorCalls::ClassOf(uint64_t bytes) {
-  return bytes <= 1 ? 0 : static_cast<size_t>(std::bit_width(bytes - 1));
-}
-
 void AllocatorCalls::Add(const AllocatorCallRecord& record) {
   const Weight weight = WeightOf(record);
   const AllocatorCall call = IsFree(record.api) ? AllocatorCall::kFree : AllocatorCall::kAllocate;
   const uint64_t bytes = call == AllocatorCall::kFree ? record.usable : record.size;
-  durations_[static_cast<size_t>(call)][ClassOf(bytes)].Add(record.duration, weight);
+  durations_[static_cast<size_t>(call)][SizeBucketOf(bytes)].Add(record.duration, weight);
   if (call == AllocatorCall::kFree || record.usable < record.size) return;
   asked_.Add(static_cast<double>(record.size), weight);
   usable_.Add(static_cast<double>(record.usable), weight);
 }
 
 void AllocatorCalls::AddRealloc(uint64_t size, uint64_t duration_ns, Weight weight) {
-  durations_[static_cast<size_t>(AllocatorCall::kReallocate)][ClassOf(size)].Add(duration_ns,
-                                                                                 weight);
+  durations_[static_cast<size_t>(AllocatorCall::kReallocate)][SizeBucketOf(size)].Add(duration_ns,
+                                                                                      weight);
 }
 
 void AllocatorCalls::Merge(const AllocatorCalls& other) {
   for (size_t call = 0; call < kAllocatorCalls; ++call) {
-    for (size_t i = 0; i < kClasses; ++i) durations_[call][i].Merge(other.durations_[call][i]);
+    for (size_t i = 0; i < kSizeBuckets; ++i) durations_[call][i].Merge(other.durations_[call][i]);
   }
   asked_.Merge(other.asked_);
   usable_.Merge(other.usable_);

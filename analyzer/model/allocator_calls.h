@@ -1,7 +1,7 @@
 // allocator_calls.h: how long the allocator takes, from the calls that were timed.
 //
-// What a block is asked for decides about its way through the allocator, so durations are kept by size: each class takes
-// sizes up to a power of two. A free does not say a size; where the allocator says what the block has, that is taken.
+// What a block is asked for decides about its way through the allocator, so durations are kept by size. A free does not
+// say one; where the allocator says what the block has, that is taken, else 0.
 #pragma once
 
 #include <array>
@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "analyzer/model/estimate.h"
+#include "analyzer/model/size_buckets.h"
 #include "analyzer/model/weighted_quantiles.h"
 #include "perfagent/records.h"
 
@@ -33,18 +34,14 @@ struct CallDurations {
 
 class AllocatorCalls {
  public:
-  // [i] has sizes of more than 2^(i - 1), up to 2^i bytes; the first one 0 and 1, and frees of unknown size.
-  static constexpr size_t kClasses = 65;
-  static size_t ClassOf(uint64_t bytes);
-
   void Add(const AllocatorCallRecord& record);
   // A realloc that took so long, of a block that stands for so many.
   void AddRealloc(uint64_t size, uint64_t duration_ns, Weight weight);
   void Merge(const AllocatorCalls& other);
 
   bool IsEmpty() const;
-  const CallDurations& Of(AllocatorCall call, size_t size_class) const {
-    return durations_[static_cast<size_t>(call)][size_class];
+  const CallDurations& Of(AllocatorCall call, size_t size_bucket) const {
+    return durations_[static_cast<size_t>(call)][size_bucket];
   }
   CallDurations Of(AllocatorCall call) const;
   // Of the timed allocations of which the allocator said what they got: bytes asked for, and bytes got.
@@ -52,7 +49,7 @@ class AllocatorCalls {
   const Tally& usable() const { return usable_; }
 
  private:
-  std::array<std::array<CallDurations, kClasses>, kAllocatorCalls> durations_;
+  std::array<std::array<CallDurations, kSizeBuckets>, kAllocatorCalls> durations_;
   Tally asked_;
   Tally usable_;
 };

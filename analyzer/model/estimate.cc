@@ -73,6 +73,11 @@ Estimate Tally::Interval() const {
 // From three degrees on the expansion in powers of their inverse (Abramowitz and Stegun, 26.7.5);
 // below, where that fails, the logarithm of the quantile is smooth in the inverse, and interpolated
 // between the quantiles of one, two and three.
+bool MayBeLess(const Tally& greater, const Tally& less) {
+  const Estimate a = greater.Interval(), b = less.Interval();
+  return a.value - b.value < std::hypot(a.value - a.low, b.high - b.value);
+}
+
 double StudentQuantile95(double degrees_of_freedom) {
   const double inverse = 1 / std::max(degrees_of_freedom, 1.0);
   if (inverse > 1.0 / 3) {

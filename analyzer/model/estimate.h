@@ -130,6 +130,10 @@ class Tally {
   float missed_ = 0;    // of one that may have been missed
 };
 
+// Of two sums, `greater` being the greater estimate: does the 95 % interval of their difference (MOVER: Zou and Donner, 2008)
+// reach below 0?
+bool MayBeLess(const Tally& greater, const Tally& less);
+
 // Normal quantile of a two-sided 95 % interval.
 inline constexpr double kZ95 = 1.959963984540054;
 

@@ -7,19 +7,23 @@
 
 namespace perfagent {
 
-// Of libc, libstdc++ or the dynamic linker, which every C and C++ program has and nobody calls their own; by a module's path.
-inline bool IsRuntimeModule(const std::string& path) {
-  const std::string name = path.substr(path.rfind('/') + 1);
-  for (const char* known : {"libc.so", "ld-linux", "libstdc++.so", "libc-", "ld-2."}) {
-    if (name.starts_with(known)) return true;
-  }
-  return false;
-}
+// "operator new(unsigned long)", "std::vector<...>::_M_realloc_insert<...>", "pthread_mutex_lock",
+// "std::lock_guard<std::mutex>::lock_guard": code between the program and the call that is
+// recorded.
+bool IsPlumbing(const std::string& function);
+
+// "main" and all that the program calls its own: neither plumbing nor where a thread begins.
+bool IsOwnCode(const std::string& function);
 
 // "libx.so+0x1234", "0x7f0012345678".
-inline bool IsNameless(const SourceFrame& frame) {
-  return frame.file.empty() &&
-         (frame.function.find("+0x") != std::string::npos || frame.function.starts_with("0x"));
-}
+bool IsNameless(const SourceFrame& frame);
+
+// Of libc, libstdc++ or the dynamic linker, which every C and C++ program has and nobody calls their own; by a module's path.
+bool IsRuntimeModule(const std::string& path);
+bool IsAgentModule(const std::string& path);
+
+// How well a frame answers "where?": the program's own function, a wrapper, code without a name, that of libc, the rest.
+inline constexpr int kBestPlaceRank = 4;
+int PlaceRank(const SourceFrame& frame);
 
 }  // namespace perfagent

@@ -16,6 +16,7 @@
 #include "analyzer/model/event_stacks.h"
 #include "analyzer/model/heap_evidence.h"
 #include "analyzer/model/ids.h"
+#include "analyzer/model/size_buckets.h"
 #include "perfagent/dump_format.h"
 
 namespace perfagent {
@@ -137,16 +138,12 @@ struct HeapMetrics {
   void MayMissSites(double interval_bytes);
 };
 
-// How large blocks were asked for: [i] counts 2^(i - 1) < size <= 2^i, the first one also empty ones.
-inline constexpr size_t kSizeClasses = 65;
-constexpr size_t SizeClassOf(uint64_t size) {
-  return size == 0 ? 0 : static_cast<size_t>(std::bit_width(size - 1));
-}
-struct SizeClass {
+// Blocks of some sizes.
+struct SizeBucket {
   Tally allocations = {};
-  Tally bytes = {};
-  // What glibc's malloc makes of them, at least: chunks of 16 bytes, of which 8 are its own.
-  Tally glibc_bytes = {};
+  Tally bytes = {};  // asked for
+  Tally usable_bytes =
+      {};  // what an allocator of known size classes has for them at least; see size_classes.h
 };
 
 // What was live at the end of a part of the recording.
@@ -183,7 +180,7 @@ struct HeapProfile {
   uint64_t repaired_inversions = 0;
   // In each tick of the recording: calls that began blocks.
   std::array<double, kTicks> calls = {};
-  std::array<SizeClass, kSizeClasses> sizes = {};
+  std::array<SizeBucket, kSizeBuckets> sizes = {};
   std::vector<LiveSlot> timeline;     // by time; empty where it is not known how long that was
   std::vector<Handover> handovers;    // most blocks first
   std::vector<LineSharing> sharings;  // most lines first

@@ -94,22 +94,4 @@ class StackNames {
   absl::flat_hash_map<Frame, std::string> symbols_;
 };
 
-// "operator new(unsigned long)", "std::vector<...>::_M_realloc_insert<...>", "pthread_mutex_lock",
-// "std::lock_guard<std::mutex>::lock_guard": code between the program and the call that is
-// recorded.
-bool IsPlumbing(const std::string& function);
-
-// "main" and all that the program calls its own: neither plumbing nor where a thread begins.
-bool IsOwnCode(const std::string& function);
-
-// "std::vector<int>::push_back" of "void std::vector<int>::push_back(int const&)": without the
-// return type that templates have, and without parameters.
-std::string QualifiedName(const std::string& function);
-
-// "std::vector<...>::push_back(int const&)" of "std::vector<int, std::allocator<int> >::push_back(int const&)".
-std::string WithoutTemplateArguments(const std::string& function);
-
-// The part after the last slash.
-std::string BaseName(const std::string& path);
-
 }  // namespace perfagent

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "analyzer/model/frame_kinds.h"
+#include "analyzer/model/function_names.h"
 
 namespace perfagent {
 namespace {

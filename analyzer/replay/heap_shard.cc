@@ -10,7 +10,8 @@ HeapShard::HeapShard(const Process& process, const EventView& view, const LockAd
       has_threads_(process.threads().size() > 1),
       handovers_(turns),
       blocks_(process, view, locks, &handovers_),
-      sums_(SizeClassesOf(process.facts.allocator)) {}
+      sums_(SizeClassesOf(process.facts.allocator)),
+      sizes_(SizeClassesOf(process.facts.allocator)) {}
 
 void HeapShard::Replay(std::span<const HeapEvent> events, std::span<const TickBegin> ticks,
                        uint64_t first_event, std::optional<uint32_t> last_peak) {

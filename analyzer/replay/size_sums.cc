@@ -1,45 +1,44 @@
 #include "analyzer/replay/size_sums.h"
 
-#include <algorithm>
-
 namespace perfagent {
-namespace {
 
-// Of a chunk its size is before the block, and the next chunk's first 8 bytes are the block's, too.
-constexpr ByteSum GlibcBytes(uint64_t size) {
-  return std::max((ByteSum{size} + 8 + 15) / 16 * 16, ByteSum{32}) - 8;
+void SizeSums::Exact::Add(uint64_t count, uint64_t size, uint64_t usable) {
+  blocks += count;
+  bytes += ByteSum{count} * size;
+  usable_bytes += ByteSum{count} * usable;
 }
-
-}  // namespace
 
 void SizeSums::Apply(std::span<const Change> changes) {
   for (const Change& change : changes) {
     if (change.kind != Change::kBegin) continue;
-    const size_t at = SizeClassOf(change.size);
     if (change.interval_bytes == 0) [[likely]] {
-      Exact& exact = exact_[at];
-      ++exact.blocks;
-      exact.bytes += change.size;
-      exact.glibc_bytes += GlibcBytes(change.size);
+      if (change.size < kSmall) [[likely]] {
+        ++small_[change.size];
+      } else {
+        large_[SizeBucketOf(change.size)].Add(1, change.size, UsableBytes(change.size));
+      }
       continue;
     }
     const Weight weight = change.WeightNow();
-    SizeClass& estimated = estimated_[at];
+    SizeBucket& estimated = estimated_[SizeBucketOf(change.size)];
     estimated.allocations.Add(1, weight);
     estimated.bytes.Add(static_cast<double>(change.size), weight);
-    estimated.glibc_bytes.Add(static_cast<double>(GlibcBytes(change.size)), weight);
+    estimated.usable_bytes.Add(static_cast<double>(UsableBytes(change.size)), weight);
   }
 }
 
-void SizeSums::AddTo(std::array<SizeClass, kSizeClasses>* sizes) const {
-  for (size_t i = 0; i < kSizeClasses; ++i) {
-    SizeClass& sum = (*sizes)[i];
+void SizeSums::AddTo(std::array<SizeBucket, kSizeBuckets>* sizes) const {
+  std::array<Exact, kSizeBuckets> exact = large_;
+  for (uint64_t size = 0; size < kSmall; ++size)
+    exact[SizeBucketOf(size)].Add(small_[size], size, UsableBytes(size));
+  for (size_t i = 0; i < kSizeBuckets; ++i) {
+    SizeBucket& sum = (*sizes)[i];
     sum.allocations.Merge(estimated_[i].allocations);
     sum.bytes.Merge(estimated_[i].bytes);
-    sum.glibc_bytes.Merge(estimated_[i].glibc_bytes);
-    sum.allocations.AddCertain(static_cast<double>(exact_[i].blocks));
-    sum.bytes.AddCertain(static_cast<double>(exact_[i].bytes));
-    sum.glibc_bytes.AddCertain(static_cast<double>(exact_[i].glibc_bytes));
+    sum.usable_bytes.Merge(estimated_[i].usable_bytes);
+    sum.allocations.AddCertain(static_cast<double>(exact[i].blocks));
+    sum.bytes.AddCertain(static_cast<double>(exact[i].bytes));
+    sum.usable_bytes.AddCertain(static_cast<double>(exact[i].usable_bytes));
   }
 }
 

@@ -16,7 +16,7 @@ void WriteDurations(JsonWriter* json, const CallDurations& durations) {
 
 void WriteSizes(JsonWriter* json, const AllocatorCalls& calls, AllocatorCall call) {
   json->Key("sizes").BeginArray();
-  for (size_t i = 0; i < AllocatorCalls::kClasses; ++i) {
+  for (size_t i = 0; i < kSizeBuckets; ++i) {
     const CallDurations& durations = calls.Of(call, i);
     if (durations.calls.IsEmpty()) continue;
     json->BeginObject();

@@ -40,10 +40,11 @@ struct ReportInput {
   std::vector<UnusableInput> unusable;
   const Symbolizer* symbolizer = nullptr;  // for its Problems(), complete after all was printed
   Sections sections;
-  std::optional<uint64_t> limit;  // of sites or locks in a list
-  std::string view;               // what part of the recordings this is about; empty: all
-  const Pool* pool = nullptr;     // whose profile the only one is; null: each is a dump's
-  std::optional<TreeOf> tree;     // beside the lists, the sites' stacks as a tree
+  std::optional<uint64_t> limit;         // of sites or locks in a list
+  std::optional<uint64_t> memory_limit;  // bytes that a process may take
+  std::string view;                      // what part of the recordings this is about; empty: all
+  const Pool* pool = nullptr;            // whose profile the only one is; null: each is a dump's
+  std::optional<TreeOf> tree;            // beside the lists, the sites' stacks as a tree
   std::string source;  // the function whose lines are shown with their costs; empty: none
   bool all_frames =
       false;  // text: also those of the allocator and of std::, which are on top of most stacks

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <string>
 
 #include "absl/strings/str_format.h"
+#include "analyzer/model/size_classes.h"
 #include "analyzer/report/format.h"
 #include "analyzer/report/json_values.h"
 #include "analyzer/report/line_writer.h"
@@ -14,14 +14,12 @@
 namespace perfagent {
 namespace {
 
-// glibc's threshold for mappings of their own, at the least.
-constexpr size_t kFirstMappedClass = 18;
+// From here on allocators may map blocks on their own, in pages (glibc: 128 KiB at the least, tcmalloc 256).
+constexpr size_t kFirstMappedBucket = 18;
 
-double GreatestOf(size_t size_class) { return std::ldexp(1.0, static_cast<int>(size_class)); }
-
-bool IsUsableKnown(const NamedProfile& named, size_t size_class) {
-  return size_class < kFirstMappedClass &&
-         BaseName(named.profile.dump.process.facts.allocator).starts_with("libc.so");
+bool IsUsableKnown(const NamedProfile& named, size_t bucket) {
+  return bucket < kFirstMappedBucket &&
+         SizeClassesOf(named.profile.dump.process.facts.allocator) != SizeClasses::kUnknown;
 }
 
 class HeapWriter : private LineWriter {
@@ -59,12 +57,12 @@ class HeapWriter : private LineWriter {
  private:
   static constexpr int kRows = 8;
 
-  void WriteSize(size_t size_class, const SizeClass& size) {
+  void WriteSize(size_t bucket, const SizeBucket& size) {
     const double calls = size.allocations.value();
     Line(absl::StrFormat(
-        "  %10s %12s %8s %10s  %s", FormatBytes(GreatestOf(size_class)), FormatCount(calls),
+        "  %10s %12s %8s %10s  %s", FormatBytes(GreatestSizeIn(bucket)), FormatCount(calls),
         FormatShare(calls, heap_.total.allocations.value()), FormatBytes(size.bytes.value()),
-        IsUsableKnown(named_, size_class) ? FormatBytes(size.glibc_bytes.value()) : ""));
+        IsUsableKnown(named_, bucket) ? FormatBytes(size.usable_bytes.value()) : ""));
   }
 
   double MostLive() const {
@@ -109,14 +107,14 @@ void WriteTimelineText(const NamedProfile& named, Output* output) {
 void WriteSizesJson(const NamedProfile& named, JsonWriter* json) {
   json->Key("sizes").BeginArray();
   for (size_t i = 0; i < named.profile.heap.sizes.size(); ++i) {
-    const SizeClass& size = named.profile.heap.sizes[i];
+    const SizeBucket& size = named.profile.heap.sizes[i];
     if (size.allocations.IsEmpty()) continue;
     json->BeginObject();
-    json->Key("up_to").Number(GreatestOf(i));
+    json->Key("up_to").Number(GreatestSizeIn(i));
     WriteTally(json, "allocations", size.allocations);
     WriteTally(json, "bytes", size.bytes);
     if (IsUsableKnown(named, i)) {
-      WriteTally(json, "usable_bytes", size.glibc_bytes);
+      WriteTally(json, "usable_bytes", size.usable_bytes);
     } else {
       json->Key("usable_bytes").Null();
     }

@@ -1,7 +1,7 @@
 // sizes_report.h: how large blocks are, and how much was live over time.
 //
 // JSON: heap.sizes[] {"up_to", "allocations", "bytes", "usable_bytes"} by power of two, those that there were; usable_bytes is
-// what glibc's malloc makes of them at least, and null for other allocators and for blocks of 128 KiB and more, which may
+// what an allocator of known size classes has for them at least, null for others and for blocks of more than 128 KiB, which may
 // be mappings of their own. heap.timeline[] {"time_ns", "live_bytes"}: live then, in up to 64 equal parts of the time.
 #pragma once
 

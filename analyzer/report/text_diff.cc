@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "analyzer/model/function_names.h"
 #include "analyzer/model/stack_names.h"
 #include "analyzer/report/format.h"
 #include "analyzer/report/line_writer.h"

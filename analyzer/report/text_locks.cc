@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "analyzer/model/frame_kinds.h"
 #include "analyzer/report/format.h"
 #include "analyzer/report/line_writer.h"
 #include "analyzer/report/text_values.h"

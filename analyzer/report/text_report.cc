@@ -27,23 +27,24 @@ namespace {
 constexpr uint64_t kDefaultLimit = 10;
 constexpr size_t kMaxDamageLines = 20;
 
-using SiteKey = double (*)(const HeapSite&);
+using SiteKey = const Tally& (*)(const HeapSite&);
 
-double Calls(const HeapSite& site) { return site.metrics.allocations.value(); }
-double Bytes(const HeapSite& site) { return site.metrics.bytes.value(); }
-double Temporary(const HeapSite& site) { return site.metrics.temporary.value(); }
-double LeakedBytes(const HeapSite& site) { return site.metrics.leaked_bytes.value(); }
-double PeakBytes(const HeapSite& site) { return site.metrics.peak_bytes.value(); }
+const Tally& Calls(const HeapSite& site) { return site.metrics.allocations; }
+const Tally& Bytes(const HeapSite& site) { return site.metrics.bytes; }
+const Tally& Temporary(const HeapSite& site) { return site.metrics.temporary; }
+const Tally& LeakedBytes(const HeapSite& site) { return site.metrics.leaked_bytes; }
+const Tally& PeakBytes(const HeapSite& site) { return site.metrics.peak_bytes; }
 
 std::vector<const HeapSite*> TopSites(const HeapProfile& heap, SiteKey key, uint64_t limit) {
   std::vector<const HeapSite*> sites;
   for (const HeapSite& site : heap.sites) {
-    if (key(site) > 0) sites.push_back(&site);
+    if (key(site).value() > 0) sites.push_back(&site);
   }
   const size_t count = std::min<uint64_t>(limit, sites.size());
   std::partial_sort(sites.begin(), sites.begin() + static_cast<std::ptrdiff_t>(count), sites.end(),
                     [key](const HeapSite* a, const HeapSite* b) {
-                      return key(*a) != key(*b) ? key(*a) > key(*b) : a < b;
+                      const double x = key(*a).value(), y = key(*b).value();
+                      return x != y ? x > y : a < b;
                     });
   sites.resize(count);
   return sites;
@@ -218,7 +219,7 @@ class Writer : private LineWriter {
   }
 
   void WriteFindings() {
-    const Findings findings = FindProblems(named_, sections_);
+    const Findings findings = FindProblems(named_, sections_, input_.memory_limit);
     WriteFindingsText(findings, limit_, output());
   }
 
@@ -276,17 +277,22 @@ class Writer : private LineWriter {
     Heading(heading);
     const std::vector<const HeapSite*> sites = TopSites(heap, key, limit_);
     if (sites.empty()) Line("  none");
-    for (const HeapSite* site : sites) WriteSite(*site, (this->*describe)(*site));
-    const auto others = std::count_if(heap.sites.begin(), heap.sites.end(),
-                                      [key](const HeapSite& site) { return key(site) > 0; }) -
-                        static_cast<std::ptrdiff_t>(sites.size());
+    for (size_t i = 0; i < sites.size(); ++i) {
+      const bool is_in_doubt = i > 0 && MayBeLess(key(*sites[i - 1]), key(*sites[i]));
+      WriteSite(*sites[i], (this->*describe)(*sites[i]), is_in_doubt);
+    }
+    const auto others =
+        std::count_if(heap.sites.begin(), heap.sites.end(),
+                      [key](const HeapSite& site) { return key(site).value() > 0; }) -
+        static_cast<std::ptrdiff_t>(sites.size());
     if (others > 0) Line("  and ", FormatCount(static_cast<double>(others)), " more sites");
   }
 
-  void WriteSite(const HeapSite& site, const std::string& description) {
+  void WriteSite(const HeapSite& site, const std::string& description, bool is_rank_in_doubt) {
     const auto [found, is_first] = numbers_.try_emplace(&site, numbers_.size() + 1);
     const SourceFrame* place = named_.names.Headline(site.stack);
-    Line("  [S", found->second, "] ", place == nullptr ? "(no stack)" : Place(*place));
+    Line("  [S", found->second, "] ", place == nullptr ? "(no stack)" : Place(*place),
+         is_rank_in_doubt ? "  (may rank above the one before)" : "");
     Line("       ", description);
     if (site.merged_sites > 1)
       Line("       ", Count(site.merged_sites), " sites, ", Name(site.api));
@@ -319,11 +325,11 @@ class Writer : private LineWriter {
 
   std::string ChurnLine(const HeapSite& site) const {
     const HeapMetrics& metrics = site.metrics;
-    std::string line =
-        absl::StrCat(Count(metrics.allocations), " calls (",
-                     FormatShare(Calls(site), named_.profile.heap.total.allocations.value()), "), ",
-                     Size(metrics.bytes), ", ", Count(metrics.temporary), " temporary (",
-                     FormatShare(Temporary(site), Calls(site)), ")");
+    std::string line = absl::StrCat(
+        Count(metrics.allocations), " calls (",
+        FormatShare(Calls(site).value(), named_.profile.heap.total.allocations.value()), "), ",
+        Size(metrics.bytes), ", ", Count(metrics.temporary), " temporary (",
+        FormatShare(Temporary(site).value(), Calls(site).value()), ")");
     if (!site.lifetimes.IsEmpty()) {
       absl::StrAppend(&line, ", lived ",
                       FormatDuration(site.lifetimes.Mean(facts_.duration_ns).value), " on average");
@@ -337,14 +343,14 @@ class Writer : private LineWriter {
     const HeapMetrics& metrics = site.metrics;
     return absl::StrCat(
         Size(metrics.leaked_bytes), " in ", Count(metrics.leaked_blocks), " blocks (",
-        FormatShare(LeakedBytes(site), named_.profile.heap.total.leaked_bytes.value()), "), of ",
-        Count(metrics.allocations), " allocated");
+        FormatShare(LeakedBytes(site).value(), named_.profile.heap.total.leaked_bytes.value()),
+        "), of ", Count(metrics.allocations), " allocated");
   }
 
   std::string PeakLine(const HeapSite& site) const {
-    return absl::StrCat(Size(site.metrics.peak_bytes), " (",
-                        FormatShare(PeakBytes(site), named_.profile.heap.total.peak_bytes.value()),
-                        ")");
+    return absl::StrCat(
+        Size(site.metrics.peak_bytes), " (",
+        FormatShare(PeakBytes(site).value(), named_.profile.heap.total.peak_bytes.value()), ")");
   }
 
   void WriteSuppressed() {

@@ -1,6 +1,7 @@
 #include "analyzer/report/text_values.h"
 
 #include "absl/strings/str_cat.h"
+#include "analyzer/model/function_names.h"
 #include "analyzer/model/stack_names.h"
 #include "analyzer/report/format.h"
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "analyzer/model/function_names.h"
 
 namespace perfagent {
 namespace {

@@ -22,10 +22,10 @@ void AddLosses(const std::vector<LossCount>& more, std::vector<LossCount>* losse
   }
 }
 
-void Merge(const SizeClass& other, SizeClass* size) {
+void Merge(const SizeBucket& other, SizeBucket* size) {
   size->allocations.Merge(other.allocations);
   size->bytes.Merge(other.bytes);
-  size->glibc_bytes.Merge(other.glibc_bytes);
+  size->usable_bytes.Merge(other.usable_bytes);
 }
 
 void AddWhole(const std::optional<HeapMetrics>& more, std::optional<HeapMetrics>* whole) {
@@ -85,7 +85,7 @@ void Pool::AddHeap(const HeapProfile& heap, StackNames* names) {
   heap_.overlaps += heap.overlaps;
   heap_.repaired_inversions += heap.repaired_inversions;
   heap_.stacks.Merge(heap.stacks);
-  for (size_t i = 0; i < kSizeClasses; ++i) Merge(heap.sizes[i], &heap_.sizes[i]);
+  for (size_t i = 0; i < kSizeBuckets; ++i) Merge(heap.sizes[i], &heap_.sizes[i]);
   for (const HeapSite& site : heap.sites) {
     const auto [found, is_new] = site_at_.try_emplace(
         {KeyOf(site.stack, names), site.api, site.suppressed_by}, heap_.sites.size());

@@ -4,6 +4,8 @@
 #include <tuple>
 #include <utility>
 
+#include "analyzer/model/function_names.h"
+
 namespace perfagent {
 namespace {
 

@@ -15,18 +15,22 @@ namespace perfagent::record_fields {
 
 template <typename Record>
 struct Time {
+  constexpr explicit Time(uint64_t Record::*of) : member(of) {}
   uint64_t Record::*member;
 };
 template <typename Record>
 struct BlockAddress {
+  constexpr explicit BlockAddress(uint64_t Record::*of) : member(of) {}
   uint64_t Record::*member;
 };
 template <typename Record>
 struct LockAddress {
+  constexpr explicit LockAddress(uint64_t Record::*of) : member(of) {}
   uint64_t Record::*member;
 };
 template <typename Record>
 struct Interval {
+  constexpr explicit Interval(uint64_t Record::*of) : member(of) {}
   uint64_t Record::*member;
 };
 

@@ -109,12 +109,16 @@ TEST_F(Tickets, OfManyThreadsAreNeverMixedUp) {
   constexpr uint32_t kThreads = 4;
   static int locks[kThreads];
   std::atomic<bool> stop{false};
+  std::atomic<uint32_t> running{0};
   std::vector<std::thread> threads;
   for (uint32_t i = 0; i < kThreads; ++i) {
-    threads.emplace_back([i, &stop] {
+    threads.emplace_back([i, &stop, &running] {
+      tickets::Explain(tickets::Leave(&locks[i], i), 100 + i);
+      ++running;
       while (!stop) tickets::Explain(tickets::Leave(&locks[i], i), 100 + i);
     });
   }
+  while (running < kThreads) std::this_thread::yield();
   size_t seen = 0;
   WaitCut cuts[tickets::kTicketsPerRing];
   for (uint32_t round = 0; round < 3000; ++round) {

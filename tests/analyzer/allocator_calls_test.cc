@@ -14,13 +14,13 @@ AllocatorCallRecord Call(HeapApi api, uint64_t duration, uint64_t size, uint64_t
   return {api, 0, duration, size, usable, every, interval_bytes};
 }
 
-TEST(AllocatorCalls, ClassesEndAtPowersOfTwo) {
-  EXPECT_EQ(AllocatorCalls::ClassOf(0), 0u);
-  EXPECT_EQ(AllocatorCalls::ClassOf(1), 0u);
-  EXPECT_EQ(AllocatorCalls::ClassOf(2), 1u);
-  EXPECT_EQ(AllocatorCalls::ClassOf(64), 6u);
-  EXPECT_EQ(AllocatorCalls::ClassOf(65), 7u);
-  EXPECT_EQ(AllocatorCalls::ClassOf(UINT64_MAX), AllocatorCalls::kClasses - 1);
+TEST(SizeBuckets, EndAtPowersOfTwo) {
+  EXPECT_EQ(SizeBucketOf(0), 0u);
+  EXPECT_EQ(SizeBucketOf(1), 0u);
+  EXPECT_EQ(SizeBucketOf(2), 1u);
+  EXPECT_EQ(SizeBucketOf(64), 6u);
+  EXPECT_EQ(SizeBucketOf(65), 7u);
+  EXPECT_EQ(SizeBucketOf(UINT64_MAX), kSizeBuckets - 1);
 }
 
 TEST(AllocatorCalls, OneInSoManyStandsForAsManyAndForWhatItsBlockDoes) {

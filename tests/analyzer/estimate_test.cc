@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 
@@ -15,6 +16,36 @@ TEST(Estimate, FullModeIsExact) {
   const Estimate estimate = tally.Interval();
   EXPECT_EQ(estimate.value, 123);
   EXPECT_TRUE(estimate.IsExact());
+}
+
+Tally Blocks(int count, Weight weight) {
+  Tally tally;
+  for (int i = 0; i < count; ++i) tally.Add(1, weight);
+  return tally;
+}
+
+TEST(Estimate, NeighboursInARankingAreToldApartByTheirIntervals) {
+  const Weight tenth = Weight::OfProbability(0.1);
+  // 1000 +- 186 against 900 +- 176: the difference, 100, is +- 256.
+  EXPECT_TRUE(MayBeLess(Blocks(100, tenth), Blocks(90, tenth)));
+  EXPECT_FALSE(MayBeLess(Blocks(100, tenth), Blocks(50, tenth)));
+  const Weight certain = Weight::OfProbability(1);
+  EXPECT_FALSE(MayBeLess(Blocks(100, certain), Blocks(99, certain)));
+  EXPECT_FALSE(MayBeLess(Blocks(100, certain), Blocks(100, certain)));
+}
+
+// Two sites of 400 blocks each, of which a tenth is sampled: whichever comes first, the other may.
+TEST(Estimate, EqualsAreTakenForDifferentOnceInTwentyTimes) {
+  std::mt19937_64 random(4711);
+  std::binomial_distribution<int> sampled(400, 0.1);
+  constexpr int kTrials = 20000;
+  int told_apart = 0;
+  for (int i = 0; i < kTrials; ++i) {
+    const auto [less, greater] = std::minmax({sampled(random), sampled(random)});
+    const Weight tenth = Weight::OfProbability(0.1);
+    told_apart += !MayBeLess(Blocks(greater, tenth), Blocks(less, tenth));
+  }
+  EXPECT_LE(told_apart, kTrials / 20 + 3 * std::sqrt(kTrials / 20));
 }
 
 TEST(Estimate, WeightsAreThoseOfTheClosedForm) {

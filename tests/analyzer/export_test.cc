@@ -151,7 +151,7 @@ TEST(Exports, EachIsWrittenOfADumpWithEverything) {
     EXPECT_FALSE(text.empty()) << format.name;
     const std::string name = format.name;
     if (name == "dhat" || name == "speedscope" || name == "chrome") {
-      EXPECT_NO_THROW(nlohmann::json::parse(text)) << name;
+      EXPECT_TRUE(nlohmann::json::accept(text)) << name;
     }
   }
 }

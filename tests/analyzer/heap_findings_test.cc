@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 
 #include "tests/support/analyze.h"
 #include "tests/support/dump_builder.h"
@@ -22,11 +23,11 @@ class HeapFindings : public testing::Test {
   }
 
   void RanFor(uint64_t ns) { dump_.header().end_ticks = ns; }
-  Findings Find() {
+  Findings Find(std::optional<uint64_t> memory_limit = std::nullopt) {
     const Profile profile = ProfileOf(dump_);
     Symbolizer symbolizer({.debug_paths = {}, .in_this_process = true});
     StackNames names(profile.dump.process, &symbolizer);
-    Findings findings = FindHeapProblems({profile, names}, {});
+    Findings findings = FindHeapProblems({profile, names}, {}, memory_limit);
     for (Finding& finding : findings) {
       EXPECT_FALSE(finding.title.empty() || finding.evidence.empty() || finding.gain.empty() ||
                    finding.remedy.empty());
@@ -65,6 +66,21 @@ TEST_F(HeapFindings, ALeakGrowsAtItsRate) {
   EXPECT_STREQ(findings[0].kind, "leak");
   EXPECT_EQ(findings[0].title, "memory grows by 3.43 MiB an hour, and what is old stays");
   EXPECT_EQ(findings[0].confidence, Confidence::kHigh);
+}
+
+// 1000 bytes a second: of a limit of 12.6 MB 9 MB are left for two and a half hours, and a peak of 3.6 MB doubles in one.
+TEST_F(HeapFindings, ALeakSaysWhenTheLimitIsReached) {
+  Insert(1000, 10'000, dump_.Stack({0x401000}));
+  const auto time_left = [](const Findings& findings) { return findings.at(0).evidence.back(); };
+  EXPECT_TRUE(
+      time_left(Find(12'650'000))
+          .starts_with(
+              "at this rate the process takes its limit, 12.1 MiB, in 2 h 30 min, between 2 h 2"))
+      << time_left(Find(12'650'000));
+  EXPECT_TRUE(time_left(Find()).starts_with(
+      "at this rate the heap takes twice its peak, 6.86 MiB, in 59 min"))
+      << time_left(Find());
+  EXPECT_NE(time_left(Find(1000)).find("in 0 ns"), std::string::npos) << "it is beyond already";
 }
 
 TEST_F(HeapFindings, WhatIsKeptForAWhileHasAPlateau) {
@@ -234,7 +250,7 @@ TEST_F(HandedOver, SmallBlocksOfTwoInOneLineAreCandidates) {
     const Profile profile = ProfileOf(dump);
     Symbolizer symbolizer({.debug_paths = {}, .in_this_process = true});
     StackNames names(profile.dump.process, &symbolizer);
-    const Findings findings = FindHeapProblems({profile, names}, {});
+    const Findings findings = FindHeapProblems({profile, names}, {}, std::nullopt);
     ASSERT_EQ(findings.size(), are_two ? 1u : 0u);
     if (!are_two) continue;
     EXPECT_STREQ(findings[0].kind, "false_sharing");

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 namespace perfagent::test {
 namespace {
 
@@ -11,6 +13,18 @@ TEST(SizeClasses, AreKnownByTheAllocatorsFile) {
   EXPECT_EQ(SizeClassesOf("/usr/lib/libtcmalloc_minimal.so.4"), SizeClasses::kTcmalloc);
   EXPECT_EQ(SizeClassesOf("/usr/lib/libmimalloc.so.2"), SizeClasses::kUnknown);
   EXPECT_EQ(SizeClassesOf(""), SizeClasses::kUnknown);
+}
+
+// What malloc_usable_size says on glibc 2.36 (the test itself has the sanitizer's malloc). A chunk may be larger by a unit
+// where what is left of it would be no chunk.
+TEST(SizeClasses, OfGlibcAreWhatItSaysIsUsable) {
+  const std::pair<uint64_t, uint64_t> from_malloc_usable_size[] = {
+      {0, 24},  {1, 24},    {24, 24},     {25, 40},     {40, 40},
+      {41, 56}, {100, 104}, {1000, 1000}, {1001, 1016}, {100000, 100008}};
+  for (const auto& [size, usable] : from_malloc_usable_size) {
+    EXPECT_EQ(TakenBytes(SizeClasses::kGlibc, size) - HeaderBytes(SizeClasses::kGlibc), usable)
+        << size;
+  }
 }
 
 // As jemalloc(3) lists them.

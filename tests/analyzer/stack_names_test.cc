@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include "analyzer/model/frame_kinds.h"
+#include "analyzer/model/function_names.h"
+
 namespace perfagent {
 namespace {
 

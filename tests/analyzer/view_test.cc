@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "analyzer/model/function_names.h"
 #include "tests/support/analyze.h"
 #include "tests/support/dump_builder.h"
 
