@@ -71,7 +71,7 @@ ANALYZER_SRC := $(wildcard analyzer/*.cc analyzer/*/*.cc)
 ANALYZER_LIB_SRC := $(filter-out analyzer/main.cc,$(ANALYZER_SRC))
 ANALYZER_CXXFLAGS := $(STD) $(OPT) -g $(WARN) $(INC) -I.
 ABSL_LIBS := $(shell pkg-config --libs absl_flat_hash_map absl_str_format 2>/dev/null)
-ANALYZER_LIBS := -pthread -ldw -lelf -l:libiberty.a $(ABSL_LIBS)
+ANALYZER_LIBS := -pthread -ldw -lelf -l:libiberty.a -lz -lzstd $(ABSL_LIBS)
 
 $(BUILD)/analyzer.d/%.o: analyzer/%.cc
 	$(if $(ABSL_LIBS),,$(error Debian packages are missing: run  make deps))

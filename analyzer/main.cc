@@ -9,10 +9,12 @@
 #include "analyzer/commands/check.h"
 #include "analyzer/commands/diff.h"
 #include "analyzer/commands/events.h"
+#include "analyzer/commands/export.h"
 #include "analyzer/commands/info.h"
 #include "analyzer/commands/inputs.h"
 #include "analyzer/commands/report.h"
 #include "analyzer/commands/top.h"
+#include "analyzer/export/export_format.h"
 #include "analyzer/parallel/workers.h"
 #include "perfagent/dump_format.h"
 
@@ -246,6 +248,30 @@ CLI::App* AddCheck(CLI::App* app, CheckOptions* options) {
   return command;
 }
 
+CLI::App* AddExport(CLI::App* app, ExportOptions* options) {
+  CLI::App* command = app->add_subcommand("export", "For other tools' viewers");
+  std::vector<std::string> formats;
+  for (const ExportFormat& format : ExportFormats()) formats.push_back(format.name);
+  command->add_option("--to", options->format, "The other tool's format")
+      ->required()
+      ->check(CLI::IsMember(formats).description(""))
+      ->type_name(CLI::detail::join(formats, "|"));
+  command
+      ->add_option(
+          "--metric", options->metric,
+          "heap, contention, or one of their figures: bytes, wait_ns, alloc_space, delay ...")
+      ->type_name("METRIC");
+  command->add_option("-n", options->limit, "Longest waits and holds in a trace (20,000 each)")
+      ->type_name("N")
+      ->check(CLI::Validator(CheckLimit, ""));
+  AddOutput(command, &options->output);
+  AddView(command, &options->view);
+  AddSymbols(command, &options->symbols);
+  AddThreads(command, &options->threads);
+  AddInputs(command, &options->inputs);
+  return command;
+}
+
 CLI::App* AddInfo(CLI::App* app, InfoOptions* options) {
   CLI::App* command = app->add_subcommand("info", "What is in a dump: header, threads, records");
   AddColor(command, &options->color);
@@ -308,11 +334,13 @@ ExitCode Run(int argc, char** argv) {
   InfoOptions info;
   EventsOptions events;
   TopOptions top;
+  ExportOptions exported;
   const CLI::App* report_command = AddReport(&app, &report);
   const CLI::App* check_command = AddCheck(&app, &check);
   const CLI::App* diff_command = AddDiff(&app, &diff);
   const CLI::App* info_command = AddInfo(&app, &info);
   const CLI::App* top_command = AddTop(&app, &top);
+  const CLI::App* export_command = AddExport(&app, &exported);
   AddEvents(&app, &events);
   try {
     app.parse(argc, argv);
@@ -324,6 +352,7 @@ ExitCode Run(int argc, char** argv) {
   if (diff_command->parsed()) return RunDiff(diff);
   if (info_command->parsed()) return RunInfo(info);
   if (top_command->parsed()) return RunTop(top);
+  if (export_command->parsed()) return RunExport(exported);
   return RunEvents(events);
 }
 

@@ -48,9 +48,10 @@ void ExpandDirectory(const std::string& directory, Inputs* inputs) {
 }
 
 // The threads are gone when it returns: what becomes of a dump may need a child process.
-std::optional<LoadedDump> LoadWith(size_t threads, const std::string& path, std::string* error) {
+std::optional<LoadedDump> LoadWith(size_t threads, Reading reading, const std::string& path,
+                                   std::string* error) {
   Workers workers(threads);
-  return LoadDump(path, Reading::kEverything, &workers, error);
+  return LoadDump(path, reading, &workers, error);
 }
 
 bool IsSameFile(const std::string& a, const std::string& b) {
@@ -83,7 +84,7 @@ ExitCode ForEachDump(const std::vector<std::string>& words, size_t threads,
   bool is_any_usable = false;
   for (const std::string& path : inputs.dumps) {
     std::string error;
-    const std::optional<LoadedDump> dump = LoadWith(threads, path, &error);
+    const std::optional<LoadedDump> dump = LoadWith(threads, Reading::kEverything, path, &error);
     if (dump) {
       WarnOfDamage(*dump);
       handle(*dump);
@@ -101,6 +102,24 @@ std::optional<Profile> LoadProfileWith(size_t threads, const std::string& path,
                                        std::string* error) {
   Workers workers(threads);
   return LoadProfile(path, &workers, error);
+}
+
+std::optional<ViewedDump> LoadDumpInView(size_t threads, const std::string& path, const View& view,
+                                         Symbolizer* symbolizer, std::string* error) {
+  std::optional<LoadedDump> dump = LoadWith(threads, Reading::kDefinitions, path, error);
+  if (!dump) return std::nullopt;
+  StackNames names(dump->process, symbolizer);
+  std::optional<EventView> events = view.EventsOf(*dump, &names, error);
+  if (!events) return std::nullopt;
+  return ViewedDump{*std::move(dump), *std::move(events)};
+}
+
+std::optional<Profile> LoadInView(size_t threads, const std::string& path, const View& view,
+                                  Symbolizer* symbolizer, std::string* error) {
+  std::optional<ViewedDump> viewed = LoadDumpInView(threads, path, view, symbolizer, error);
+  if (!viewed) return std::nullopt;
+  Workers workers(threads);
+  return ReplayDump(std::move(viewed->dump), std::move(viewed->view), &workers);
 }
 
 void PrintError(const std::string& line) {
@@ -141,7 +160,8 @@ bool WouldOverwrite(const char* option, const std::string& output,
 ExitCode WriteResult(const std::string& path, ExitCode inputs,
                      absl::FunctionRef<void(Output*)> write) {
   int fd = STDOUT_FILENO;
-  if (!path.empty()) {
+  const bool is_file = !path.empty() && path != "-";
+  if (is_file) {
     fd = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0) {
       PrintError(absl::StrCat(path, ": ", strerror(errno)));
@@ -150,8 +170,8 @@ ExitCode WriteResult(const std::string& path, ExitCode inputs,
   }
   FileOutput output(fd);
   write(&output);
-  const ExitCode code = FinishOutput(&output, path.empty() ? "stdout" : path, inputs);
-  if (!path.empty()) close(fd);
+  const ExitCode code = FinishOutput(&output, is_file ? path : "stdout", inputs);
+  if (is_file) close(fd);
   return code;
 }
 

@@ -10,6 +10,7 @@
 #include "analyzer/report/output.h"
 #include "analyzer/report/report_input.h"
 #include "analyzer/report/terminal.h"
+#include "analyzer/views/view.h"
 
 namespace perfagent {
 
@@ -30,6 +31,18 @@ ExitCode ForEachDump(const std::vector<std::string>& words, size_t threads,
 // LoadProfile with so many threads, which are gone when it returns: symbols are read by a child process.
 std::optional<Profile> LoadProfileWith(size_t threads, const std::string& path, std::string* error);
 
+// Of the events in the view, as LoadProfileWith. A dump's own names are asked for to say which they are.
+std::optional<Profile> LoadInView(size_t threads, const std::string& path, const View& view,
+                                  Symbolizer* symbolizer, std::string* error);
+
+// The same without the second reading: what the dump defines, and which of its events count.
+struct ViewedDump {
+  LoadedDump dump;
+  EventView view;
+};
+std::optional<ViewedDump> LoadDumpInView(size_t threads, const std::string& path, const View& view,
+                                         Symbolizer* symbolizer, std::string* error);
+
 // One line on stderr, escaped.
 void PrintError(const std::string& line);
 
@@ -47,7 +60,7 @@ ExitCode FinishOutput(FileOutput* output, const std::string& name, ExitCode inpu
 bool WouldOverwrite(const char* option, const std::string& output,
                     const std::vector<std::string>& dumps);
 
-// Writes a result to a file, or to stdout where `path` is empty. Returns what the command does: `inputs` when all is well.
+// Writes a result to a file, or to stdout where `path` is empty or "-". Returns what the command does: `inputs` when all is well.
 ExitCode WriteResult(const std::string& path, ExitCode inputs,
                      absl::FunctionRef<void(Output*)> write);
 

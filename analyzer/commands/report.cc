@@ -34,7 +34,8 @@ class Profiles {
 
   void Load(const std::string& dump, ReportInput* input) {
     std::string error;
-    std::optional<Profile> profile = LoadInView(dump, &error);
+    std::optional<Profile> profile =
+        LoadInView(options_.threads, dump, view_, &symbolizer_, &error);
     if (!profile) {
       input->unusable.push_back({dump, error});
       return;
@@ -76,22 +77,6 @@ class Profiles {
   const Symbolizer& symbolizer() const { return symbolizer_; }
 
  private:
-  // Threads are gone when names are asked for: symbols are read by a child process.
-  std::optional<Profile> LoadInView(const std::string& path, std::string* error) {
-    std::optional<LoadedDump> dump = LoadWith(path, error);
-    if (!dump) return std::nullopt;
-    StackNames names(dump->process, &symbolizer_);
-    std::optional<EventView> events = view_.EventsOf(*dump, &names, error);
-    if (!events) return std::nullopt;
-    Workers workers(options_.threads);
-    return ReplayDump(*std::move(dump), *std::move(events), &workers);
-  }
-
-  std::optional<LoadedDump> LoadWith(const std::string& path, std::string* error) const {
-    Workers workers(options_.threads);
-    return LoadDump(path, Reading::kDefinitions, &workers, error);
-  }
-
   const ReportOptions& options_;
   const View& view_;
   Symbolizer symbolizer_;

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -64,6 +65,8 @@ struct ProcessFacts {
   bool heap_enabled = false;
   bool locks_enabled = false;
   bool paused = false;
+  // What made the recording, where it was not the agent: "heaptrack 1.4.0". It says itself which frees were temporary.
+  std::string recorder;
   std::vector<LossCount> losses;  // those that happened, in the order of Loss
 
   // Was anything sampled, and is what ended at `time_ns`?
@@ -91,9 +94,19 @@ struct Mark {
   std::string text;
 };
 
+// Names by return address, innermost inlined function first.
+using FrameNames = absl::flat_hash_map<uint64_t, std::vector<SourceFrame>>;
+
 class Process {
  public:
   ProcessFacts facts;
+
+  // Where another tool's recording has them; null: they are to be looked up. Valid as long as this.
+  const std::vector<SourceFrame>* NamesAt(uint64_t pc) const {
+    const auto found = names_.find(pc);
+    return found == names_.end() ? nullptr : &found->second;
+  }
+  void SetNames(FrameNames names) { names_ = std::move(names); }
 
   const std::vector<Thread>& threads() const { return threads_; }
   // Of the last thread with that id; empty when there was none.
@@ -160,6 +173,7 @@ class Process {
   std::vector<std::string> unseen_objects_;
   LockHomes lock_homes_;
   std::vector<uint64_t> other_intervals_;
+  FrameNames names_;
 };
 
 // Collects a dump's definitions, then puts a Process together.

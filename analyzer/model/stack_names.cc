@@ -55,16 +55,25 @@ bool StackNames::AnyAt(const Frame& frame, absl::FunctionRef<bool(const SourceFr
 std::vector<const SourceFrame*> StackNames::Frames(StackId stack) {
   if (IsMade(stack)) return made_.Frames(NumberOf(stack));
   std::vector<const SourceFrame*> frames;
-  for (const Frame& frame : process_.Frames(stack)) {
-    if (IsAgentModule(ModulePath(frame))) continue;
-    for (const SourceFrame& source : *FramesAt(frame)) {
-      if (const SourceFrame* shown = Shown(source)) frames.push_back(shown);
-    }
-  }
+  for (const Frame& frame : process_.Frames(stack)) AppendShown(frame, &frames);
   return frames;
 }
 
+std::vector<const SourceFrame*> StackNames::ShownAt(const Frame& frame) {
+  std::vector<const SourceFrame*> frames;
+  AppendShown(frame, &frames);
+  return frames;
+}
+
+void StackNames::AppendShown(const Frame& frame, std::vector<const SourceFrame*>* frames) {
+  if (IsAgentModule(ModulePath(frame))) return;
+  for (const SourceFrame& source : *FramesAt(frame)) {
+    if (const SourceFrame* shown = Shown(source)) frames->push_back(shown);
+  }
+}
+
 const std::vector<SourceFrame>* StackNames::FramesAt(const Frame& frame) {
+  if (const auto* recorded = process_.NamesAt(frame.pc)) return recorded;
   std::unique_ptr<std::vector<SourceFrame>>& slot = frames_[frame];
   if (slot == nullptr) {
     const ModuleImage* module = frame.module ? &process_.modules()[frame.module->value()] : nullptr;
@@ -74,6 +83,7 @@ const std::vector<SourceFrame>* StackNames::FramesAt(const Frame& frame) {
 }
 
 std::string StackNames::SymbolName(const Frame& frame) {
+  if (const auto* recorded = process_.NamesAt(frame.pc)) return recorded->back().function;
   if (!frame.module) return "";
   const auto [entry, is_new] = symbols_.try_emplace(frame);
   if (is_new) {
@@ -138,6 +148,7 @@ std::string StackNames::DataName(uint64_t address) {
 }
 
 const std::string& StackNames::ModulePath(const Frame& frame) const {
+  if (const auto* recorded = process_.NamesAt(frame.pc)) return recorded->back().module;
   return frame.module ? process_.modules()[frame.module->value()].path : kNoPath;
 }
 

@@ -42,6 +42,9 @@ class StackNames {
   // Leaf first, inlined frames expanded, the agent's own frames left out. Names are as found, but for the style: who
   // prints them escapes them.
   std::vector<const SourceFrame*> Frames(StackId stack);
+  // What of that is at one of the process's frames, innermost inlined function first; empty: nothing.
+  std::vector<const SourceFrame*> ShownAt(const Frame& frame);
+  bool IsMade(StackId stack) const { return stack.value() >= process_.stack_count(); }
   bool IsTruncated(StackId stack) const {
     return IsMade(stack) ? made_.IsTruncated(NumberOf(stack)) : process_.IsTruncated(stack);
   }
@@ -71,8 +74,8 @@ class StackNames {
   const std::string& ModulePath(const Frame& frame) const;
 
  private:
-  bool IsMade(StackId stack) const { return stack.value() >= process_.stack_count(); }
   size_t NumberOf(StackId made) const { return made.value() - process_.stack_count(); }
+  void AppendShown(const Frame& frame, std::vector<const SourceFrame*>* frames);
   // What is shown of a frame; null: nothing.
   const SourceFrame* Shown(const SourceFrame& frame);
   const SourceFrame* ShortOf(const SourceFrame& frame);

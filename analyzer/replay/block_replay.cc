@@ -100,7 +100,7 @@ void BlockReplay::AddLockChange(LockBlockChange::Kind kind, const Block& block, 
 
 BlockReplay::BlockReplay(const Process& process, const EventView& view, const LockAddresses& locks,
                          Handovers* handovers)
-    : mode_(process.facts.mode),
+    : says_temporary_(process.facts.mode == Mode::kSample || !process.facts.recorder.empty()),
       full_end_(process.facts.full_end.value_or(FullEnd{kNever, 0})),
       since_ns_(view.since_ns),
       until_ns_(view.until_ns),
@@ -271,8 +271,7 @@ const Block* BlockReplay::TakeDisplaced(Block* block, const HeapEvent& event) {
 }
 
 bool BlockReplay::IsTemporary(const Block& block, const HeapEvent& free) const {
-  if (mode_ == Mode::kSample || block.interval_bytes != 0)
-    return free.kind == HeapEvent::kTemporaryFree;
+  if (says_temporary_ || block.interval_bytes != 0) return free.kind == HeapEvent::kTemporaryFree;
   return IsBySameThread(block, free) && block.owner.number == free.owner.number;
 }
 

@@ -163,8 +163,8 @@ class BlockReplay {
   void AddEnd(Change::Kind kind, const Block& block, const HeapEvent& event);
   void AddLockChange(LockBlockChange::Kind kind, const Block& block, uint32_t order);
 
-  const Mode mode_;
-  const FullEnd full_end_;  // where there is none, it never comes
+  const bool says_temporary_;  // of a free, the recording
+  const FullEnd full_end_;     // where there is none, it never comes
   bool is_full_ended_ = false;
   const uint64_t since_ns_;
   const uint64_t until_ns_;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "analyzer/dump/liveness.h"
+#include "analyzer/import/heaptrack_import.h"
 #include "analyzer/replay/heap_replay.h"
 #include "analyzer/replay/lock_replay.h"
 
@@ -30,6 +31,25 @@ std::vector<LockTableEntry> ReadLockTables(const LoadedDump& dump) {
   return entries;
 }
 
+// A dump, or another tool's recording, made one: then also what that was.
+struct Opened {
+  DumpFile file;
+  FrameNames names = {};
+  std::string recorder = {};
+  std::vector<std::string> damage = {};
+};
+
+std::optional<Opened> Open(const std::string& path, std::string* error) {
+  if (!LooksLikeHeaptrack(path)) {
+    std::optional<DumpFile> file = DumpFile::Open(path, error);
+    return file ? std::optional(Opened{*std::move(file)}) : std::nullopt;
+  }
+  std::optional<ImportedDump> imported = ImportHeaptrack(path, error);
+  if (!imported) return std::nullopt;
+  return Opened{std::move(imported->file), std::move(imported->names),
+                std::move(imported->recorder), std::move(imported->damage)};
+}
+
 }  // namespace
 
 uint64_t LoadedDump::SkippedBytes() const {
@@ -50,9 +70,11 @@ AgentCost LoadedDump::Cost() const {
 
 std::optional<LoadedDump> LoadDump(const std::string& path, Reading reading, Workers* workers,
                                    std::string* error) {
-  std::optional<DumpFile> file = DumpFile::Open(path, error);
-  if (!file) return std::nullopt;
+  std::optional<Opened> opened = Open(path, error);
+  if (!opened) return std::nullopt;
+  DumpFile* file = &opened->file;
   std::vector<Damage> damage;
+  for (std::string& what : opened->damage) damage.push_back({path, 0, std::move(what), 0});
   std::vector<ProcessBuilder> parts;
   Progress progress("reading " + path, file->size_bytes());
   SegmentIndex index = IndexSegments(
@@ -72,8 +94,10 @@ std::optional<LoadedDump> LoadDump(const std::string& path, Reading reading, Wor
   for (ProcessBuilder& part : parts) builder.Append(std::move(part));
   ProcessFacts facts = FactsOf(file->header(), index.clock);
   SetEnd(*file, index.last_time_ns, &facts);
+  facts.recorder = std::move(opened->recorder);
   Process process = builder.Build(std::move(facts), index.clock);
-  return LoadedDump{path, *std::move(file), std::move(index), std::move(process),
+  process.SetNames(std::move(opened->names));
+  return LoadedDump{path, std::move(*file), std::move(index), std::move(process),
                     std::move(damage)};
 }
 

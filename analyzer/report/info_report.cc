@@ -46,7 +46,9 @@ class Writer : private LineWriter {
     Fact("host", EscapeForTerminal(facts_.host));
     Fact("allocator", OrUnknown(facts_.allocator));
     if (!facts_.bypassed_by.empty()) Fact("bypassed by", EscapeForTerminal(facts_.bypassed_by));
-    Fact("started", FormatTime(facts_.start_realtime_ns));
+    if (!facts_.recorder.empty()) Fact("recorded by", EscapeForTerminal(facts_.recorder));
+    Fact("started",
+         facts_.start_realtime_ns == 0 ? "not known" : FormatTime(facts_.start_realtime_ns));
     Fact("duration", FormatDuration(static_cast<double>(facts_.duration_ns)));
     Fact("clock", ClockName());
     Fact("ended", Name(facts_.ended));

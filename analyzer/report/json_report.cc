@@ -204,6 +204,7 @@ class Writer {
     json_.Key("parent_pid").Integer(facts.parent_pid);
     json_.Key("host").String(facts.host);
     json_.Key("allocator").String(facts.allocator);
+    json_.Key("recorder").String(facts.recorder.empty() ? "perfagent" : facts.recorder);
     json_.Key("mode").String(Name(facts.mode));
     json_.Key("ended").String(Name(facts.ended));
     json_.Key("exit_status");
@@ -212,7 +213,12 @@ class Writer {
     } else {
       json_.Null();
     }
-    json_.Key("start_time").String(FormatTime(facts.start_realtime_ns));
+    json_.Key("start_time");
+    if (facts.start_realtime_ns != 0) {
+      json_.String(FormatTime(facts.start_realtime_ns));
+    } else {
+      json_.Null();
+    }
     json_.Key("duration_ns").Integer(facts.duration_ns);
     json_.Key("threads").Integer(named.profile.dump.process.threads().size());
     json_.Key("dump").String(named.profile.dump.path);

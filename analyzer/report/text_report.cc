@@ -66,7 +66,7 @@ class Writer : private LineWriter {
       WritePoolText(*input_.pool, limit_, output());
     } else {
       WriteProcess();
-      WriteAgentCost();
+      if (facts_.recorder.empty()) WriteAgentCost();
     }
     WriteLost();
     WriteAccuracy();
@@ -94,6 +94,7 @@ class Writer : private LineWriter {
 
   void WriteProcess() {
     Line(EscapeForTerminal(named_.profile.dump.path));
+    if (!facts_.recorder.empty()) return WriteImported();
     Fact("program", EscapeForTerminal(facts_.executable), ", pid ", facts_.pid, " on ",
          EscapeForTerminal(facts_.host));
     Fact("command", EscapeForTerminal(facts_.command_line));
@@ -103,6 +104,14 @@ class Writer : private LineWriter {
     Fact("mode", ModeText(facts_), facts_.heap_enabled ? ", heap" : "",
          facts_.locks_enabled ? ", locks" : "");
     if (!facts_.allocator.empty()) Fact("allocator", EscapeForTerminal(facts_.allocator));
+  }
+
+  // What another tool knows of the process.
+  void WriteImported() {
+    Fact("program", EscapeForTerminal(facts_.executable));
+    Fact("command", EscapeForTerminal(facts_.command_line));
+    Fact("ran", FormatDuration(static_cast<double>(facts_.duration_ns)));
+    Fact("recorded by", EscapeForTerminal(facts_.recorder), ": heap");
   }
 
   void WriteAgentCost() {

@@ -45,6 +45,7 @@ void Unseen::Merge(const Unseen& other) {
   quiet_children += other.quiet_children;
   sandboxed += other.sandboxed;
   paused = paused || other.paused;
+  recorders.insert(other.recorders.begin(), other.recorders.end());
   other_intervals.insert(other.other_intervals.begin(), other.other_intervals.end());
 }
 
@@ -71,6 +72,7 @@ Unseen UnseenIn(const Profile& profile) {
   unseen.quiet_children = process.facts.Lost(Loss::kQuietChild);
   unseen.sandboxed = process.facts.Lost(Loss::kSandboxed);
   unseen.paused = process.facts.paused;
+  if (!process.facts.recorder.empty()) unseen.recorders.insert(process.facts.recorder);
   unseen.other_intervals.insert(process.other_intervals().begin(), process.other_intervals().end());
   return unseen;
 }
@@ -85,6 +87,12 @@ std::string OtherIntervals(const Unseen& unseen) {
 
 std::vector<std::string> UnseenLines(const Unseen& unseen, uint64_t limit) {
   std::vector<std::string> lines;
+  for (const std::string& recorder : unseen.recorders) {
+    lines.push_back(absl::StrCat(
+        "threads, locks, reallocs as such, stacks of frees, and which of equal blocks was freed: "
+        "not recorded by ",
+        EscapeForTerminal(recorder)));
+  }
   for (const std::string& object : unseen.bypassed_by) {
     lines.push_back(
         absl::StrCat("heap not recorded: ", EscapeForTerminal(object), " defines malloc itself"));
@@ -94,7 +102,7 @@ std::vector<std::string> UnseenLines(const Unseen& unseen, uint64_t limit) {
                                  " loaded objects, bound past the recording: ",
                                  Listed(unseen.objects, limit, EscapeForTerminal)));
   }
-  if (unseen.stacks.truncated + unseen.stacks.missing > 0) {
+  if (unseen.recorders.empty() && unseen.stacks.truncated + unseen.stacks.missing > 0) {
     lines.push_back(StacksLine(unseen.stacks));
   }
   if (unseen.unpaired_frees + unseen.unpaired_reallocs > 0) {

@@ -22,7 +22,9 @@ struct Unseen {
   uint64_t reentered = 0;  // events of signal handlers that interrupted the agent
   uint64_t quiet_children = 0;
   uint64_t sandboxed = 0;
-  bool paused = false;                 // now
+  bool paused = false;  // now
+  std::set<std::string>
+      recorders;  // other tools, which know nothing of threads, locks and the agent
   std::set<uint64_t> other_intervals;  // means that came after ProcessFacts::interval_bytes
 
   void Merge(const Unseen& other);

@@ -7,6 +7,7 @@
 #include <span>
 #include <stdexcept>
 
+#include "analyzer/export/export_format.h"
 #include "analyzer/live/live_profile.h"
 #include "analyzer/model/futex_locks.h"
 #include "analyzer/model/stack_names.h"
@@ -116,6 +117,25 @@ std::string JsonReportOf(std::vector<Profile> profiles) {
   return ReportOf(profiles, WriteJsonReport);
 }
 
+std::string ExportOf(Profile* profile, const std::string& format, const std::string& metric) {
+  Symbolizer symbolizer(kHere);
+  StackNames names(profile->dump.process, &symbolizer);
+  Suppress(profile->dump.process, &names, &profile->heap);
+  FindFutexLocks(&names, &profile->locks);
+  const NamedProfile named{*profile, names};
+  StringOutput output;
+  for (const ExportFormat& known : ExportFormats()) {
+    if (known.name != format) continue;
+    std::string error;
+    const std::string group = metric.empty() ? known.usual_metric : metric;
+    const auto metrics = ParseStackMetrics(group.empty() ? "bytes" : group, &error);
+    Check(metrics && known.accepts(*metrics), "no such metric");
+    known.write({.named = named, .metrics = *metrics, .threads = 1, .limit = 1000}, &output);
+  }
+  output.Flush();
+  return output.text();
+}
+
 std::string InfoOf(const LoadedDump& dump) {
   StringOutput output;
   WriteInfo(dump, &output);
@@ -147,6 +167,7 @@ int RunAllCommands(const std::string& path) {
   LookAt(path);
   StringOutput output;
   WriteInfo(profile->dump, &output);
+  for (const ExportFormat& format : ExportFormats()) ExportOf(&*profile, format.name);
   return profile->dump.damage.empty() ? kFine : kPartial;
 }
 
