@@ -68,8 +68,8 @@ $(BUILD)/libperfagent.so: $(AGENT_OBJ) agent/exports.map
 ANALYZER_SRC := $(wildcard analyzer/*.cc analyzer/*/*.cc)
 ANALYZER_LIB_SRC := $(filter-out analyzer/main.cc,$(ANALYZER_SRC))
 ANALYZER_CXXFLAGS := $(STD) $(OPT) -g $(WARN) $(INC) -I.
-ABSL_LIBS := $(shell pkg-config --libs absl_flat_hash_map absl_str_format 2>/dev/null)
-ANALYZER_LIBS := -pthread -ldw -lelf -l:libiberty.a $(ABSL_LIBS)
+ABSL_LIBS := $(shell pkg-config --libs absl_flat_hash_map absl_str_format absl_strings 2>/dev/null)
+ANALYZER_LIBS := -pthread -ldw -lelf -lz -l:libiberty.a $(ABSL_LIBS)
 
 $(BUILD)/analyzer.d/%.o: analyzer/%.cc
 	$(if $(ABSL_LIBS),,$(error Debian packages are missing: run  make deps))
@@ -80,6 +80,28 @@ ANALYZER_LIB_OBJ := $(ANALYZER_LIB_SRC:analyzer/%.cc=$(BUILD)/analyzer.d/%.o)
 
 $(BUILD)/analyzer: $(BUILD)/analyzer.d/main.o $(ANALYZER_LIB_OBJ)
 	$(Q)$(CXX) $^ $(ANALYZER_LIBS) -o $@
+
+# ---- the page of the HTML report ------------------------------------------------------------------------------------
+# A file that all that writes reports is linked with. npm's packages lie below $(BUILD), in the versions of
+# package-lock.json; scripts of theirs are not run.
+PAGE := $(BUILD)/web/page.o
+WEB_SRC := $(wildcard analyzer/web/*.mjs analyzer/web/*.html analyzer/web/src/*)
+$(addprefix $(BUILD)/,analyzer tests/analyzer_test tests/e2e_test tests/reader_fuzz): $(PAGE)
+
+# $(call npm_rule,directory of package.json,directory below $(BUILD))
+define npm_rule
+$(BUILD)/$(2)/node_modules/.installed: $(1)/package.json $(1)/package-lock.json
+	@mkdir -p $(BUILD)/$(2) && cp $$^ $(BUILD)/$(2)
+	$$(Q)npm ci --prefix $(BUILD)/$(2) --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null
+	@touch $$@
+endef
+$(eval $(call npm_rule,analyzer/web,web))
+
+$(BUILD)/web/page.html: $(BUILD)/web/node_modules/.installed $(WEB_SRC)
+	$(Q)NODE_PATH=$(abspath $(<D)) node analyzer/web/build.mjs $@
+
+$(PAGE): $(BUILD)/web/page.html
+	$(Q)(cd $(@D) && ld -r -b binary -z noexecstack -o $(@F) $(<F))
 
 # ---- samples --------------------------------------------------------------------------------------------------------
 # -O1 and no inlining across the functions that the truth line names: the names are part of the truth.

@@ -77,6 +77,15 @@ void AddOutput(CLI::App* command, std::string* output) {
   command->add_option("-o,--output", *output, "File for the result")->type_name("FILE");
 }
 
+void AddFormat(CLI::App* command, ReportFormat* format) {
+  command
+      ->add_option_function<std::string>(
+          "--format", [format](const std::string& name) { *format = kFormats.at(name); },
+          "text, json or html")
+      ->check(CLI::IsMember(kFormats).description(""))
+      ->type_name("FORMAT");
+}
+
 void AddLimit(CLI::App* command, std::optional<uint64_t>* limit) {
   command->add_option("-n", *limit, "Sites or locks in a list (text: 10, json: all)")
       ->type_name("N")
@@ -143,12 +152,7 @@ CLI::App* AddReport(CLI::App* app, ReportOptions* options) {
   command->add_flag("--churn", options->churn, "Sites by calls, bytes and temporary allocations");
   command->add_flag("--leaks", options->leaks, "Sites by bytes never freed, and the peak");
   command->add_flag("--contention", options->contention, "Locks by wait time");
-  command
-      ->add_option_function<std::string>(
-          "--format", [options](const std::string& name) { options->format = kFormats.at(name); },
-          "text, json or html")
-      ->check(CLI::IsMember(kFormats).description(""))
-      ->type_name("FORMAT");
+  AddFormat(command, &options->format);
   AddLimit(command, &options->limit);
   command
       ->add_option("--memory-limit", options->memory_limit,
@@ -169,12 +173,7 @@ CLI::App* AddReport(CLI::App* app, ReportOptions* options) {
 CLI::App* AddDiff(CLI::App* app, DiffOptions* options) {
   CLI::App* command =
       app->add_subcommand("diff", "What changed: diff BASE NEW, or diff BASE... --to NEW...");
-  command
-      ->add_option_function<std::string>(
-          "--format", [options](const std::string& name) { options->json = name == "json"; },
-          "text or json")
-      ->check(CLI::IsMember({"text", "json"}).description(""))
-      ->type_name("FORMAT");
+  AddFormat(command, &options->format);
   command
       ->add_option(
           "--to", options->now,

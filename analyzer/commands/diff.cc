@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "analyzer/commands/sides.h"
 #include "analyzer/compare/comparison.h"
+#include "analyzer/report/html_report.h"
 #include "analyzer/report/json_diff.h"
 #include "analyzer/report/text_diff.h"
 
@@ -41,10 +42,13 @@ ExitCode RunDiff(const DiffOptions& given) {
   if (inputs == ExitCode::kUnusable) return inputs;
   const Comparison comparison = CompareSides(std::move(base), std::move(now));
   return WriteResult(options.output, inputs, [&](Output* output) {
-    if (options.json) {
-      WriteJsonDiff(comparison, options.limit, output);
-    } else {
-      WriteTextDiff(comparison, options.limit, output);
+    switch (options.format) {
+      case ReportFormat::kText:
+        return WriteTextDiff(comparison, options.limit, output);
+      case ReportFormat::kJson:
+        return WriteJsonDiff(comparison, options.limit, output);
+      case ReportFormat::kHtml:
+        return WriteHtmlDiff(comparison, options.limit, output);
     }
   });
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "analyzer/commands/exit_code.h"
+#include "analyzer/commands/report_format.h"
 #include "analyzer/symbols/symbolizer.h"
 
 namespace perfagent {
@@ -17,7 +18,7 @@ struct DiffOptions {
   std::vector<std::string>
       base;  // dumps and directories; without `now`, the second one is the other side
   std::vector<std::string> now = {};
-  bool json = false;
+  ReportFormat format = ReportFormat::kText;
   std::optional<uint64_t> limit = {};
   std::string output = {};  // empty: stdout
   SymbolizerOptions symbols = {};

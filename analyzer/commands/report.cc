@@ -5,6 +5,7 @@
 #include "analyzer/commands/inputs.h"
 #include "analyzer/model/futex_locks.h"
 #include "analyzer/model/suppressions.h"
+#include "analyzer/report/html_report.h"
 #include "analyzer/report/json_report.h"
 #include "analyzer/report/text_report.h"
 #include "analyzer/views/pool.h"
@@ -103,10 +104,13 @@ class Profiles {
 
 ExitCode Write(const ReportOptions& options, const ReportInput& input, ExitCode inputs) {
   return WriteResult(options.output, inputs, [&](Output* output) {
-    if (options.format == ReportFormat::kJson) {
-      WriteJsonReport(input, output);
-    } else {
-      WriteTextReport(input, output);
+    switch (options.format) {
+      case ReportFormat::kText:
+        return WriteTextReport(input, output);
+      case ReportFormat::kJson:
+        return WriteJsonReport(input, output);
+      case ReportFormat::kHtml:
+        return WriteHtmlReport(input, output);
     }
   });
 }
@@ -114,10 +118,6 @@ ExitCode Write(const ReportOptions& options, const ReportInput& input, ExitCode 
 }  // namespace
 
 ExitCode RunReport(const ReportOptions& options) {
-  if (options.format == ReportFormat::kHtml) {
-    PrintError("--format html is not there yet; text and json are");
-    return ExitCode::kUsage;
-  }
   WarnOfDebuginfod(options.symbols);
   std::string error;
   const std::optional<View> view = View::Parse(options.view, &error);

@@ -8,14 +8,13 @@
 #include <vector>
 
 #include "analyzer/commands/exit_code.h"
+#include "analyzer/commands/report_format.h"
 #include "analyzer/report/report_input.h"
 #include "analyzer/symbols/symbolizer.h"
 #include "analyzer/views/grouping.h"
 #include "analyzer/views/view.h"
 
 namespace perfagent {
-
-enum class ReportFormat { kText, kJson, kHtml };
 
 struct ReportOptions {
   size_t threads = 1;

@@ -1,0 +1,39 @@
+// page_heap.h: what of the heap only the page has, and which sites it leaves out.
+//
+// A page is read by a browser, so it has as many sites as are worth looking at; the rest are one sum.
+//
+// In `heap`, beside what the report has:
+//
+//   pruned     {"sites", the fields of a site's sums, "history"}: sites that are left out, all together
+//   calls      in each of the equal ticks of the recording, the last one shorter
+//   handovers  [{"maker", "freer", "blocks"}]: threads' names, most blocks first; `handovers_pruned` has the rest's blocks
+//
+// and in a site `place`, the frame that a reader would call it by (null where nothing is known of its stack), and `history`: {"calls", "bytes", "live_bytes"}, one number for each slot (heap_evidence.h), live ones at its
+// end; null where nothing is known of time.
+#pragma once
+
+#include <vector>
+
+#include "analyzer/report/json_writer.h"
+#include "analyzer/report/report_input.h"
+
+namespace perfagent {
+
+// A million sites are a few thousand that matter: of a compiler's run the largest 4,000 have all but 0.1 % of the bytes.
+inline constexpr size_t kPageSites = 4000;
+
+struct PageSites {
+  std::vector<const HeapSite*> kept;
+  HeapMetrics pruned;
+  OnDemand<SiteHistory> pruned_history;
+  size_t pruned_count = 0;
+};
+
+// Those with the greatest part of any of the totals, in the given order.
+PageSites SitesOfPage(const HeapProfile& heap, std::vector<const HeapSite*> sites);
+
+// Fields of the object that is being written.
+void WritePageHeap(JsonWriter* json, const HeapProfile& heap, const PageSites& sites);
+void WritePageSite(JsonWriter* json, const NamedProfile& named, const HeapSite& site);
+
+}  // namespace perfagent

@@ -1,0 +1,60 @@
+// page_tables.h: frames and stacks by number, for the page: stacks have most of their frames in common, and sites, waits
+// and findings name the same ones again and again.
+//
+//   strings  "main", "/src/main.cc", ...                     "" is 0
+//   frames   [function, file, line, module, is inlined, is the program's own] ...  numbers of strings
+//   stacks   [caller's stack, frame] ...                     a trie from the outermost frame on; 0 has no frames
+//
+// Threads: one.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "analyzer/symbols/symbolizer.h"
+
+namespace perfagent {
+
+class JsonWriter;
+
+class PageTables {
+ public:
+  PageTables();
+
+  uint32_t FrameOf(const SourceFrame& frame);
+  // Leaf first.
+  uint32_t StackOf(std::span<const SourceFrame* const> frames);
+
+  // Fields of the object that is being written: `strings`, `frames` and `stacks`, these two one array for each of their
+  // columns. A JsonWriter without tables writes them.
+  void Write(JsonWriter* json) const;
+
+ private:
+  struct Frame {
+    uint32_t function;
+    uint32_t file;
+    int line;
+    uint32_t module;
+    bool inlined;
+    bool own;
+  };
+  struct Stack {
+    uint32_t caller;
+    uint32_t frame;
+  };
+
+  uint32_t StringOf(const std::string& text);
+
+  std::vector<std::string> strings_;
+  std::vector<Frame> frames_;
+  std::vector<Stack> stacks_;
+  absl::flat_hash_map<std::string, uint32_t> string_at_;
+  absl::flat_hash_map<SourceFrame, uint32_t> frame_at_;
+  absl::flat_hash_map<std::pair<uint32_t, uint32_t>, uint32_t> stack_at_;
+};
+
+}  // namespace perfagent
