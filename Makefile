@@ -96,6 +96,7 @@ $(BUILD)/$(2)/node_modules/.installed: $(1)/package.json $(1)/package-lock.json
 	@touch $$@
 endef
 $(eval $(call npm_rule,analyzer/web,web))
+$(eval $(call npm_rule,tests/page,tests/page))
 
 $(BUILD)/web/page.html: $(BUILD)/web/node_modules/.installed $(WEB_SRC)
 	$(Q)NODE_PATH=$(abspath $(<D)) node analyzer/web/build.mjs $@
@@ -290,7 +291,7 @@ TESTS := $(addprefix $(BUILD)/tests/,e2e_test analyzer_test include_test agent_t
 FUZZERS := $(addprefix $(BUILD)/tests/,reader_fuzz elf_fuzz codec_fuzz)
 FUZZ_SECONDS ?= 20
 
-tests: all samples $(TESTS) $(TEST_PROGRAMS) $(CHECKED) $(FUZZERS) $(BENCH)
+tests: all samples $(TESTS) $(TEST_PROGRAMS) $(CHECKED) $(FUZZERS) $(BENCH) $(BUILD)/tests/page/node_modules/.installed
 
 test: tests
 	BUILD_DIR=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run.sh $(TESTS)

@@ -27,9 +27,9 @@ constexpr std::string_view kPlaceOfData = "@PERFAGENT_DATA@";
 std::string Deflated(std::string_view text) {
   uLongf size = compressBound(text.size());
   std::string deflated(size, '\0');
-  const int status = compress2(reinterpret_cast<Bytef*>(deflated.data()), &size,
-                               reinterpret_cast<const Bytef*>(text.data()), text.size(),
-                               Z_BEST_COMPRESSION);
+  const int status =
+      compress2(reinterpret_cast<Bytef*>(deflated.data()), &size,
+                reinterpret_cast<const Bytef*>(text.data()), text.size(), Z_BEST_COMPRESSION);
   if (status != Z_OK) throw std::runtime_error(absl::StrCat("zlib: compress2 returned ", status));
   deflated.resize(size);
   return deflated;
@@ -53,9 +53,8 @@ std::string DataOf(const char* kind, absl::FunctionRef<void(PageTables*, Output*
 }
 
 void WritePage(const std::string& data, Output* output) {
-  const std::string_view page(
-      _binary_page_html_start,
-      static_cast<size_t>(_binary_page_html_end - _binary_page_html_start));
+  const std::string_view page(_binary_page_html_start,
+                              static_cast<size_t>(_binary_page_html_end - _binary_page_html_start));
   const size_t place = page.find(kPlaceOfData);
   if (place == page.npos) throw std::logic_error("the page has no place for its data");
   output->Write(page.substr(0, place));
@@ -76,10 +75,8 @@ void WriteHtmlReport(const ReportInput& input, Output* output) {
 }
 
 void WriteHtmlDiff(const Comparison& comparison, std::optional<uint64_t> limit, Output* output) {
-  WritePage(DataOf("diff",
-                   [&](PageTables* tables, Output* data) {
-                     WritePageDiff(comparison, limit, tables, data);
-                   }),
+  WritePage(DataOf("diff", [&](PageTables* tables,
+                               Output* data) { WritePageDiff(comparison, limit, tables, data); }),
             output);
 }
 

@@ -10,14 +10,14 @@ import { diffTree } from './trees.js';
 
 const METRICS = {
   allocations: ['Allocations', 'count'], bytes: ['Bytes allocated', 'bytes'], temporary: ['Temporary', 'count'],
-  peak_bytes: ['Live at the peak', 'bytes'], live_bytes: ['Live at the end', 'bytes'], leaked_bytes: ['Leaked', 'bytes'], leaked_blocks: ['Leaked blocks', 'count'],
+  peak_bytes: ['Live at the peak', 'bytes'], live_bytes: ['Live at the end', 'bytes'], leaked_bytes: ['Leaked', 'bytes'],
   contended: ['Waits', 'count'], wait_ns: ['Lock wait', 'ns'], hold_ns: ['Locks held', 'ns'], acquisitions: ['Acquisitions', 'count'],
 };
 
 const signed = (number, unit) => `${valueOf(number) > 0 ? '+' : ''}${formats[unit](valueOf(number))}`;
 
 const WORDS = {
-  same: 'same', fact: 'a fact: both sides are exact', changed: 'more than chance', uncertain: 'may be chance', unjudged: 'one run a side: not judged',
+  same: 'same', fact: 'exact', changed: 'more than chance', uncertain: 'may be chance', unjudged: 'not judged: one run a side',
 };
 
 function Change({ change, unit }) {

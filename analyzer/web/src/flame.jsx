@@ -64,6 +64,17 @@ function neighbour(node, key, inverted) {
   return key === 'ArrowRight' ? beside(1) : undefined;
 }
 
+const widthOf = (element) => element.clientWidth - 8; // without its padding
+
+// An effect that the first drawing does not need.
+function useLaterEffect(effect, inputs) {
+  const isFirst = useRef(true);
+  useEffect(() => {
+    if (isFirst.current) isFirst.current = false;
+    else effect();
+  }, inputs);
+}
+
 // `grows` "down": the root is above what it calls. `tree` is drawn once and must not be drawn again.
 export function Flame({ label, tree, unit, search = '', grows = 'down', onFunction }) {
   const place = useRef(null);
@@ -85,7 +96,7 @@ export function Flame({ label, tree, unit, search = '', grows = 'down', onFuncti
   useEffect(() => {
     const element = place.current;
     const graph = flamegraph()
-      .width(element.clientWidth)
+      .width(widthOf(element))
       .cellHeight(20)
       .minFrameSize(1)
       .transitionDuration(isCalm() ? 0 : 180)
@@ -94,14 +105,15 @@ export function Flame({ label, tree, unit, search = '', grows = 'down', onFuncti
       .sort((a, b) => b.data.value - a.data.value)
       .setLabelHandler((d) => wordsOf(d.data, total, unit))
       .setDetailsHandler((text) => setWords(text ?? ''))
-      .setSearchMatch((d, term) => term !== '' && `${d.data.name} ${d.data.frame?.module ?? ''}`.toLowerCase().includes(term.toLowerCase()))
+      .setSearchMatch((d, term) => d.data.name.toLowerCase().includes(term.toLowerCase()))
       .setSearchHandler((nodes, sum) => setFound({ frames: nodes.length, share: formatShare(sum, total) }))
       .setColorMapper((d) => colourOf(d, document.documentElement.dataset.theme))
       .onClick((node) => { setChosen(node); current.current = node; });
     select(element).datum(tree).call(graph);
     chart.current = graph;
+    if (search !== '') graph.search(search);
     const observer = new ResizeObserver(() => {
-      if (element.clientWidth > 0 && graph.width() !== element.clientWidth) graph.width(element.clientWidth).update();
+      if (element.clientWidth > 0 && graph.width() !== widthOf(element)) graph.width(widthOf(element)).update();
     });
     observer.observe(element);
     return () => {
@@ -113,10 +125,12 @@ export function Flame({ label, tree, unit, search = '', grows = 'down', onFuncti
     };
   }, [tree, inverted]);
 
-  useEffect(() => {
-    if (search === '') { chart.current.clear(); setFound(null); } else chart.current.search(search);
-  }, [search, tree, inverted]);
-  useEffect(() => { chart.current.update(); }, [theme]);
+  useLaterEffect(() => {
+    if (search !== '') return chart.current.search(search);
+    chart.current.clear();
+    return setFound(null);
+  }, [search]);
+  useLaterEffect(() => chart.current.update(), [theme]);
 
   const root = () => select(place.current).datum();
   const reset = () => { chart.current.resetZoom(); setChosen(null); };
@@ -140,7 +154,7 @@ export function Flame({ label, tree, unit, search = '', grows = 'down', onFuncti
         {frame !== null && <Copy text={stackText(inverted ? framesTo(chosen) : framesTo(chosen).reverse())} label={`Copy the stack to ${visible(frame.name)}`} />}
         {chosen !== null && chosen.parent !== null && <button type="button" class="quiet" onClick={reset}>Reset zoom</button>}
       </div>
-      <div class="graph" ref={place} role="application" tabIndex={0} onKeyDown={onKeyDown} onFocus={() => mark(current.current ?? root())} aria-label={`${label}. Arrow keys walk, Enter zooms, Escape resets`} />
+      <div class={`graph ${grows}`} ref={place} role="application" tabIndex={0} onKeyDown={onKeyDown} onFocus={() => mark(current.current ?? root())} aria-label={`${label}. Arrow keys walk, Enter zooms, Escape resets`} />
     </figure>
   );
 }

@@ -44,7 +44,7 @@ export const formatInterval = (number, unit) =>
 // eslint-disable-next-line no-control-regex
 const invisible = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
 export const visible = (name) =>
-  name.replace(invisible, (c) => `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  name.replace(invisible, (c) => (c < "\u0100" ? `\\x${c.charCodeAt(0).toString(16).padStart(2, "0")}` : `\\u${c.charCodeAt(0).toString(16)}`));
 
 export const baseName = (path) => path.slice(path.lastIndexOf('/') + 1);
 

@@ -48,8 +48,10 @@ function Report({ data, tables }) {
   const process = processes[at];
   const range = useMemo(() => (process.hasTime ? rangeOf(address.range) : null), [process, address.range]);
   const [id, , View] = VIEWS.find(([name]) => name === address.view) ?? VIEWS[0];
-  // What was chosen in the table may be far below.
-  useEffect(() => { document.querySelector('#detail')?.scrollIntoView({ block: 'nearest' }); }, [address.site, address.lock]);
+  // On a narrow screen what was chosen is below the table.
+  useEffect(() => {
+    if (matchMedia('(max-width: 1000px)').matches) document.querySelector('#detail')?.scrollIntoView();
+  }, [address.site, address.lock]);
   const choose = (event) => go({ process: event.target.value, site: undefined, lock: undefined, range: undefined, fn: undefined });
   return (
     <>

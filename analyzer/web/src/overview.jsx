@@ -79,7 +79,7 @@ function Findings({ process }) {
     <section aria-label="Findings" class="findings">
       <h2>Findings</h2>
       {findings.length === 0 && <p class="note">No rule found a problem in this recording.</p>}
-      {findings.map((finding, i) => <Finding key={i} finding={finding} process={process} isOpen={i < 2} />)}
+      {findings.map((finding, i) => <Finding key={i} finding={finding} process={process} isOpen={i < 1} />)}
     </section>
   );
 }
@@ -124,6 +124,21 @@ function Losses({ loss, unseen, problems, unusable }) {
   );
 }
 
+// What the figures above are worth, in a line.
+function Status({ process }) {
+  const { facts, contents: { loss, settings, agent } } = process;
+  const lost = loss.total > 0 || loss.damaged_bytes > 0;
+  const show = () => document.querySelector('.losses').scrollIntoView();
+  return (
+    <p class="status">
+      {facts.duration_ns > 0 && <>ran {formatTime(facts.duration_ns)} · </>}
+      {settings && <>{settings.mode === 'full' ? 'everything was recorded' : 'sampled'} · </>}
+      {agent.cpu_ns > 0 && <>the agent took {formatShare(agent.slow_path_ns, agent.cpu_ns)} of the CPU time · </>}
+      {lost ? <button type="button" class="quiet" onClick={show}>lost {formatCount(loss.total)} events{loss.damaged_bytes > 0 ? `, ${formatBytes(loss.damaged_bytes)} damaged` : ''}</button> : 'nothing was lost'}
+    </p>
+  );
+}
+
 function Recording({ process }) {
   const { facts, contents } = process;
   const { settings, agent } = contents;
@@ -152,8 +167,9 @@ export function Overview({ process, data, range }) {
       <section class="cards" aria-label="Headline figures">
         {cardsOf(process, range).map((card) => <Card key={card.id} {...card} />)}
       </section>
-      <Timeline process={process} range={range} />
+      <Status process={process} />
       <Findings process={process} />
+      <Timeline process={process} range={range} />
       <Losses loss={contents.loss} unseen={contents.unseen} problems={data.symbol_problems} unusable={data.unusable} />
       <Recording process={process} />
     </>

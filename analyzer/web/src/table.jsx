@@ -54,10 +54,11 @@ function Heading({ header }) {
   const { meta } = header.column.columnDef;
   const sorted = header.column.getIsSorted();
   const order = { asc: 'ascending', desc: 'descending' }[sorted] ?? 'none';
+  const arrow = <span class="order" aria-hidden="true">{{ asc: '▲', desc: '▼' }[sorted] ?? ''}</span>;
   return (
     <th scope="col" class={meta.numeric ? 'number' : ''} aria-sort={order}>
       <button type="button" onClick={header.column.getToggleSortingHandler()}>
-        {meta.header}<span class="order" aria-hidden="true">{{ asc: '▲', desc: '▼' }[sorted] ?? ''}</span>
+        {meta.numeric && arrow}{meta.header}{!meta.numeric && arrow}
       </button>
     </th>
   );

@@ -19,10 +19,13 @@ function chartsOf(process) {
   return charts;
 }
 
+// Memory is counted in powers of two.
+const POWERS = Array.from({ length: 60 }, (_, i) => 2 ** i);
+
 function liveChart(heap) {
   const marks = [[heap.peak_time_ns / 1e9, valueOf(heap.peak_bytes), `peak ${formatBytes(valueOf(heap.peak_bytes))}`]];
   return {
-    title: 'Live memory', format: formatBytes, colour: 'memory', marks,
+    title: 'Live memory', format: formatBytes, colour: 'memory', marks, steps: POWERS,
     times: [0, ...heap.timeline.map(({ time_ns }) => time_ns / 1e9)],
     values: [0, ...heap.timeline.map(({ live_bytes }) => valueOf(live_bytes))],
   };
@@ -50,9 +53,10 @@ function waitChart(process, locks) {
 
 const axes = (chart, isLast) => {
   const line = { stroke: colour('faint'), grid: { stroke: colour('line'), width: 1 }, ticks: { show: false }, font: '11px system-ui' };
+  const words = (_, splits) => (isLast ? splits.map((s) => formatTime(s * 1e9)) : splits.map(() => ''));
   return [
-    { ...line, show: isLast, size: 24, values: (_, splits) => splits.map((s) => formatTime(s * 1e9)) },
-    { ...line, size: 76, space: 28, values: (_, splits) => splits.map((value) => chart.format(value)) },
+    { ...line, size: isLast ? 24 : 0, space: 80, values: words },
+    { ...line, size: 76, space: 28, incrs: chart.steps, values: (_, splits) => splits.map((value) => chart.format(value)) },
   ];
 };
 
@@ -74,7 +78,7 @@ const drawMarks = (chart) => (plot) => {
   ctx.restore();
 };
 
-function optionsOf(chart, { process, width, isLast, onRange }) {
+function optionsOf(chart, { process, width, isLast, onRange, onReady }) {
   const height = 92 + (isLast ? 24 : 0);
   return {
     width, height,
@@ -85,12 +89,13 @@ function optionsOf(chart, { process, width, isLast, onRange }) {
       y: { range: (_, low, high) => [0, Math.max(high * 1.15, 1e-3)] },
     },
     axes: axes(chart, isLast),
-    padding: [8, 8, 0, 0],
+    padding: [8, 8, isLast ? 0 : 6, 0],
     series: [{}, {
       stroke: colour(chart.colour), fill: `${colour(chart.colour)}2e`, width: 1.5, points: { show: false },
       paths: chart.step ? uPlot.paths.stepped({ align: -1 }) : undefined,
     }],
     hooks: {
+      ready: [onReady],
       draw: [drawMarks(chart)],
       setSelect: [(plot) => { if (plot.select.width > 3) onRange(plot); }],
     },
@@ -107,6 +112,7 @@ function select(plot, process, range) {
 function Chart({ process, chart, isLast, range }) {
   const place = useRef(null);
   const drawn = useRef(null);
+  const shown = useRef(range);
   const theme = useTheme();
   useEffect(() => {
     const onRange = (plot) => {
@@ -115,14 +121,20 @@ function Chart({ process, chart, isLast, range }) {
       go({ range: first === 0 && last === SLOTS - 1 ? undefined : `${first}-${last}` });
     };
     const element = place.current;
-    const plot = new uPlot(optionsOf(chart, { process, width: element.clientWidth, isLast, onRange }), [chart.times, chart.values], element);
+    const plot = new uPlot(optionsOf(chart, { process, width: element.clientWidth, isLast, onRange, onReady: (ready) => select(ready, process, shown.current) }), [chart.times, chart.values], element);
     drawn.current = plot;
-    select(plot, process, range);
-    const observer = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height: plot.height }));
+    const observer = new ResizeObserver(() => {
+      if (element.clientWidth === plot.width) return;
+      plot.setSize({ width: element.clientWidth, height: plot.height });
+      requestAnimationFrame(() => select(plot, process, shown.current));
+    });
     observer.observe(element);
     return () => { observer.disconnect(); plot.destroy(); };
   }, [process, chart, isLast, theme]);
-  useEffect(() => { select(drawn.current, process, range); }, [range]);
+  useEffect(() => {
+    shown.current = range;
+    if (drawn.current.status === 1) select(drawn.current, process, range);
+  }, [range]);
   return (
     <figure class="chart">
       <figcaption>{chart.title}</figcaption>
@@ -162,6 +174,7 @@ export function Timeline({ process, range, only }) {
   const resident = process.heap?.resident;
   return (
     <section class="timeline" aria-label="Over time">
+      {only === undefined && <h2>Over time</h2>}
       {shown.map((chart, i) => <Chart key={chart.title} process={process} chart={chart} isLast={i === shown.length - 1} range={range} />)}
       {only === undefined && <RangeInputs process={process} range={range} />}
       {only === undefined && (
