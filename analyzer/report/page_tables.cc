@@ -2,7 +2,7 @@
 
 #include <ranges>
 
-#include "analyzer/model/stack_names.h"
+#include "analyzer/model/frame_kinds.h"
 #include "analyzer/report/json_writer.h"
 
 namespace perfagent {
