@@ -6,6 +6,7 @@
 #   make test            every test; the last line counts them
 #   make test-walks      every call stack in the tests, compared with libunwind's
 #   make test-programs   real programs without the agent and with it, one table (PROGRAMS="redis git" for some)
+#   make screenshot      the pictures of the HTML report in README.md
 #   make bench           the table of costs (WHAT="pairs locks" for parts of it, QUICK=1 to see that it works)
 #   make lint | format   clang-format, clang-tidy (DEPTH=deep: longer paths; none: without it), cppcheck, shellcheck | rewrite in place
 #   make install PREFIX=/usr/local DESTDIR=
@@ -34,7 +35,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all deps demo test test-programs test-walks bench lint format install clean samples tests
+.PHONY: all deps demo screenshot test test-programs test-walks bench lint format install clean samples tests
 
 all: $(BUILD)/libperfagent.so $(BUILD)/analyzer
 
@@ -91,6 +92,7 @@ $(addprefix $(BUILD)/,analyzer tests/analyzer_test tests/e2e_test tests/reader_f
 # $(call npm_rule,directory of package.json,directory below $(BUILD))
 define npm_rule
 $(BUILD)/$(2)/node_modules/.installed: $(1)/package.json $(1)/package-lock.json
+	$$(if $$(shell command -v npm),,$$(error node and npm are missing: run  make deps))
 	@mkdir -p $(BUILD)/$(2) && cp $$^ $(BUILD)/$(2)
 	$$(Q)npm ci --prefix $(BUILD)/$(2) --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null
 	@touch $$@
@@ -345,6 +347,14 @@ demo:
 	scripts/deps build
 	$(MAKE) all
 	BUILD_DIR=$(BUILD) scripts/demo
+
+# The README's pictures: the page of a real redis-server.
+screenshot: all $(BUILD)/tests/page/node_modules/.installed
+	BUILD_DIR=$(BUILD) scripts/demo >/dev/null
+	$(BUILD)/analyzer report --format html -o $(BUILD)/demo/page.html $(BUILD)/demo
+	export NODE_PATH=$(abspath $(BUILD))/tests/page/node_modules CHROMIUM=$$(command -v chromium-headless-shell || command -v chromium) && \
+	  node tests/page/screenshot.mjs $(BUILD)/demo/page.html analyzer/web/page.png && \
+	  node tests/page/screenshot.mjs $(BUILD)/demo/page.html analyzer/web/flame.png '#view=flame'
 
 bench: all $(BENCH)
 	BUILD_DIR=$(BUILD) tests/bench/bench.sh $(WHAT)

@@ -36,8 +36,8 @@ std::string Deflated(std::string_view text) {
 }
 
 // {"kind": "report", "data": {...}, "strings": [...], ...}: the tables are complete when all the rest is written.
-std::string DataOf(const char* kind, absl::FunctionRef<void(PageTables*, Output*)> write) {
-  PageTables tables;
+std::string DataOf(const char* kind, PageTables tables,
+                   absl::FunctionRef<void(PageTables*, Output*)> write) {
   StringOutput data;
   write(&tables, &data);
   data.Flush();
@@ -53,8 +53,9 @@ std::string DataOf(const char* kind, absl::FunctionRef<void(PageTables*, Output*
 }
 
 void WritePage(const std::string& data, Output* output) {
-  const std::string_view page(_binary_page_html_start,
-                              static_cast<size_t>(_binary_page_html_end - _binary_page_html_start));
+  // cppcheck-suppress comparePointers ; to the linker they are the ends of one object
+  const auto size = static_cast<size_t>(_binary_page_html_end - _binary_page_html_start);
+  const std::string_view page(_binary_page_html_start, size);
   const size_t place = page.find(kPlaceOfData);
   if (place == page.npos) throw std::logic_error("the page has no place for its data");
   output->Write(page.substr(0, place));
@@ -69,14 +70,16 @@ void WriteHtmlReport(const ReportInput& input, Output* output) {
   // The page has its own trees.
   shown.tree.reset();
   shown.source.clear();
-  WritePage(DataOf("report",
+  WritePage(DataOf("report", PageTables(input.profiles.size()),
                    [&](PageTables* tables, Output* data) { WritePageReport(shown, tables, data); }),
             output);
 }
 
 void WriteHtmlDiff(const Comparison& comparison, std::optional<uint64_t> limit, Output* output) {
-  WritePage(DataOf("diff", [&](PageTables* tables,
-                               Output* data) { WritePageDiff(comparison, limit, tables, data); }),
+  WritePage(DataOf("diff", PageTables(),
+                   [&](PageTables* tables, Output* data) {
+                     WritePageDiff(comparison, limit, tables, data);
+                   }),
             output);
 }
 

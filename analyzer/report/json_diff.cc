@@ -4,7 +4,6 @@
 #include <vector>
 
 #include "analyzer/report/json_values.h"
-#include "analyzer/report/page_heap.h"
 
 namespace perfagent {
 namespace {
@@ -50,7 +49,7 @@ class DiffWriter {
     json_.EndObject();
     json_.Key(list).BeginArray();
     const bool is_page = json_.tables() != nullptr;
-    const uint64_t limit = limit_.value_or(is_page ? kPageSites : things.size());
+    const uint64_t limit = limit_.value_or(is_page ? PageTables::kMostSites : things.size());
     const size_t count = std::min<uint64_t>(limit, things.size());
     for (size_t i = 0; i < count; ++i) WriteThing(things[i]);
     json_.EndArray();

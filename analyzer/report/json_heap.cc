@@ -7,6 +7,7 @@
 #include "analyzer/report/json_memory.h"
 #include "analyzer/report/json_values.h"
 #include "analyzer/report/page_heap.h"
+#include "analyzer/report/page_tables.h"
 #include "analyzer/report/sizes_report.h"
 
 namespace perfagent {
@@ -76,7 +77,8 @@ std::vector<const HeapSite*> SitesToWrite(const HeapProfile& heap, std::optional
 
 void WriteSites(JsonWriter* json, const NamedProfile& named, std::vector<const HeapSite*> sites) {
   if (json->tables() != nullptr) {
-    PageSites page = SitesOfPage(named.profile.heap, std::move(sites));
+    PageSites page =
+        SitesOfPage(named.profile.heap, std::move(sites), json->tables()->most_sites());
     WritePageHeap(json, named.profile.heap, page);
     sites = std::move(page.kept);
   }

@@ -321,7 +321,8 @@ class Writer {
     Findings findings;
     for (const NamedProfile& named : profiles) {
       if (!HasFindings(input_)) break;
-      std::ranges::move(FindProblems(named, input_.sections, input_.memory_limit), std::back_inserter(findings));
+      std::ranges::move(FindProblems(named, input_.sections, input_.memory_limit),
+                        std::back_inserter(findings));
     }
     json_.Key("findings");
     perfagent::WriteFindings(&json_, findings);

@@ -71,7 +71,7 @@ void WriteHandovers(JsonWriter* json, const HeapProfile& heap) {
 
 }  // namespace
 
-PageSites SitesOfPage(const HeapProfile& heap, std::vector<const HeapSite*> sites) {
+PageSites SitesOfPage(const HeapProfile& heap, std::vector<const HeapSite*> sites, size_t most) {
   PageSites page;
   std::vector<std::pair<double, const HeapSite*>> by_share;
   for (const HeapSite* site : sites) {
@@ -80,7 +80,7 @@ PageSites SitesOfPage(const HeapProfile& heap, std::vector<const HeapSite*> site
   std::stable_sort(by_share.begin(), by_share.end(),
                    [](const auto& a, const auto& b) { return a.first > b.first; });
   std::unordered_set<const HeapSite*> pruned;
-  for (size_t i = kPageSites; i < by_share.size(); ++i) {
+  for (size_t i = most; i < by_share.size(); ++i) {
     const HeapSite* site = by_share[i].second;
     pruned.insert(site);
     page.pruned.Merge(site->metrics);

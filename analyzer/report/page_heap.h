@@ -19,9 +19,6 @@
 
 namespace perfagent {
 
-// A million sites are a few thousand that matter: of a compiler's run the largest 4,000 have all but 0.1 % of the bytes.
-inline constexpr size_t kPageSites = 4000;
-
 struct PageSites {
   std::vector<const HeapSite*> kept;
   HeapMetrics pruned;
@@ -29,8 +26,8 @@ struct PageSites {
   size_t pruned_count = 0;
 };
 
-// Those with the greatest part of any of the totals, in the given order.
-PageSites SitesOfPage(const HeapProfile& heap, std::vector<const HeapSite*> sites);
+// So many at most with the greatest part of any of the totals, in the given order.
+PageSites SitesOfPage(const HeapProfile& heap, std::vector<const HeapSite*> sites, size_t most);
 
 // Fields of the object that is being written.
 void WritePageHeap(JsonWriter* json, const HeapProfile& heap, const PageSites& sites);

@@ -18,9 +18,9 @@
 
 namespace perfagent {
 
-inline constexpr size_t kPageLocks = 1000;
+inline constexpr size_t kPageLocks = 500;
 // Of each lock. Its matrix of waiters and holders is not readable beyond that.
-inline constexpr size_t kPagePairs = 200;
+inline constexpr size_t kPagePairs = 100;
 
 // Fields of the object that is being written. `known` are all locks, of which the first kPageLocks are written.
 void WritePageLocks(JsonWriter* json, const LockProfile& locks,

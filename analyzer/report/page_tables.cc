@@ -1,5 +1,6 @@
 #include "analyzer/report/page_tables.h"
 
+#include <algorithm>
 #include <ranges>
 
 #include "analyzer/model/frame_kinds.h"
@@ -17,7 +18,12 @@ void WriteColumn(JsonWriter* json, const char* key, const Rows& rows, Write writ
 
 }  // namespace
 
-PageTables::PageTables() : stacks_{{0, 0}} { StringOf(""); }
+PageTables::PageTables(size_t processes)
+    : most_sites_(
+          std::clamp<size_t>(3 * kMostSites / std::max<size_t>(processes, 1), 200, kMostSites)),
+      stacks_{{0, 0}} {
+  StringOf("");
+}
 
 uint32_t PageTables::StringOf(const std::string& text) {
   const auto [found, is_new] = string_at_.try_emplace(text, strings_.size());

@@ -8,6 +8,7 @@
 // Threads: one.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -23,8 +24,12 @@ class JsonWriter;
 
 class PageTables {
  public:
-  PageTables();
+  // A million sites are a few thousand that matter. A page has so many of each process, and fewer of each of many
+  // processes, so that it stays small enough for a browser.
+  static constexpr size_t kMostSites = 4000;
+  explicit PageTables(size_t processes = 1);
 
+  size_t most_sites() const { return most_sites_; }
   uint32_t FrameOf(const SourceFrame& frame);
   // Leaf first.
   uint32_t StackOf(std::span<const SourceFrame* const> frames);
@@ -49,6 +54,7 @@ class PageTables {
 
   uint32_t StringOf(const std::string& text);
 
+  size_t most_sites_;
   std::vector<std::string> strings_;
   std::vector<Frame> frames_;
   std::vector<Stack> stacks_;

@@ -11,6 +11,7 @@
 #include "analyzer/model/stack_names.h"
 #include "analyzer/model/suppressions.h"
 #include "analyzer/report/event_lines.h"
+#include "analyzer/report/html_report.h"
 #include "analyzer/report/info_report.h"
 #include "analyzer/report/json_report.h"
 #include "analyzer/report/text_report.h"
@@ -101,6 +102,7 @@ std::string ErrorOf(const std::vector<uint8_t>& dump) {
 
 std::string TextReportOf(Profile* profile) { return ReportOf({profile, 1}, WriteTextReport); }
 std::string JsonReportOf(Profile* profile) { return ReportOf({profile, 1}, WriteJsonReport); }
+std::string HtmlReportOf(Profile* profile) { return ReportOf({profile, 1}, WriteHtmlReport); }
 std::string JsonReportOf(std::vector<Profile> profiles) {
   return ReportOf(profiles, WriteJsonReport);
 }
@@ -132,6 +134,7 @@ int RunAllCommands(const std::string& path) {
   if (!profile) return error.empty() ? -1 : kUnusable;
   TextReportOf(&*profile);
   JsonReportOf(&*profile);
+  HtmlReportOf(&*profile);
   EventsOf(profile->dump);
   StringOutput output;
   WriteInfo(profile->dump, &output);

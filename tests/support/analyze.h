@@ -36,6 +36,7 @@ std::string ErrorOf(const std::vector<uint8_t>& dump);
 
 std::string TextReportOf(Profile* profile);
 std::string JsonReportOf(Profile* profile);
+std::string HtmlReportOf(Profile* profile);
 std::string JsonReportOf(std::vector<Profile> profiles);
 std::string InfoOf(const LoadedDump& dump);
 std::string InfoOf(DumpBuilder& dump);

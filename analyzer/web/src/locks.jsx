@@ -7,7 +7,7 @@ import { inRange } from './model.js';
 import { Distribution, Facts, Figure, Matrix, Stack } from './parts.jsx';
 import { RangeNote } from './range.jsx';
 import { Table } from './table.jsx';
-import { Timeline } from './timeline.jsx';
+import { LockHistory, Timeline } from './timeline.jsx';
 
 // A matrix is read by people: the largest rows and columns, the rest together.
 const MOST = 12;
@@ -136,7 +136,7 @@ function Waiting({ process, lock }) {
   );
 }
 
-function Detail({ process, lock }) {
+function Detail({ process, lock, range }) {
   return (
     <article class="detail" id="detail" aria-label={`Lock ${lock.id}`}>
       <h3>{lock.label}</h3>
@@ -148,6 +148,7 @@ function Detail({ process, lock }) {
         ['Tries in vain', lock.refused_tries, 'count'], ['Held', lock.hold_ns, 'ns'],
         ['Held, part of the time', lock.utilisation === null ? null : formatShare(lock.utilisation, 1)],
       ]} />
+      {!lock.is_lock || valueOf(lock.wait_ns) === 0 || <LockHistory process={process} lock={lock} range={range} />}
       <Distribution label="Waits" of={lock.wait_distribution} />
       {lock.hold !== null && <Distribution label="Holds" of={lock.hold} />}
       <Inside lock={lock} />
@@ -185,7 +186,7 @@ export function Locks({ process, address, range }) {
         <Deadlocks process={process} />
         <Table label="locks" rows={process.objects} columns={columns} sort="wait" selected={lock?.id} isRanged={range !== null} footer={Pruned({ process })} />
       </div>
-      {lock !== undefined && <Detail process={process} lock={lock} />}
+      {lock !== undefined && <Detail process={process} lock={lock} range={range} />}
     </section>
   );
 }

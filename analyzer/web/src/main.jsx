@@ -30,10 +30,10 @@ function Theme() {
   return <button type="button" class="quiet" onClick={toggleTheme} aria-label={`Show in ${other} colours`}>{theme === 'dark' ? '☀' : '☾'}</button>;
 }
 
-function Header({ title, children }) {
+function Header({ title, isHidden = false, children }) {
   return (
     <header>
-      <h1>{title}</h1>
+      <h1 class={isHidden ? 'hidden' : ''}>{title}</h1>
       {children}
       <span class="space" />
       <Theme />
@@ -55,7 +55,7 @@ function Report({ data, tables }) {
   const choose = (event) => go({ process: event.target.value, site: undefined, lock: undefined, range: undefined, fn: undefined });
   return (
     <>
-      <Header title={process.title}>
+      <Header title={process.title} isHidden={processes.length > 1}>
         {processes.length > 1 && (
           <label><span class="hidden">Process</span>
             <select value={at} onChange={choose}>{processes.map((one, i) => <option key={i} value={i}>{one.title}</option>)}</select>

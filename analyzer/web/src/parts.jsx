@@ -13,10 +13,6 @@ export function Figure({ number, unit }) {
   );
 }
 
-export function Interval({ number, unit }) {
-  return <span class="interval">{isExact(number) ? 'exact' : `95 %: ${formatInterval(number, unit)}`}</span>;
-}
-
 export function Copy({ text, label }) {
   const [done, setDone] = useState(false);
   const copy = async () => {
@@ -71,7 +67,10 @@ export function Facts({ rows }) {
       {rows.filter(([, number]) => number !== null && number !== undefined).map(([name, number, unit]) => (
         <div key={name}>
           <dt>{name}</dt>
-          <dd>{unit === undefined ? number : <Figure number={number} unit={unit} />}</dd>
+          <dd>
+            {unit === undefined ? number : <Figure number={number} unit={unit} />}
+            {unit !== undefined && !isExact(number) && <div class="interval">{formatInterval(number, unit)}</div>}
+          </dd>
         </div>
       ))}
     </dl>

@@ -7,7 +7,7 @@ import { metricOf } from './model.js';
 import { Facts, Figure, Stack } from './parts.jsx';
 import { RangeNote } from './range.jsx';
 import { Table } from './table.jsx';
-import { Timeline } from './timeline.jsx';
+import { SiteHistory, Timeline } from './timeline.jsx';
 
 const COLUMNS = [
   ['allocations', 'Calls'], ['bytes', 'Bytes'], ['temporary', 'Temporary'], ['peak_bytes', 'At the peak'], ['live_bytes', 'Live at the end'],
@@ -41,7 +41,7 @@ function columnsOf(process, range) {
 // What is summed of a part of the time has no interval of its own, and is an estimate where the whole is.
 const rounded = (number, range, metric) => (range === null || metric.history === undefined ? number : Math.round(number));
 
-function Detail({ process, site }) {
+function Detail({ process, site, range }) {
   const frames = process.tables.framesOf(site.stack);
   const bytes = valueOf(site.bytes);
   const average = valueOf(site.allocations) > 0 ? bytes / valueOf(site.allocations) : 0;
@@ -59,6 +59,7 @@ function Detail({ process, site }) {
         ['Leaked', site.leaked_bytes, 'bytes'], ['Leaked blocks', site.leaked_blocks, 'count'],
         ['Lived on average', site.lifetime_ns, 'ns'], ['Median lifetime', site.lifetime_median_ns, 'ns'],
       ]} />
+      <SiteHistory process={process} site={site} range={range} />
       <Stack frames={frames} truncated={site.truncated} />
     </article>
   );
@@ -86,7 +87,7 @@ export function Sites({ process, address, range }) {
         <RangeNote process={process} range={range} isRanged />
         <Table label="sites" rows={process.sites} columns={columns} sort="bytes" selected={site?.id} isRanged={range !== null} footer={Pruned({ process, range })} />
       </div>
-      {site !== undefined && <Detail process={process} site={site} />}
+      {site !== undefined && <Detail process={process} site={site} range={range} />}
     </section>
   );
 }

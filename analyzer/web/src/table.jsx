@@ -4,8 +4,12 @@
 // searched, whole: the figure is of all the recording even where a time range is chosen}.
 import { createTable, getCoreRowModel, getFilteredRowModel, getPaginationRowModel, getSortedRowModel } from '@tanstack/table-core';
 import { useMemo, useState } from 'preact/hooks';
+import { formatCount } from './format.js';
 
 const PAGE = 50;
+
+// "1 site", "2 sites".
+const countOf = (count, label) => `${formatCount(count)} ${count === 1 ? label.replace(/s$/, '') : label}`;
 
 const toColumn = (column) => ({
   id: column.id,
@@ -18,10 +22,12 @@ function useTable({ rows, columns, sort, filter, count }) {
   const [sorting, setSorting] = useState([{ id: sort, desc: true }]);
   const table = useMemo(() => {
     const texts = columns.filter((column) => column.text !== undefined);
-    const hasWords = (row, _, words) => {
-      const text = texts.map((column) => column.text(row.original)).join(' ').toLowerCase();
-      return words.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+    const known = new Map(); // whole stacks take a while to put together
+    const textOf = ({ original }) => {
+      if (!known.has(original)) known.set(original, texts.map((column) => column.text(original)).join(' ').toLowerCase());
+      return known.get(original);
     };
+    const hasWords = (row, _, words) => words.toLowerCase().split(/\s+/).every((word) => textOf(row).includes(word));
     return createTable({
       data: rows,
       columns: columns.map(toColumn),
@@ -86,7 +92,7 @@ export function Table({ label, rows, columns, sort, selected, isRanged = false, 
     <div class="table">
       <div class="tools">
         <input type="search" placeholder="Filter" aria-label={`Filter ${label}`} value={filter} onInput={(event) => setFilter(event.target.value)} />
-        <span class="note" role="status">{found === rows.length ? `${rows.length.toLocaleString('en-US')} ${label}` : `${found.toLocaleString('en-US')} of ${rows.length.toLocaleString('en-US')} ${label}`}</span>
+        <span class="note" role="status">{found === rows.length ? countOf(rows.length, label) : `${formatCount(found)} of ${countOf(rows.length, label)}`}</span>
       </div>
       <div class="scroll">
         <table aria-label={label} onKeyDown={walk}>

@@ -1,16 +1,18 @@
 // timeline.jsx: memory, allocations and waits over time, on one axis; dragging chooses a part of it.
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { go } from './address.js';
 import { valueOf } from './data.js';
-import { formatBytes, formatCount, formatTime } from './format.js';
+import { formatBytes, formatCount, formatTime, visible } from './format.js';
 import { SLOTS } from './model.js';
 import { useTheme } from './theme.js';
 
+const MOST_MARKS = 50;
+
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-// {title, times in s, values, format, colour, step: values hold for the time before them, marks: [[s, value, words]]}
+// A chart: {title, times in s, values, format, colour, step: values hold for the time before them, marks: [[s, value, words]]}
 function chartsOf(process) {
   const charts = [];
   const { heap, locks } = process;
@@ -47,9 +49,14 @@ function waitChart(process, locks) {
   const values = locks.history.map((ns) => ns / seconds / 1e9);
   return {
     title: 'Threads waiting for locks, on average', format: (value) => value.toFixed(2), colour: 'waits', step: true, marks: [],
-    times: [0, ...values.map((_, i) => Math.min((i + 1) * seconds, process.duration / 1e9))], values: [values[0], ...values],
+    ...inSlots(process, values),
   };
 }
+
+const inSlots = (process, values) => ({
+  times: [0, ...values.map((_, i) => Math.min(((i + 1) * process.slotWidth) / 1e9, process.duration / 1e9))],
+  values: [values[0], ...values],
+});
 
 const axes = (chart, isLast) => {
   const line = { stroke: colour('faint'), grid: { stroke: colour('line'), width: 1 }, ticks: { show: false }, font: '11px system-ui' };
@@ -60,12 +67,17 @@ const axes = (chart, isLast) => {
   ];
 };
 
-// Dots with words, for the peak.
-const drawMarks = (chart) => (plot) => {
+// Lines for what the program said of itself, dots with words for the peak.
+const drawMarks = (chart, process) => (plot) => {
   const { ctx } = plot;
   ctx.save();
   ctx.fillStyle = colour('ink');
   ctx.font = `${11 * devicePixelRatio}px system-ui`;
+  for (const { time_ns, text } of (process.facts.marks ?? []).slice(0, MOST_MARKS)) {
+    const x = plot.valToPos(time_ns / 1e9, 'x', true);
+    ctx.fillRect(x, plot.bbox.top, devicePixelRatio, plot.bbox.height);
+    if (chart.marks.length > 0) ctx.fillText(visible(text).slice(0, 24), x + 4 * devicePixelRatio, plot.bbox.top + 10 * devicePixelRatio);
+  }
   for (const [time, value, words] of chart.marks) {
     const [x, y] = [plot.valToPos(time, 'x', true), plot.valToPos(value, 'y', true)];
     ctx.beginPath();
@@ -96,7 +108,7 @@ function optionsOf(chart, { process, width, isLast, onRange, onReady }) {
     }],
     hooks: {
       ready: [onReady],
-      draw: [drawMarks(chart)],
+      draw: [drawMarks(chart, process)],
       setSelect: [(plot) => { if (plot.select.width > 3) onRange(plot); }],
     },
   };
@@ -159,6 +171,23 @@ function RangeInputs({ process, range }) {
       <span>{formatTime(times[0])} – {formatTime(times[1])}</span>
     </div>
   );
+}
+
+// Of one site or lock.
+export function SiteHistory({ process, site, range }) {
+  const shown = useMemo(() => (site.history === null || !process.hasTime ? [] : [
+    { title: 'Live', format: formatBytes, colour: 'memory', marks: [], steps: POWERS, ...inSlots(process, site.history.live_bytes) },
+    { title: 'Calls', format: formatCount, colour: 'calls', step: true, marks: [], ...inSlots(process, site.history.calls) },
+  ].filter(({ values }) => values.some((value) => value > 0))), [process, site]);
+  return shown.map((chart, i) => <Chart key={chart.title + site.id} process={process} chart={chart} isLast={i === shown.length - 1} range={range} />);
+}
+
+export function LockHistory({ process, lock, range }) {
+  const chart = useMemo(() => ({
+    title: 'Threads waiting, on average', format: (value) => value.toFixed(2), colour: 'waits', step: true, marks: [],
+    ...inSlots(process, lock.history.map((ns) => ns / process.slotWidth)),
+  }), [process, lock]);
+  return process.hasTime && <Chart key={lock.id} process={process} chart={chart} isLast range={range} />;
 }
 
 const charts = new WeakMap();
