@@ -76,15 +76,15 @@ std::vector<const HeapSite*> SitesToWrite(const HeapProfile& heap, std::optional
 }
 
 void WriteSites(JsonWriter* json, const NamedProfile& named, std::vector<const HeapSite*> sites) {
+  PageSites page;
   if (json->tables() != nullptr) {
-    PageSites page =
-        SitesOfPage(named.profile.heap, std::move(sites), json->tables()->most_sites());
-    WritePageHeap(json, named.profile.heap, page);
-    sites = std::move(page.kept);
+    page = SitesOfPage(named.profile.heap, std::move(sites), json->tables()->most_sites());
+    sites = page.kept;
   }
   json->Key("sites").BeginArray();
   for (const HeapSite* site : sites) WriteSite(json, named, *site);
   json->EndArray();
+  if (json->tables() != nullptr) WritePageHeap(json, named, page);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <map>
 #include <string>
 #include <unordered_set>
@@ -9,6 +10,7 @@
 
 #include "analyzer/report/json_heap.h"
 #include "analyzer/report/json_values.h"
+#include "analyzer/report/page_tables.h"
 
 namespace perfagent {
 namespace {
@@ -41,6 +43,61 @@ void WriteHistory(JsonWriter* json, const OnDemand<SiteHistory>& history) {
   WriteNumbers(json, "calls", history->calls);
   WriteNumbers(json, "bytes", history->bytes);
   WriteNumbers(json, "live_bytes", history->live_bytes);
+  json->EndObject();
+}
+
+struct PrunedStack {
+  uint64_t sites = 0;
+  HeapMetrics metrics;
+
+  void Add(uint64_t more_sites, const HeapMetrics& more) {
+    sites += more_sites;
+    metrics.Merge(more);
+  }
+};
+
+// By the outer part of the stack that is in the tables. What is too little to see counts for the caller.
+std::map<uint32_t, PrunedStack, std::greater<>> PrunedStacks(
+    const PageTables& tables, const NamedProfile& named,
+    const std::vector<const HeapSite*>& sites) {
+  constexpr double kLeastShare = 1e-4;  // a tenth of a pixel
+  std::map<uint32_t, PrunedStack, std::greater<>> stacks;
+  for (const HeapSite* site : sites) {
+    stacks[tables.KnownPartOf(named.names.Frames(site->stack))].Add(1, site->metrics);
+  }
+  for (auto it = stacks.begin(); it != stacks.end();) {
+    const auto& [stack, pruned] = *it;
+    if (stack == 0 || ShareOf(pruned.metrics, named.profile.heap.total) >= kLeastShare) {
+      ++it;
+    } else {
+      stacks[tables.CallerOf(stack)].Add(pruned.sites, pruned.metrics);
+      it = stacks.erase(it);
+    }
+  }
+  return stacks;
+}
+
+void WritePruned(JsonWriter* json, const NamedProfile& named,
+                 const std::vector<const HeapSite*>& sites) {
+  PrunedStack all;
+  OnDemand<SiteHistory> history;
+  for (const HeapSite* site : sites) {
+    all.Add(1, site->metrics);
+    if (site->evidence.history.IsMade()) history.Make().Merge(*site->evidence.history);
+  }
+  json->BeginObject();
+  json->Key("sites").Integer(all.sites);
+  WriteMetrics(json, all.metrics);
+  WriteHistory(json, history);
+  json->Key("stacks").BeginArray();
+  for (const auto& [stack, pruned] : PrunedStacks(*json->tables(), named, sites)) {
+    json->BeginObject();
+    json->Key("stack").Integer(stack);
+    json->Key("sites").Integer(pruned.sites);
+    WriteMetrics(json, pruned.metrics);
+    json->EndObject();
+  }
+  json->EndArray();
   json->EndObject();
 }
 
@@ -81,25 +138,19 @@ PageSites SitesOfPage(const HeapProfile& heap, std::vector<const HeapSite*> site
                    [](const auto& a, const auto& b) { return a.first > b.first; });
   std::unordered_set<const HeapSite*> pruned;
   for (size_t i = most; i < by_share.size(); ++i) {
-    const HeapSite* site = by_share[i].second;
-    pruned.insert(site);
-    page.pruned.Merge(site->metrics);
-    if (site->evidence.history.IsMade()) page.pruned_history.Make().Merge(*site->evidence.history);
+    pruned.insert(by_share[i].second);
+    page.pruned.push_back(by_share[i].second);
   }
-  page.pruned_count = pruned.size();
   std::erase_if(sites, [&](const HeapSite* site) { return pruned.contains(site); });
   page.kept = std::move(sites);
   return page;
 }
 
-void WritePageHeap(JsonWriter* json, const HeapProfile& heap, const PageSites& sites) {
-  json->Key("pruned").BeginObject();
-  json->Key("sites").Integer(sites.pruned_count);
-  WriteMetrics(json, sites.pruned);
-  WriteHistory(json, sites.pruned_history);
-  json->EndObject();
-  WriteNumbers(json, "calls", heap.calls);
-  WriteHandovers(json, heap);
+void WritePageHeap(JsonWriter* json, const NamedProfile& named, const PageSites& sites) {
+  json->Key("pruned");
+  WritePruned(json, named, sites.pruned);
+  WriteNumbers(json, "calls", named.profile.heap.calls);
+  WriteHandovers(json, named.profile.heap);
 }
 
 void WritePageSite(JsonWriter* json, const NamedProfile& named, const HeapSite& site) {

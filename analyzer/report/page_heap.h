@@ -4,7 +4,8 @@
 //
 // In `heap`, beside what the report has:
 //
-//   pruned     {"sites", the fields of a site's sums, "history"}: sites that are left out, all together
+//   pruned     {"sites", the fields of a site's sums, "history"}: sites that are left out, all together; and in "stacks" by the
+//              outer part of their stacks that other sites have, too: [{"stack", "sites", the fields of a site's sums}]
 //   calls      in each of the equal ticks of the recording, the last one shorter
 //   handovers  [{"maker", "freer", "blocks"}]: threads' names, most blocks first; `handovers_pruned` has the rest's blocks
 //
@@ -21,16 +22,14 @@ namespace perfagent {
 
 struct PageSites {
   std::vector<const HeapSite*> kept;
-  HeapMetrics pruned;
-  OnDemand<SiteHistory> pruned_history;
-  size_t pruned_count = 0;
+  std::vector<const HeapSite*> pruned;
 };
 
 // So many at most with the greatest part of any of the totals, in the given order.
 PageSites SitesOfPage(const HeapProfile& heap, std::vector<const HeapSite*> sites, size_t most);
 
-// Fields of the object that is being written.
-void WritePageHeap(JsonWriter* json, const HeapProfile& heap, const PageSites& sites);
+// Fields of the object that is being written. REQUIRES: the sites that are kept were written.
+void WritePageHeap(JsonWriter* json, const NamedProfile& named, const PageSites& sites);
 void WritePageSite(JsonWriter* json, const NamedProfile& named, const HeapSite& site);
 
 }  // namespace perfagent

@@ -51,6 +51,18 @@ uint32_t PageTables::StackOf(std::span<const SourceFrame* const> frames) {
   return stack;
 }
 
+uint32_t PageTables::KnownPartOf(std::span<const SourceFrame* const> frames) const {
+  uint32_t stack = 0;
+  for (const SourceFrame* frame : std::views::reverse(frames)) {
+    const auto number = frame_at_.find(*frame);
+    if (number == frame_at_.end()) break;
+    const auto found = stack_at_.find({stack, number->second});
+    if (found == stack_at_.end()) break;
+    stack = found->second;
+  }
+  return stack;
+}
+
 void PageTables::Write(JsonWriter* json) const {
   const auto integer = [json](auto get) {
     return [json, get](const auto& row) { json->Signed(get(row)); };

@@ -34,6 +34,11 @@ class PageTables {
   // Leaf first.
   uint32_t StackOf(std::span<const SourceFrame* const> frames);
 
+  // The stack of as many of the outermost frames as there is one of.
+  uint32_t KnownPartOf(std::span<const SourceFrame* const> frames) const;
+  // Its number is the smaller one.
+  uint32_t CallerOf(uint32_t stack) const { return stacks_[stack].caller; }
+
   // Fields of the object that is being written: `strings`, `frames` and `stacks`, these two one array for each of their
   // columns. A JsonWriter without tables writes them.
   void Write(JsonWriter* json) const;

@@ -247,7 +247,19 @@ async function pruned() {
   claimEqual('one block each', calls, left);
   await to('#view=flame&metric=allocations');
   claimEqual('the flame graph has the rest, too', await treeValue(), heap.allocations.value);
-  claim('as a frame of its own', (await frames()).some((name) => name.startsWith(`${left} stacks below threshold, total `)));
+  const inTree = await page.evaluate(() => {
+    const all = [];
+    const visit = (node, outer) => {
+      const path = `${outer}/${node.name.replace(/\(.*|\d+ B$/, '')}`;
+      all.push({ path, value: node.value });
+      for (const child of node.children) visit(child, path);
+    };
+    visit(document.querySelector('.graph').__data__.data, '');
+    return all;
+  });
+  claimEqual('as frames of their own, where they leave the others', sum(inTree.filter(({ path }) => path.includes('stacks below threshold')).map(({ value }) => value)), left);
+  const right = inTree.find(({ path }) => path.endsWith('/main/Go/Right'));
+  claimEqual('so that a function has all that is below it', right.value, stacks / 2);
   await to('#view=sites');
   await page.click('text=Show 200 more');
   claimEqual('a long table shows more when asked', (await page.$$('table[aria-label=sites] tbody tr')).length, rest + 200);

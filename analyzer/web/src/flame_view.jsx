@@ -6,7 +6,7 @@ import { Flame } from './flame.jsx';
 import { metricOf } from './model.js';
 import { RangeNote } from './range.jsx';
 import { Table } from './table.jsx';
-import { addPruned, calleeTree, callerTree, functionsOf, prunedOf, sandwich, weightedStacks } from './trees.js';
+import { addPruned, calleeTree, callerTree, functionsOf, prunedOf, prunedStacks, sandwich, weightedStacks } from './trees.js';
 
 const MODES = [
   ['callees', 'From main'],
@@ -70,23 +70,26 @@ export function FlameView({ process, address, range }) {
   const timed = metric?.history === undefined ? null : range;
   const stacks = useMemo(() => (metric === undefined ? [] : weightedStacks(process, metric, timed)), [process, metric, timed]);
   const pruned = useMemo(() => metric && prunedOf(process, metric, timed), [process, metric, timed]);
+  // Outer parts of stacks: not for those that begin inside.
+  const outer = useMemo(() => (metric === undefined ? [] : stacks.concat(prunedStacks(process, metric, timed))), [stacks]);
   const tree = useMemo(() => {
     if (metric === undefined || mode === 'sandwich') return null;
-    const root = (mode === 'inverted' ? callerTree : calleeTree)(stacks, metric.label);
-    return addPruned(root, pruned, metric.unit);
+    if (mode === 'inverted') return addPruned(callerTree(stacks, metric.label), pruned, metric.unit);
+    const root = calleeTree(outer, metric.label);
+    return outer.length > stacks.length ? root : addPruned(root, pruned, metric.unit);
   }, [stacks, mode, metric]);
   if (metric === undefined) return <p class="note">Nothing was recorded that a flame graph could show.</p>;
-  const total = stacks.reduce((sum, { value }) => sum + value, 0);
+  const total = outer.reduce((sum, { value }) => sum + value, 0);
   return (
     <section aria-label="Flame graph">
       <Tools process={process} metric={metric} mode={mode} search={search} />
       <RangeNote range={range} isRanged={metric.history !== undefined} process={process} />
       {mode === 'sandwich'
-        ? <Sandwich stacks={stacks} total={total} metric={metric} chosen={Number(address.fn)} search={search} />
+        ? <Sandwich stacks={outer} total={total} metric={metric} chosen={Number(address.fn)} search={search} />
         : <Flame label={`${metric.label}, ${mode}`} tree={tree} unit={metric.unit} search={search} onFunction={(frame) => go({ mode: 'sandwich', fn: frame.node })} />}
       <p class="note legend">
         <span class="key own" /> the program’s own code <span class="key other" /> libraries, allocator and locks
-        {mode === 'sandwich' && pruned.stacks > 0 && <> · without {pruned.stacks.toLocaleString('en-US')} stacks below threshold, total {formats[metric.unit](pruned.value)}</>}
+        {mode === 'sandwich' && outer.length === stacks.length && pruned.stacks > 0 && <> · without {pruned.stacks.toLocaleString('en-US')} stacks below threshold, total {formats[metric.unit](pruned.value)}</>}
       </p>
     </section>
   );

@@ -40,6 +40,17 @@ export function weightedStacks(process, metric, range) {
   }))).filter(({ value }) => value > 0);
 }
 
+const belowThreshold = (count, value, unit) => `${count.toLocaleString('en-US')} stacks below threshold, total ${formats[unit](value)}`;
+
+// What of these is known of their stacks: the outer frames that stacks on the page have, too. Of a part of the time nothing.
+export function prunedStacks(process, metric, range) {
+  if (metric.of !== 'heap' || range !== null) return [];
+  return process.heap.pruned.stacks
+    .map((pruned) => ({ pruned, value: valueOf(pruned[metric.id]) }))
+    .filter(({ value }) => value > 0)
+    .map(({ pruned, value }) => ({ frames: process.tables.framesOf(pruned.stack), value, note: belowThreshold(pruned.sites, value, metric.unit), isPruned: true }));
+}
+
 // What the analyzer left out of the page: {stacks, value}.
 export function prunedOf(process, metric, range) {
   if (metric.of === 'heap') {
@@ -106,7 +117,7 @@ export function functionsOf(stacks) {
   const seen = new Set();
   for (const stack of stacks) {
     seen.clear();
-    const [self] = ownPart(stack);
+    const [self] = stack.isPruned ? [] : ownPart(stack);
     for (const frame of stack.frames) {
       if (seen.has(frame.node)) continue;
       seen.add(frame.node);
@@ -122,7 +133,7 @@ export function functionsOf(stacks) {
 // As a node of its own, so that nothing is left out without a word.
 export function addPruned(root, { stacks, value }, unit) {
   if (stacks === 0) return root;
-  const node = newNode(`${stacks.toLocaleString('en-US')} stacks below threshold, total ${formats[unit](value)}`, null);
+  const node = newNode(belowThreshold(stacks, value, unit), null);
   node.value = value;
   root.value += value;
   root.children.push(node);
