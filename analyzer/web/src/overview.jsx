@@ -20,6 +20,7 @@ function cardsOf(process, range) {
   const { heap, locks } = process;
   const timed = (id, of) => (range === null || !process.hasTime ? of[id] : process.totalInRange(metricOf(id), range));
   const inRange = range === null ? undefined : 'in the chosen time';
+  const ofAll = range === null ? undefined : 'of the whole recording';
   const cards = [];
   if (heap !== null) {
     const temporary = heap.temporary;
@@ -27,9 +28,9 @@ function cardsOf(process, range) {
     cards.push(
       { id: 'allocations', label: 'Allocations', number: timed('allocations', heap), unit: 'count', detail: inRange },
       { id: 'bytes', label: 'Bytes allocated', number: timed('bytes', heap), unit: 'bytes', detail: inRange },
-      { id: 'temporary', label: `Temporary, ${share}`, number: temporary, unit: 'count' },
-      { id: 'peak', label: `Peak at ${formatTime(heap.peak_time_ns)}`, number: heap.peak_bytes, unit: 'bytes' },
-      { id: 'leaked', label: 'Leaked', number: heap.leaked_bytes, unit: 'bytes' },
+      { id: 'temporary', label: `Temporary, ${share}`, number: temporary, unit: 'count', detail: ofAll },
+      { id: 'peak', label: `Peak at ${formatTime(heap.peak_time_ns)}`, number: heap.peak_bytes, unit: 'bytes', detail: ofAll },
+      { id: 'leaked', label: 'Leaked', number: heap.leaked_bytes, unit: 'bytes', detail: ofAll },
     );
   }
   if (locks !== null) cards.push({ id: 'wait', label: `Waited for locks, ${formatCount(valueOf(locks.contended))} times`, number: timed('wait_ns', locks), unit: 'ns', detail: inRange });

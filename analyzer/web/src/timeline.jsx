@@ -25,11 +25,13 @@ function chartsOf(process) {
 const POWERS = Array.from({ length: 60 }, (_, i) => 2 ** i);
 
 function liveChart(heap) {
-  const marks = [[heap.peak_time_ns / 1e9, valueOf(heap.peak_bytes), `peak ${formatBytes(valueOf(heap.peak_bytes))}`]];
+  const peak = [heap.peak_time_ns / 1e9, valueOf(heap.peak_bytes)];
+  const ends = heap.timeline.map(({ time_ns, live_bytes }) => [time_ns / 1e9, valueOf(live_bytes)]);
+  const points = [[0, 0], ...ends, peak].sort(([a], [b]) => a - b);
   return {
-    title: 'Live memory', format: formatBytes, colour: 'memory', marks, steps: POWERS,
-    times: [0, ...heap.timeline.map(({ time_ns }) => time_ns / 1e9)],
-    values: [0, ...heap.timeline.map(({ live_bytes }) => valueOf(live_bytes))],
+    title: 'Live memory', format: formatBytes, colour: 'memory', steps: POWERS,
+    marks: [[...peak, `peak ${formatBytes(peak[1])}`]],
+    times: points.map(([time]) => time), values: points.map(([, value]) => value),
   };
 }
 
