@@ -1,7 +1,6 @@
 #include "analyzer/report/page_tables.h"
 
 #include <algorithm>
-#include <ranges>
 
 #include "analyzer/model/frame_kinds.h"
 #include "analyzer/report/json_writer.h"
@@ -42,8 +41,8 @@ uint32_t PageTables::FrameOf(const SourceFrame& frame) {
 
 uint32_t PageTables::StackOf(std::span<const SourceFrame* const> frames) {
   uint32_t stack = 0;
-  for (const SourceFrame* frame : std::views::reverse(frames)) {
-    const Stack next = {stack, FrameOf(*frame)};
+  for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame) {
+    const Stack next = {stack, FrameOf(**frame)};
     const auto [found, is_new] = stack_at_.try_emplace({next.caller, next.frame}, stacks_.size());
     if (is_new) stacks_.push_back(next);
     stack = found->second;
@@ -53,8 +52,8 @@ uint32_t PageTables::StackOf(std::span<const SourceFrame* const> frames) {
 
 uint32_t PageTables::KnownPartOf(std::span<const SourceFrame* const> frames) const {
   uint32_t stack = 0;
-  for (const SourceFrame* frame : std::views::reverse(frames)) {
-    const auto number = frame_at_.find(*frame);
+  for (auto frame = frames.rbegin(); frame != frames.rend(); ++frame) {
+    const auto number = frame_at_.find(**frame);
     if (number == frame_at_.end()) break;
     const auto found = stack_at_.find({stack, number->second});
     if (found == stack_at_.end()) break;
