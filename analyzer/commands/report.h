@@ -25,7 +25,7 @@ struct ReportOptions {
   ReportFormat format = ReportFormat::kText;
   std::optional<uint64_t> limit = {};
   std::optional<uint64_t> memory_limit = {};  // bytes
-  std::string output = {};  // empty: stdout
+  std::string output = {};                    // empty: stdout
   SymbolizerOptions symbols = {};
   ViewOptions view = {};
   std::optional<Grouping> group = {};

@@ -132,6 +132,14 @@ async function flameGraphs() {
   await settled();
   claim('Enter zooms', (await page.$$('.graph g.fade')).length === 2);
 
+  await to('#view=flame&metric=blame_ns&mode=inverted');
+  await page.evaluate(() => { navigator.clipboard.writeText = async (text) => { window.copied = text; }; });
+  const outer = 'main';
+  await page.click(`.graph g[name="${outer}"]`);
+  await page.click('button[aria-label^="Copy the stack"]');
+  const copied = (await page.evaluate(() => window.copied)).split('\n').map((line) => line.replace(/\(.*/, '').trim());
+  claim('a stack is copied from the innermost frame on, whichever way round it is drawn', copied[0] === 'HoldLong' && copied.at(-1) === 'main', copied);
+
   await to('#view=flame&mode=sandwich');
   await page.click('table[aria-label=functions] a:text-is("Ledger::Ledger(unsigned long)")');
   await page.waitForFunction(() => document.querySelector('.sandwich h3').textContent.includes('Ledger::Ledger'));

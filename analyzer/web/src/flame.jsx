@@ -75,8 +75,9 @@ function useLaterEffect(effect, inputs) {
   }, inputs);
 }
 
-// `grows` "down": the root is above what it calls. `tree` is drawn once and must not be drawn again.
-export function Flame({ label, tree, unit, search = '', grows = 'down', onFunction }) {
+// `grows` "down": the root is at the top. `outwards`: what is on a frame called it, else it is called by it. `tree` is drawn
+// once and must not be drawn again.
+export function Flame({ label, tree, unit, search = '', grows = 'down', outwards = false, onFunction }) {
   const place = useRef(null);
   const chart = useRef(null);
   const current = useRef(null);
@@ -151,7 +152,7 @@ export function Flame({ label, tree, unit, search = '', grows = 'down', onFuncti
         <p class="details" role="status">{words || wordsOf(tree, total, unit)}</p>
         {found !== null && <span class="note found">{found.frames.toLocaleString('en-US')} frames match: {found.share}</span>}
         {frame !== null && onFunction !== undefined && <button type="button" class="quiet" onClick={() => onFunction(frame)}>Callers and callees</button>}
-        {frame !== null && <Copy text={stackText(inverted ? framesTo(chosen) : framesTo(chosen).reverse())} label={`Copy the stack to ${visible(frame.name)}`} />}
+        {frame !== null && <Copy text={stackText(outwards ? framesTo(chosen).reverse() : framesTo(chosen))} label={`Copy the stack to ${visible(frame.name)}`} />}
         {chosen !== null && chosen.parent !== null && <button type="button" class="quiet" onClick={reset}>Reset zoom</button>}
       </div>
       <div class={`graph ${grows}`} ref={place} role="application" tabIndex={0} onKeyDown={onKeyDown} onFocus={() => mark(current.current ?? root())} aria-label={`${label}. Arrow keys walk, Enter zooms, Escape resets`} />

@@ -53,7 +53,7 @@ function Sandwich({ stacks, total, metric, chosen, search }) {
       <Table label="functions" rows={functions} columns={columns} sort="total" selected={at.id} />
       <div>
         <h3>Callers of {nameOf(at.frame)}</h3>
-        <Flame label={`Callers of ${nameOf(at.frame)}`} tree={halves.callers} unit={metric.unit} grows="up" search={search} onFunction={show} />
+        <Flame label={`Callers of ${nameOf(at.frame)}`} tree={halves.callers} unit={metric.unit} grows="up" outwards search={search} onFunction={show} />
         <h3>What {nameOf(at.frame)} calls</h3>
         <Flame label={`What ${nameOf(at.frame)} calls`} tree={halves.callees} unit={metric.unit} search={search} onFunction={show} />
       </div>
@@ -86,7 +86,7 @@ export function FlameView({ process, address, range }) {
       <RangeNote range={range} isRanged={metric.history !== undefined} process={process} />
       {mode === 'sandwich'
         ? <Sandwich stacks={outer} total={total} metric={metric} chosen={Number(address.fn)} search={search} />
-        : <Flame label={`${metric.label}, ${mode}`} tree={tree} unit={metric.unit} search={search} onFunction={(frame) => go({ mode: 'sandwich', fn: frame.node })} />}
+        : <Flame label={`${metric.label}, ${mode}`} tree={tree} unit={metric.unit} search={search} outwards={mode === 'inverted'} onFunction={(frame) => go({ mode: 'sandwich', fn: frame.node })} />}
       <p class="note legend">
         <span class="key own" /> the program’s own code <span class="key other" /> libraries, allocator and locks
         {mode === 'sandwich' && outer.length === stacks.length && pruned.stacks > 0 && <> · without {pruned.stacks.toLocaleString('en-US')} stacks below threshold, total {formats[metric.unit](pruned.value)}</>}
