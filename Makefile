@@ -6,6 +6,7 @@
 #   make test            every test; the last line counts them
 #   make test-walks      every call stack in the tests, compared with libunwind's
 #   make test-programs   real programs without the agent and with it, one table (PROGRAMS="redis git" for some)
+#   make screenshot      the pictures of the HTML report in README.md
 #   make bench           the table of costs (WHAT="pairs locks" for parts of it, QUICK=1 to see that it works)
 #   make lint | format   clang-format, clang-tidy (DEPTH=deep: longer paths; none: without it), cppcheck, shellcheck | rewrite in place
 #   make install PREFIX=/usr/local DESTDIR=
@@ -36,7 +37,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: all deps demo test test-programs test-walks test-deb bench lint format completions install deb clean samples tests
+.PHONY: all deps demo screenshot test test-programs test-walks test-deb bench lint format completions install deb clean samples tests
 
 all: $(BUILD)/libperfagent.so $(BUILD)/analyzer
 
@@ -70,7 +71,7 @@ $(BUILD)/libperfagent.so: $(AGENT_OBJ) agent/exports.map
 ANALYZER_SRC := $(wildcard analyzer/*.cc analyzer/*/*.cc)
 ANALYZER_LIB_SRC := $(filter-out analyzer/main.cc,$(ANALYZER_SRC))
 ANALYZER_CXXFLAGS := $(STD) $(OPT) -g $(WARN) $(INC) -I.
-ABSL_LIBS := $(shell pkg-config --libs absl_flat_hash_map absl_str_format 2>/dev/null)
+ABSL_LIBS := $(shell pkg-config --libs absl_flat_hash_map absl_str_format absl_strings 2>/dev/null)
 ANALYZER_LIBS := -pthread -ldw -lelf -l:libiberty.a -lz -lzstd $(ABSL_LIBS)
 
 $(BUILD)/analyzer.d/%.o: analyzer/%.cc
@@ -82,6 +83,30 @@ ANALYZER_LIB_OBJ := $(ANALYZER_LIB_SRC:analyzer/%.cc=$(BUILD)/analyzer.d/%.o)
 
 $(BUILD)/analyzer: $(BUILD)/analyzer.d/main.o $(ANALYZER_LIB_OBJ)
 	$(Q)$(CXX) $^ $(ANALYZER_LIBS) -o $@
+
+# ---- the page of the HTML report ------------------------------------------------------------------------------------
+# A file that all that writes reports is linked with. npm's packages lie below $(BUILD), in the versions of
+# package-lock.json; scripts of theirs are not run.
+PAGE := $(BUILD)/web/page.o
+WEB_SRC := $(wildcard analyzer/web/*.mjs analyzer/web/*.html analyzer/web/src/*)
+$(addprefix $(BUILD)/,analyzer tests/analyzer_test tests/e2e_test tests/reader_fuzz): $(PAGE)
+
+# $(call npm_rule,directory of package.json,directory below $(BUILD))
+define npm_rule
+$(BUILD)/$(2)/node_modules/.installed: $(1)/package.json $(1)/package-lock.json
+	$$(if $$(shell command -v npm),,$$(error node and npm are missing: run  make deps))
+	@mkdir -p $(BUILD)/$(2) && cp $$^ $(BUILD)/$(2)
+	$$(Q)npm ci --prefix $(BUILD)/$(2) --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >/dev/null
+	@touch $$@
+endef
+$(eval $(call npm_rule,analyzer/web,web))
+$(eval $(call npm_rule,tests/page,tests/page))
+
+$(BUILD)/web/page.html: $(BUILD)/web/node_modules/.installed $(WEB_SRC)
+	$(Q)NODE_PATH=$(abspath $(<D)) node analyzer/web/build.mjs $@
+
+$(PAGE): $(BUILD)/web/page.html
+	$(Q)(cd $(@D) && ld -r -b binary -z noexecstack -o $(@F) $(<F))
 
 # ---- samples --------------------------------------------------------------------------------------------------------
 # -O1 and no inlining across the functions that the truth line names: the names are part of the truth.
@@ -270,7 +295,7 @@ TESTS := $(addprefix $(BUILD)/tests/,e2e_test analyzer_test include_test agent_t
 FUZZERS := $(addprefix $(BUILD)/tests/,reader_fuzz elf_fuzz codec_fuzz)
 FUZZ_SECONDS ?= 20
 
-tests: all samples $(TESTS) $(TEST_PROGRAMS) $(CHECKED) $(FUZZERS) $(BENCH)
+tests: all samples $(TESTS) $(TEST_PROGRAMS) $(CHECKED) $(FUZZERS) $(BENCH) $(BUILD)/tests/page/node_modules/.installed
 
 test: tests
 	BUILD_DIR=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run.sh $(TESTS)
@@ -325,6 +350,14 @@ demo:
 	scripts/deps build
 	$(MAKE) all
 	BUILD_DIR=$(BUILD) scripts/demo
+
+# The README's pictures: the page of a real redis-server.
+screenshot: all $(BUILD)/tests/page/node_modules/.installed
+	BUILD_DIR=$(BUILD) scripts/demo >/dev/null
+	$(BUILD)/analyzer report --format html -o $(BUILD)/demo/page.html $(BUILD)/demo
+	export NODE_PATH=$(abspath $(BUILD))/tests/page/node_modules CHROMIUM=$$(command -v chromium-headless-shell || command -v chromium) && \
+	  node tests/page/screenshot.mjs $(BUILD)/demo/page.html analyzer/web/page.png && \
+	  node tests/page/screenshot.mjs $(BUILD)/demo/page.html analyzer/web/flame.png '#view=flame'
 
 bench: all $(BENCH)
 	BUILD_DIR=$(BUILD) tests/bench/bench.sh $(WHAT)

@@ -104,6 +104,15 @@ void AddColor(CLI::App* command, ColorChoice* color) {
       ->type_name("auto|always|never");
 }
 
+void AddFormat(CLI::App* command, ReportFormat* format) {
+  command
+      ->add_option_function<std::string>(
+          "--format", [format](const std::string& name) { *format = kFormats.at(name); },
+          "For people, for programs, or a page for the browser (text)")
+      ->check(CLI::IsMember(kFormats).description(""))
+      ->type_name("text|json|html");
+}
+
 void AddLimit(CLI::App* command, std::optional<uint64_t>* limit) {
   command->add_option("-n", *limit, "Sites or locks in a list (text: 10, json: all)")
       ->type_name("N")
@@ -170,12 +179,7 @@ CLI::App* AddReport(CLI::App* app, ReportOptions* options) {
   command->add_flag("--churn", options->churn, "Sites by calls, bytes and temporary allocations");
   command->add_flag("--leaks", options->leaks, "Sites by bytes never freed, and the peak");
   command->add_flag("--contention", options->contention, "Locks by wait time");
-  command
-      ->add_option_function<std::string>(
-          "--format", [options](const std::string& name) { options->format = kFormats.at(name); },
-          "For people, for programs, or a page for the browser (text)")
-      ->check(CLI::IsMember(kFormats).description(""))
-      ->type_name("text|json|html");
+  AddFormat(command, &options->format);
   AddLimit(command, &options->limit);
   command
       ->add_option("--memory-limit", options->memory_limit,
@@ -197,12 +201,7 @@ CLI::App* AddReport(CLI::App* app, ReportOptions* options) {
 CLI::App* AddDiff(CLI::App* app, DiffOptions* options) {
   CLI::App* command =
       app->add_subcommand("diff", "What changed: diff BASE NEW, or diff BASE... --to NEW...");
-  command
-      ->add_option_function<std::string>(
-          "--format", [options](const std::string& name) { options->json = name == "json"; },
-          "For people or for programs (text)")
-      ->check(CLI::IsMember({"text", "json"}).description(""))
-      ->type_name("text|json");
+  AddFormat(command, &options->format);
   command
       ->add_option(
           "--to", options->now,

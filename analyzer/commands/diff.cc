@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "analyzer/commands/sides.h"
 #include "analyzer/compare/comparison.h"
+#include "analyzer/report/html_report.h"
 #include "analyzer/report/json_diff.h"
 #include "analyzer/report/text_diff.h"
 
@@ -40,12 +41,13 @@ ExitCode RunDiff(const DiffOptions& given) {
   const ExitCode inputs = WorseOf(loader.Load(base_inputs, &base), loader.Load(now_inputs, &now));
   if (inputs == ExitCode::kUnusable) return inputs;
   const Comparison comparison = CompareSides(std::move(base), std::move(now));
-  if (options.json) {
-    return WriteResult(options.output, inputs,
-                       [&](Output* output) { WriteJsonDiff(comparison, options.limit, output); });
+  if (options.format == ReportFormat::kText) {
+    return WriteText(options.output, options.color, inputs,
+                     [&](Output* output) { WriteTextDiff(comparison, options.limit, output); });
   }
-  return WriteText(options.output, options.color, inputs,
-                   [&](Output* output) { WriteTextDiff(comparison, options.limit, output); });
+  const auto write = options.format == ReportFormat::kJson ? WriteJsonDiff : WriteHtmlDiff;
+  return WriteResult(options.output, inputs,
+                     [&](Output* output) { write(comparison, options.limit, output); });
 }
 
 }  // namespace perfagent

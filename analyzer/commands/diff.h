@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "analyzer/commands/exit_code.h"
+#include "analyzer/commands/report_format.h"
 #include "analyzer/report/terminal.h"
 #include "analyzer/symbols/symbolizer.h"
 
@@ -18,7 +19,7 @@ struct DiffOptions {
   std::vector<std::string>
       base;  // dumps and directories; without `now`, the second one is the other side
   std::vector<std::string> now = {};
-  bool json = false;
+  ReportFormat format = ReportFormat::kText;
   std::optional<uint64_t> limit = {};
   std::string output = {};  // empty: stdout
   ColorChoice color = ColorChoice::kAuto;

@@ -5,6 +5,7 @@
 #include "analyzer/commands/inputs.h"
 #include "analyzer/model/futex_locks.h"
 #include "analyzer/model/suppressions.h"
+#include "analyzer/report/html_report.h"
 #include "analyzer/report/json_report.h"
 #include "analyzer/report/text_report.h"
 #include "analyzer/views/pool.h"
@@ -87,21 +88,17 @@ class Profiles {
 };
 
 ExitCode Write(const ReportOptions& options, const ReportInput& input, ExitCode inputs) {
-  if (options.format == ReportFormat::kJson) {
-    return WriteResult(options.output, inputs,
-                       [&](Output* output) { WriteJsonReport(input, output); });
+  if (options.format == ReportFormat::kText) {
+    return WriteText(options.output, options.color, inputs,
+                     [&](Output* output) { WriteTextReport(input, output); });
   }
-  return WriteText(options.output, options.color, inputs,
-                   [&](Output* output) { WriteTextReport(input, output); });
+  const auto write = options.format == ReportFormat::kJson ? WriteJsonReport : WriteHtmlReport;
+  return WriteResult(options.output, inputs, [&](Output* output) { write(input, output); });
 }
 
 }  // namespace
 
 ExitCode RunReport(const ReportOptions& options) {
-  if (options.format == ReportFormat::kHtml) {
-    PrintError("--format html is not there yet; text and json are");
-    return ExitCode::kUsage;
-  }
   WarnOfDebuginfod(options.symbols);
   std::string error;
   const std::optional<View> view = View::Parse(options.view, &error);

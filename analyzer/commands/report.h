@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "analyzer/commands/exit_code.h"
+#include "analyzer/commands/report_format.h"
 #include "analyzer/report/report_input.h"
 #include "analyzer/report/terminal.h"
 #include "analyzer/symbols/symbolizer.h"
@@ -15,8 +16,6 @@
 #include "analyzer/views/view.h"
 
 namespace perfagent {
-
-enum class ReportFormat { kText, kJson, kHtml };
 
 struct ReportOptions {
   size_t threads = 1;
@@ -27,7 +26,7 @@ struct ReportOptions {
   ReportFormat format = ReportFormat::kText;
   std::optional<uint64_t> limit = {};
   std::optional<uint64_t> memory_limit = {};  // bytes
-  std::string output = {};  // empty: stdout
+  std::string output = {};                    // empty: stdout
   ColorChoice color = ColorChoice::kAuto;
   SymbolizerOptions symbols = {};
   ViewOptions view = {};

@@ -32,11 +32,13 @@ inline constexpr size_t kStartSlots = 3;
 struct SiteHistory {
   std::array<double, kSlots> live_bytes = {};  // after each slot
   std::array<uint32_t, kSlots> calls = {};     // in each slot
+  std::array<double, kSlots> bytes = {};       // asked for by them
 
   void Merge(const SiteHistory& other) {
     for (size_t i = 0; i < kSlots; ++i) {
       live_bytes[i] += other.live_bytes[i];
       calls[i] += other.calls[i];
+      bytes[i] += other.bytes[i];
     }
   }
 };

@@ -14,6 +14,7 @@
 #include "analyzer/model/event_stacks.h"
 #include "analyzer/model/ids.h"
 #include "analyzer/model/on_demand.h"
+#include "analyzer/model/wait_history.h"
 #include "analyzer/model/weighted_quantiles.h"
 #include "perfagent/dump_format.h"
 
@@ -109,6 +110,7 @@ struct LockWaits {
   LockApi api = {};  // of the first one
   Tally waits = {};
   Tally wait_ns = {};
+  OnDemand<WaitHistory> history = {};  // of wait_ns; none of what is pooled
 };
 
 // How an rwlock is held; other locks are held in one way.

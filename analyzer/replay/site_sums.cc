@@ -150,8 +150,12 @@ void SiteSums::NoteTime(SiteId id, Exact* site) {
     // Of the rounded sums, so that nothing is rounded away.
     const auto more =
         static_cast<uint64_t>(std::llround(calls) - std::llround(site->settled_calls));
-    uint32_t& slot_calls = histories_[id.value()].Make().calls[slot];
+    SiteHistory& history = histories_[id.value()].Make();
+    uint32_t& slot_calls = history.calls[slot];
     slot_calls = static_cast<uint32_t>(std::min<uint64_t>(slot_calls + more, UINT32_MAX));
+    const double bytes = BytesOf(id, *site);
+    history.bytes[slot] += bytes - site->settled_bytes;
+    site->settled_bytes = bytes;
     calls_[site->tick] += calls - site->settled_calls;
     site->settled_calls = calls;
   }
@@ -166,6 +170,12 @@ double SiteSums::CallsOf(SiteId id, const Exact& site) const {
   const Estimated* estimated = FindEstimated(id);
   return static_cast<double>(site.begun.blocks) +
          (estimated == nullptr ? 0 : estimated->metrics.allocations.value());
+}
+
+double SiteSums::BytesOf(SiteId id, const Exact& site) const {
+  const Estimated* estimated = FindEstimated(id);
+  return static_cast<double>(site.begun.bytes) +
+         (estimated == nullptr ? 0 : estimated->metrics.bytes.value());
 }
 
 double SiteSums::LiveBytesOf(SiteId id, const Exact& site) const {

@@ -60,6 +60,7 @@ class SiteSums {
     uint32_t settled = 0;  // in this epoch
     uint32_t tick = 0;     // which was of this tick
     double settled_calls = 0;
+    double settled_bytes = 0;
     Amount live;
     Amount begun;
     Amount peak;
@@ -90,6 +91,7 @@ class SiteSums {
   void NoteEnd(const Change& change, double blocks);
   void NoteTime(SiteId id, Exact* site);
   double CallsOf(SiteId id, const Exact& site) const;
+  double BytesOf(SiteId id, const Exact& site) const;
   double LiveBytesOf(SiteId id, const Exact& site) const;
   const Estimated* FindEstimated(SiteId site) const;
   void AddEvidence(SiteId id, const Exact& site, SiteEvidence* evidence) const;

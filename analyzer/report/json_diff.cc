@@ -10,8 +10,9 @@ namespace {
 
 class DiffWriter {
  public:
-  DiffWriter(const Comparison& comparison, std::optional<uint64_t> limit, Output* output)
-      : comparison_(comparison), limit_(limit), json_(output) {}
+  DiffWriter(const Comparison& comparison, std::optional<uint64_t> limit, Output* output,
+             PageTables* tables)
+      : comparison_(comparison), limit_(limit), json_(output, tables) {}
 
   void Write() {
     json_.BeginObject();
@@ -47,9 +48,12 @@ class DiffWriter {
     }
     json_.EndObject();
     json_.Key(list).BeginArray();
-    const size_t count = std::min<uint64_t>(limit_.value_or(things.size()), things.size());
+    const bool is_page = json_.tables() != nullptr;
+    const uint64_t limit = limit_.value_or(is_page ? PageTables::kMostSites : things.size());
+    const size_t count = std::min<uint64_t>(limit, things.size());
     for (size_t i = 0; i < count; ++i) WriteThing(things[i]);
     json_.EndArray();
+    if (is_page) json_.Key("pruned").Integer(things.size() - count);
     json_.EndObject();
   }
 
@@ -61,9 +65,10 @@ class DiffWriter {
     json_.Key("named").Bool(thing.is_named);
     json_.Key("in_base").Bool(thing.match.base.has_value());
     json_.Key("in_new").Bool(thing.match.now.has_value());
-    json_.Key("stack").BeginArray();
-    for (const SourceFrame& frame : either.frames) WriteFrame(&json_, frame);
-    json_.EndArray();
+    std::vector<const SourceFrame*> frames;
+    for (const SourceFrame& frame : either.frames) frames.push_back(&frame);
+    json_.Key("stack");
+    WriteStack(&json_, frames);
     WriteBasePlace(thing.match);
     for (const MetricChange& change : thing.metrics) WriteChange(change);
     json_.EndObject();
@@ -94,11 +99,8 @@ class DiffWriter {
 
   // Means of runs need not be whole.
   void WriteNumbers(const char* key, const Estimate& estimate) {
-    json_.Key(key).BeginObject();
-    json_.Key("value").Number(estimate.value);
-    json_.Key("low").Number(estimate.low);
-    json_.Key("high").Number(estimate.high);
-    json_.EndObject();
+    json_.Key(key);
+    WriteInterval(&json_, estimate);
   }
 
   const Comparison& comparison_;
@@ -109,8 +111,13 @@ class DiffWriter {
 }  // namespace
 
 void WriteJsonDiff(const Comparison& comparison, std::optional<uint64_t> limit, Output* output) {
-  DiffWriter(comparison, limit, output).Write();
+  DiffWriter(comparison, limit, output, nullptr).Write();
   output->Write("\n");
+}
+
+void WritePageDiff(const Comparison& comparison, std::optional<uint64_t> limit, PageTables* tables,
+                   Output* output) {
+  DiffWriter(comparison, limit, output, tables).Write();
 }
 
 }  // namespace perfagent

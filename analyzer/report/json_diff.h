@@ -17,9 +17,13 @@
 
 #include "analyzer/compare/comparison.h"
 #include "analyzer/report/output.h"
+#include "analyzer/report/page_tables.h"
 
 namespace perfagent {
 
 void WriteJsonDiff(const Comparison& comparison, std::optional<uint64_t> limit, Output* output);
+// In the page's form (json_values.h), with so many things at most, and how many are `pruned`.
+void WritePageDiff(const Comparison& comparison, std::optional<uint64_t> limit, PageTables* tables,
+                   Output* output);
 
 }  // namespace perfagent

@@ -15,9 +15,8 @@ void WriteWhere(JsonWriter* json, const Where& where) {
     json->Key("allocator").String(where.allocator);
   } else {
     json->Key("function").String(where.place == nullptr ? "" : where.place->function);
-    json->Key("stack").BeginArray();
-    for (const SourceFrame* frame : where.stack) WriteFrame(json, *frame);
-    json->EndArray();
+    json->Key("stack");
+    WriteStack(json, where.stack);
   }
   json->EndObject();
 }

@@ -1,10 +1,13 @@
 #include "analyzer/report/json_heap.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "analyzer/report/json_memory.h"
 #include "analyzer/report/json_values.h"
+#include "analyzer/report/page_heap.h"
+#include "analyzer/report/page_tables.h"
 #include "analyzer/report/sizes_report.h"
 
 namespace perfagent {
@@ -32,6 +35,7 @@ void WriteSite(JsonWriter* json, const NamedProfile& named, const HeapSite& site
     WriteEstimate(json, site.lifetimes.Median(ran_ns));
   }
   json->Key("lifetime_max_ns").Integer(site.lifetimes.max_ns());
+  if (json->tables() != nullptr) WritePageSite(json, named, site);
   json->EndObject();
 }
 
@@ -71,6 +75,18 @@ std::vector<const HeapSite*> SitesToWrite(const HeapProfile& heap, std::optional
   return sites;
 }
 
+void WriteSites(JsonWriter* json, const NamedProfile& named, std::vector<const HeapSite*> sites) {
+  PageSites page;
+  if (json->tables() != nullptr) {
+    page = SitesOfPage(named.profile.heap, std::move(sites), json->tables()->most_sites());
+    sites = page.kept;
+  }
+  json->Key("sites").BeginArray();
+  for (const HeapSite* site : sites) WriteSite(json, named, *site);
+  json->EndArray();
+  if (json->tables() != nullptr) WritePageHeap(json, named, page);
+}
+
 }  // namespace
 
 void WriteMetrics(JsonWriter* json, const HeapMetrics& metrics) {
@@ -97,9 +113,7 @@ void WriteHeap(JsonWriter* json, const NamedProfile& named, std::optional<uint64
   json->Key("unpaired_reallocations").Integer(heap.unpaired_reallocs);
   json->Key("overlaps").Integer(heap.overlaps);
   WriteMemory(json, named);
-  json->Key("sites").BeginArray();
-  for (const HeapSite* site : SitesToWrite(heap, limit)) WriteSite(json, named, *site);
-  json->EndArray();
+  WriteSites(json, named, SitesToWrite(heap, limit));
   // Both are known of all sites together.
   if (named.profile.view.stacks.empty()) {
     WriteSizesJson(named, json);

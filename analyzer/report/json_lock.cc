@@ -1,9 +1,11 @@
 #include "analyzer/report/json_lock.h"
 
 #include <algorithm>
+#include <span>
 
 #include "absl/strings/str_cat.h"
 #include "analyzer/report/json_values.h"
+#include "analyzer/report/page_locks.h"
 
 namespace perfagent {
 namespace {
@@ -18,15 +20,22 @@ void WritePlace(JsonWriter* json, const NamedProfile& named, uint64_t pc) {
 }
 
 // An array, one object of each thing with the fields that `write` writes.
-template <typename T, typename Write>
-void WriteObjects(JsonWriter* json, const char* key, const std::vector<T>& things, Write write) {
+template <typename Things, typename Write>
+void WriteObjects(JsonWriter* json, const char* key, const Things& things, Write write) {
   json->Key(key).BeginArray();
-  for (const T& thing : things) {
+  for (const auto& thing : things) {
     json->BeginObject();
     write(thing);
     json->EndObject();
   }
   json->EndArray();
+}
+
+// Those that are written of what is sorted by size: all of them, in the page's form the first ones.
+template <typename T>
+std::span<const T> Largest(const JsonWriter* json, std::span<const T> parts) {
+  if (json->tables() == nullptr) return parts;
+  return parts.first(std::min(parts.size(), kPagePairs));
 }
 
 void WriteCount(JsonWriter* json, const char* key, uint64_t value, const CountDoubt& doubt) {
@@ -149,6 +158,7 @@ void WriteDistribution(JsonWriter* json, const WeightedQuantiles& quantiles, uin
   json->Key("p50_ns").Integer(quantiles.Quantile(0.5));
   json->Key("p99_ns").Integer(quantiles.Quantile(0.99));
   json->Key("max_ns").Integer(longest_ns);
+  if (json->tables() != nullptr) WriteQuantiles(json, quantiles);
 }
 
 void WriteWaitDistribution(JsonWriter* json, const Lock& lock) {
@@ -243,8 +253,8 @@ void WriteRole(JsonWriter* json, Role role) {
 }
 
 void WritePairs(JsonWriter* json, const NamedProfile& named, const char* key,
-                const char* holder_key, const std::vector<LockPair>& pairs) {
-  WriteObjects(json, key, pairs, [&](const LockPair& pair) {
+                const char* holder_key, std::span<const LockPair> pairs) {
+  WriteObjects(json, key, Largest(json, pairs), [&](const LockPair& pair) {
     json->Key("waiter_stack");
     WriteStack(json, named, pair.waiter);
     json->Key(holder_key);
@@ -256,14 +266,15 @@ void WritePairs(JsonWriter* json, const NamedProfile& named, const char* key,
 }
 
 void WriteStacks(JsonWriter* json, const NamedProfile& named, const Lock& lock) {
-  const std::vector<LockPair> none;
-  WritePairs(json, named, "blame", "holder_stack", lock.is_lock ? lock.pairs : none);
-  WritePairs(json, named, "wakers", "waker_stack", lock.is_lock ? none : lock.pairs);
-  WriteObjects(json, "waits", lock.waits, [&](const LockWaits& waits) {
+  const std::span<const LockPair> none;
+  WritePairs(json, named, "blame", "holder_stack", lock.is_lock ? std::span(lock.pairs) : none);
+  WritePairs(json, named, "wakers", "waker_stack", lock.is_lock ? none : std::span(lock.pairs));
+  WriteObjects(json, "waits", Largest(json, std::span(lock.waits)), [&](const LockWaits& waits) {
     json->Key("waiter_stack");
     WriteStack(json, named, waits.stack);
     WriteTally(json, "wait_ns", waits.wait_ns);
     WriteTally(json, "waits", waits.waits);
+    if (json->tables() != nullptr) WriteWaitHistory(json, *waits.history);
   });
 }
 
@@ -277,6 +288,7 @@ void WriteLock(JsonWriter* json, const NamedProfile& named, const Lock& lock) {
   WriteTables(json, named, lock);
   WriteHolds(json, named, lock);
   WriteKept(json, lock);
+  if (json->tables() != nullptr) WritePageLock(json, lock);
   WriteStacks(json, named, lock);
   json->EndObject();
 }

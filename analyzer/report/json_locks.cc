@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "analyzer/report/json_lock.h"
 #include "analyzer/report/json_values.h"
+#include "analyzer/report/page_locks.h"
 
 namespace perfagent {
 namespace {
@@ -111,6 +112,10 @@ void WriteLocks(JsonWriter* json, const NamedProfile& named, std::optional<uint6
   json->BeginObject();
   WriteLockTotals(json, locks);
   WriteWhole(json, locks);
+  if (json->tables() != nullptr) {
+    WritePageLocks(json, locks, known);
+    known.resize(std::min(known.size(), kPageLocks));
+  }
   json->Key("objects").BeginArray();
   for (const Lock* lock : known) WriteLock(json, named, *lock);
   json->EndArray();

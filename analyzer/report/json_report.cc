@@ -164,7 +164,8 @@ void AddLockTotals(const LockProfile& locks, LockProfile* sum) {
 
 class Writer {
  public:
-  Writer(const ReportInput& input, Output* output) : input_(input), json_(output) {}
+  Writer(const ReportInput& input, Output* output, PageTables* tables)
+      : input_(input), json_(output, tables) {}
 
   void Write() {
     json_.BeginObject();
@@ -176,11 +177,7 @@ class Writer {
     } else {
       WriteProcesses();
     }
-    if (input_.profiles.size() == 1) {
-      WriteContents(input_.profiles.front());
-    } else {
-      WriteSums();
-    }
+    if (!IsPageOfOne()) WriteWhole();
     WriteNotes();
     json_.EndObject();
   }
@@ -188,6 +185,19 @@ class Writer {
  private:
   bool ShowsHeap() const { return input_.sections.churn || input_.sections.leaks; }
   bool ShowsLocks() const { return input_.sections.contention; }
+
+  void WriteWhole() {
+    if (input_.profiles.size() == 1) {
+      WriteContents(input_.profiles.front());
+    } else {
+      WriteSums();
+    }
+  }
+
+  // Which has everything in processes[].
+  bool IsPageOfOne() const {
+    return json_.tables() != nullptr && input_.profiles.size() == 1 && input_.pool == nullptr;
+  }
 
   void WriteProcesses() {
     json_.BeginArray();
@@ -224,8 +234,20 @@ class Writer {
     json_.Key("dump").String(named.profile.dump.path);
     json_.Key("marks");
     WriteMarks(&json_, named.profile.dump.process.marks());
+    if (json_.tables() != nullptr) WriteThreadList(named.profile.dump.process);
     WriteContents(named);
     json_.EndObject();
+  }
+
+  void WriteThreadList(const Process& process) {
+    json_.Key("thread_list").BeginArray();
+    for (const Thread& thread : process.threads()) {
+      json_.BeginArray();
+      json_.Integer(thread.tid);
+      json_.String(thread.name);
+      json_.EndArray();
+    }
+    json_.EndArray();
   }
 
   void WriteContents(const NamedProfile& named) {
@@ -305,7 +327,8 @@ class Writer {
     Findings findings;
     for (const NamedProfile& named : profiles) {
       if (!HasFindings(input_)) break;
-      std::ranges::move(FindProblems(named, input_.sections, input_.memory_limit), std::back_inserter(findings));
+      std::ranges::move(FindProblems(named, input_.sections, input_.memory_limit),
+                        std::back_inserter(findings));
     }
     json_.Key("findings");
     perfagent::WriteFindings(&json_, findings);
@@ -332,8 +355,12 @@ class Writer {
 }  // namespace
 
 void WriteJsonReport(const ReportInput& input, Output* output) {
-  Writer(input, output).Write();
+  Writer(input, output, nullptr).Write();
   output->Write("\n");
+}
+
+void WritePageReport(const ReportInput& input, PageTables* tables, Output* output) {
+  Writer(input, output, tables).Write();
 }
 
 }  // namespace perfagent

@@ -40,10 +40,14 @@
 #pragma once
 
 #include "analyzer/report/output.h"
+#include "analyzer/report/page_tables.h"
 #include "analyzer/report/report_input.h"
 
 namespace perfagent {
 
 void WriteJsonReport(const ReportInput& input, Output* output);
+// In the page's form (json_values.h): what a single process has is written once, in processes[], which also have
+// `thread_list`, [[tid, name], ...].
+void WritePageReport(const ReportInput& input, PageTables* tables, Output* output);
 
 }  // namespace perfagent

@@ -2,6 +2,9 @@
 //
 // Text that is no UTF-8 gets U+FFFD for each bad byte; control characters are escaped, so that the
 // result can also be looked at in a terminal. Threads: one.
+//
+// With tables it writes the page's form of a report (json_values.h): the same fields, but frames and stacks are numbers in
+// the tables, and what only the page shows is there, too.
 #pragma once
 
 #include <cstdint>
@@ -11,9 +14,15 @@
 
 namespace perfagent {
 
+class PageTables;
+
 class JsonWriter {
  public:
-  explicit JsonWriter(Output* output) : output_(output) {}
+  // The tables, if any, must outlive this.
+  explicit JsonWriter(Output* output, PageTables* tables = nullptr)
+      : output_(output), tables_(tables) {}
+
+  PageTables* tables() const { return tables_; }
 
   void BeginObject() { Open("{"); }
   void EndObject() { Close("}"); }
@@ -39,6 +48,7 @@ class JsonWriter {
   size_t Escaped(std::string_view text);
 
   Output* output_;
+  PageTables* tables_;
   bool needs_comma_ = false;
 };
 

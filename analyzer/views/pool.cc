@@ -151,7 +151,10 @@ Lock Pool::Remake(const Lock& lock, StackNames* names) {
   remade.generation = 0;
   remade.first_wait = Remake(lock.first_wait, names);
   if (remade.allocation) remade.allocation->stack = Remake(remade.allocation->stack, names);
-  for (LockWaits& waits : remade.waits) waits.stack = Remake(waits.stack, names);
+  for (LockWaits& waits : remade.waits) {
+    waits.stack = Remake(waits.stack, names);
+    waits.history = {};
+  }
   for (LockPair& pair : remade.pairs) {
     pair.waiter = Remake(pair.waiter, names);
     pair.holder = Remake(pair.holder, names);

@@ -195,7 +195,7 @@ TEST_F(ExitCodes, OfDiff) {
   EXPECT_EQ(Run({"diff", dump}).exit_code, 2);
   EXPECT_EQ(Run({"diff", dump, dump, dump}).exit_code, 2);
   EXPECT_EQ(Run({"diff", dump, dump, "--to", dump}).exit_code, 0);
-  EXPECT_EQ(Run({"diff", dump, dump, "--format", "html"}).exit_code, 2);
+  EXPECT_EQ(Run({"diff", dump, dump, "--format", "xml"}).exit_code, 2);
   EXPECT_EQ(Run({"diff", dump, "missing"}).exit_code, 4);
   EXPECT_EQ(Run({"diff", dump, dump, "missing", "--to", dump}).exit_code, 3);
   EXPECT_EQ(Run({"diff", dump, dump, "-o", dump}).exit_code, 2);

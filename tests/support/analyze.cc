@@ -13,6 +13,7 @@
 #include "analyzer/model/stack_names.h"
 #include "analyzer/model/suppressions.h"
 #include "analyzer/report/event_lines.h"
+#include "analyzer/report/html_report.h"
 #include "analyzer/report/info_report.h"
 #include "analyzer/report/json_report.h"
 #include "analyzer/report/live_lines.h"
@@ -113,6 +114,7 @@ std::string ErrorOf(const std::vector<uint8_t>& dump) {
 
 std::string TextReportOf(Profile* profile) { return ReportOf({profile, 1}, WriteTextReport); }
 std::string JsonReportOf(Profile* profile) { return ReportOf({profile, 1}, WriteJsonReport); }
+std::string HtmlReportOf(Profile* profile) { return ReportOf({profile, 1}, WriteHtmlReport); }
 std::string JsonReportOf(std::vector<Profile> profiles) {
   return ReportOf(profiles, WriteJsonReport);
 }
@@ -163,6 +165,7 @@ int RunAllCommands(const std::string& path) {
   if (!profile) return error.empty() ? -1 : kUnusable;
   TextReportOf(&*profile);
   JsonReportOf(&*profile);
+  HtmlReportOf(&*profile);
   EventsOf(profile->dump);
   LookAt(path);
   StringOutput output;

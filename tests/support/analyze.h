@@ -36,6 +36,7 @@ std::string ErrorOf(const std::vector<uint8_t>& dump);
 
 std::string TextReportOf(Profile* profile);
 std::string JsonReportOf(Profile* profile);
+std::string HtmlReportOf(Profile* profile);
 std::string JsonReportOf(std::vector<Profile> profiles);
 // In the format of that name, with the metrics that are usual there unless others are named.
 std::string ExportOf(Profile* profile, const std::string& format, const std::string& metric = "");
