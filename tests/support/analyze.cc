@@ -155,7 +155,6 @@ int RunAllCommands(const std::string& path) {
   EventsOf(profile->dump);
   StringOutput output;
   WriteInfo(profile->dump, &output);
-  for (const ExportFormat& format : ExportFormats()) ExportOf(&*profile, format.name);
   return profile->dump.damage.empty() ? kFine : kPartial;
 }
 
