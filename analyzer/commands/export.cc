@@ -61,7 +61,7 @@ class Source {
   ExitCode Load(const Inputs& inputs) {
     for (const UnusableInput& unusable : inputs.unusable) PrintError(unusable.error);
     bool is_partial = !inputs.unusable.empty();
-    const bool is_pool = inputs.dumps.size() > 1;
+    is_pool_ = inputs.dumps.size() > 1;
     for (const std::string& dump : inputs.dumps) {
       std::string error;
       // Of those that are pooled only the last one stays.
@@ -77,16 +77,15 @@ class Source {
       is_partial = is_partial || !profile_->dump.damage.empty();
       names_ = std::make_unique<StackNames>(profile_->dump.process, &symbolizer_);
       Prepare();
-      if (is_pool) pool_.Add({*profile_, *names_});
+      if (is_pool_) pool_.Add({*profile_, *names_});
     }
     if (profile_ == nullptr) return ExitCode::kUnusable;
-    names_is_pooled_ = is_pool;
     return is_partial ? ExitCode::kPartial : ExitCode::kFine;
   }
 
   // After Load, once.
   NamedProfile Take() {
-    if (!names_is_pooled_) return {*profile_, *names_};
+    if (!is_pool_) return {*profile_, *names_};
     names_.reset();
     return pool_.Finish(std::move(*profile_));
   }
@@ -119,7 +118,7 @@ class Source {
   std::unique_ptr<Profile> profile_;
   std::unique_ptr<StackNames> names_;
   Pool pool_;
-  bool names_is_pooled_ = false;
+  bool is_pool_ = false;
 };
 
 // What no format says.

@@ -66,9 +66,9 @@ class Lines {
 };
 
 // The tables of strings, places and stacks. All count from 1; 0 is none.
-class Tables {
+class HeaptrackTables {
  public:
-  Tables(StackNames* names, Lines* lines) : locations_(names), lines_(lines) {}
+  HeaptrackTables(StackNames* names, Lines* lines) : locations_(names), lines_(lines) {}
 
   uint64_t TraceOf(StackId stack) {
     const auto [found, is_new] = trace_of_.try_emplace(stack);
@@ -364,7 +364,7 @@ ExportNotes WriteHeaptrack(const ExportInput& input, Output* output) {
     Workers workers(input.threads);
     counts = ReplayChanges(dump, profile.view, &workers, &early);
   }
-  Tables tables(&input.named.names, &lines);
+  HeaptrackTables tables(&input.named.names, &lines);
   std::vector<uint64_t> traces;
   for (const BlockKind& kind : early.kinds().all()) traces.push_back(tables.TraceOf(kind.stack));
   EventWriter writer(streams, profile.view, &early, traces, &lines);

@@ -13,7 +13,6 @@ namespace perfagent {
 static_assert(MaxStackRecord(1) <= kMaxPlainRecord);
 
 DumpMaker::DumpMaker(int fd) : fd_(fd), header_(std::make_unique<HeaderPage>()) {
-  memset(static_cast<void*>(header_.get()), 0, sizeof(HeaderPage));
   header_->magic = kDumpMagic;
   header_->version_major = kVersionMajor;
   header_->version_minor = kVersionMinor;
@@ -39,8 +38,9 @@ std::string DumpMaker::Finish(uint64_t end_ns) {
   header_->end_state = EndState::kQuickExit;  // whose status nobody knows
   header_->end_ticks = end_ns;
   header_->checksum = XXH3_64bits(header_.get(), offsetof(HeaderPage, checksum));
-  std::vector<uint8_t> page(kHeaderBytes);
-  memcpy(page.data(), static_cast<const void*>(header_.get()), sizeof(HeaderPage));
+  const auto* bytes = reinterpret_cast<const uint8_t*>(header_.get());
+  std::vector<uint8_t> page(bytes, bytes + sizeof(HeaderPage));
+  page.resize(kHeaderBytes);
   Write(page.data(), page.size(), 0);
   return error_ == 0 ? "" : strerror(error_);
 }

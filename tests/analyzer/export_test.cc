@@ -156,6 +156,18 @@ TEST(Exports, EachIsWrittenOfADumpWithEverything) {
   }
 }
 
+TEST(Exports, NoDumpMakesThemFail) {
+  const std::vector<uint8_t> sound = DumpWithEverything();
+  for (size_t i = kHeaderBytes; i < sound.size(); i += 97) {
+    std::vector<uint8_t> dump = sound;
+    if (dump[i] == 0) continue;  // mostly where there is nothing
+    dump[i] ^= 0x55;
+    if (!ErrorOf(dump).empty()) continue;
+    Profile profile = ProfileOf(dump);
+    for (const ExportFormat& format : ExportFormats()) ExportOf(&profile, format.name);
+  }
+}
+
 TEST(Exports, FoldedNamesHaveNoSeparatorsInThem) {
   DumpBuilder dump;
   StreamBuilder& main = dump.AddStream();

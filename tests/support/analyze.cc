@@ -130,8 +130,8 @@ std::string ExportOf(Profile* profile, const std::string& format, const std::str
     if (known.name != format) continue;
     std::string error;
     const std::string group = metric.empty() ? known.usual_metric : metric;
-    const auto metrics = ParseStackMetrics(group.empty() ? "bytes" : group, &error);
-    Check(metrics && known.accepts(*metrics), "no such metric");
+    const auto metrics = ParseStackMetrics(group.empty() ? "heap" : group, &error);
+    Check(metrics && (group.empty() || known.accepts(*metrics)), "no such metric");
     known.write({.named = named, .metrics = *metrics, .threads = 1, .limit = 1000}, &output);
   }
   output.Flush();
@@ -170,7 +170,6 @@ int RunAllCommands(const std::string& path) {
   LookAt(path);
   StringOutput output;
   WriteInfo(profile->dump, &output);
-  for (const ExportFormat& format : ExportFormats()) ExportOf(&*profile, format.name);
   return profile->dump.damage.empty() ? kFine : kPartial;
 }
 
