@@ -110,7 +110,7 @@ struct LockWaits {
   LockApi api = {};  // of the first one
   Tally waits = {};
   Tally wait_ns = {};
-  OnDemand<WaitHistory> history = {};  // of wait_ns; none of what is pooled
+  WaitHistory history = {};  // of wait_ns; none of what is pooled
 };
 
 // How an rwlock is held; other locks are held in one way.

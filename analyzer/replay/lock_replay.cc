@@ -143,8 +143,8 @@ void LockReplay::OnEvent(uint32_t, const LockWaitRecord& record, std::span<const
   const Weight weight = Weight::OfAmount(wait_ns, record.interval);
   waits.waits.Add(1, weight);
   waits.wait_ns.Add(wait_ns, weight);
-  waits.history.Make().Add(record.time, record.wait, weight.factor,
-                           SlotWidthNs(process_.facts.duration_ns));
+  waits.history.Add(record.time, record.wait, weight.factor,
+                    SlotWidthNs(process_.facts.duration_ns));
   lock.wait_distribution.Add(record.wait, weight.factor);
   lock.longest_wait_ns = std::max(lock.longest_wait_ns, record.wait);
   NoteFirstWait(id, record.time, stack);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace perfagent {
 namespace {
@@ -236,7 +237,19 @@ void SiteSums::AddTo(SiteId id, HeapSite* sum) {
   AddEvidence(id, site, &sum->evidence);
 }
 
-void SiteSums::AddEvidence(SiteId id, const Exact& site, SiteEvidence* evidence) const {
+// Histories are most of what there is of a site: there is one of each at a time.
+void SiteSums::HandOverHistory(SiteId id, OnDemand<SiteHistory>* history) {
+  if (histories_.Find(id.value()) == nullptr) return;
+  OnDemand<SiteHistory> own = std::move(histories_[id.value()]);
+  if (!own.IsMade()) return;
+  if (history->IsMade()) {
+    history->Make().Merge(*own);
+  } else {
+    *history = std::move(own);
+  }
+}
+
+void SiteSums::AddEvidence(SiteId id, const Exact& site, SiteEvidence* evidence) {
   evidence->least_size = std::min(evidence->least_size, site.least_size);
   evidence->greatest_size = std::max(evidence->greatest_size, site.greatest_size);
   evidence->taken_bytes.AddCertain(static_cast<double>(site.taken_bytes));
@@ -255,8 +268,7 @@ void SiteSums::AddEvidence(SiteId id, const Exact& site, SiteEvidence* evidence)
     if (!estimated->copies.grown.IsEmpty() || !estimated->copies.large.IsEmpty())
       evidence->copies.Make().Merge(estimated->copies);
   }
-  if (const auto* history = histories_.Find(id.value()); history != nullptr && history->IsMade())
-    evidence->history.Make().Merge(**history);
+  HandOverHistory(id, &evidence->history);
   if (const BlockAges* ages = ended_later_.Find(id.value()))
     evidence->ended_later.Make().Merge(*ages);
 }

@@ -45,7 +45,7 @@ class SiteSums {
   void AddLeft(const Block& block);
   // Instead, of one that is live and does not count as such.
   void DropLeft(const Block& block);
-  // Adds a site's sums to what other shards have of it. REQUIRES: AddLeft was called for all of them, and BeginTick(kTicks).
+  // Adds a site's sums to what other shards have of it; once. REQUIRES: AddLeft was called for all of them, and BeginTick(kTicks).
   void AddTo(SiteId id, HeapSite* site);
   // Calls in each tick. REQUIRES: AddTo was called for all sites.
   const std::array<double, kTicks>& calls() const { return calls_; }
@@ -94,7 +94,8 @@ class SiteSums {
   double BytesOf(SiteId id, const Exact& site) const;
   double LiveBytesOf(SiteId id, const Exact& site) const;
   const Estimated* FindEstimated(SiteId site) const;
-  void AddEvidence(SiteId id, const Exact& site, SiteEvidence* evidence) const;
+  void AddEvidence(SiteId id, const Exact& site, SiteEvidence* evidence);
+  void HandOverHistory(SiteId id, OnDemand<SiteHistory>* history);
   void ApplyExact(const Change& change, Exact* site);
   void ApplyEstimated(const Change& change, Estimated* site);
   void Prefetch(SiteId site) const;

@@ -274,7 +274,7 @@ void WriteStacks(JsonWriter* json, const NamedProfile& named, const Lock& lock) 
     WriteStack(json, named, waits.stack);
     WriteTally(json, "wait_ns", waits.wait_ns);
     WriteTally(json, "waits", waits.waits);
-    if (json->tables() != nullptr) WriteWaitHistory(json, *waits.history);
+    if (json->tables() != nullptr) WriteWaitHistory(json, waits.history);
   });
 }
 

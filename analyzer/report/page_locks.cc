@@ -9,7 +9,7 @@ namespace {
 
 WaitHistory HistoryOf(const Lock& lock) {
   WaitHistory history;
-  for (const LockWaits& waits : lock.waits) history.Merge(*waits.history);
+  for (const LockWaits& waits : lock.waits) history.Merge(waits.history);
   return history;
 }
 
@@ -39,7 +39,7 @@ void WriteQuantiles(JsonWriter* json, const WeightedQuantiles& quantiles) {
 
 void WriteWaitHistory(JsonWriter* json, const WaitHistory& history) {
   json->Key("history").BeginArray();
-  for (const double wait_ns : history.wait_ns) json->Number(std::round(wait_ns));
+  for (const double wait_ns : history.wait_ns()) json->Number(std::round(wait_ns));
   json->EndArray();
 }
 

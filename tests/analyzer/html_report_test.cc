@@ -151,18 +151,18 @@ TEST_F(PageTest, PartsOfTheTimeAddUpToTheWhole) {
 TEST(WaitHistory, AWaitIsInEachSlotThatItTouches) {
   WaitHistory history;
   history.Add(50, 300, 2, 100);
-  EXPECT_EQ(history.wait_ns[0], 100);
-  EXPECT_EQ(history.wait_ns[1], 200);
-  EXPECT_EQ(history.wait_ns[2], 200);
-  EXPECT_EQ(history.wait_ns[3], 100);
-  EXPECT_EQ(history.wait_ns[4], 0);
+  EXPECT_EQ(history.wait_ns()[0], 100);
+  EXPECT_EQ(history.wait_ns()[1], 200);
+  EXPECT_EQ(history.wait_ns()[2], 200);
+  EXPECT_EQ(history.wait_ns()[3], 100);
+  EXPECT_EQ(history.wait_ns()[4], 0);
 }
 
 TEST(WaitHistory, WhatIsLaterThanAllSlotsIsInTheLast) {
   WaitHistory history;
   history.Add(UINT64_MAX, UINT64_MAX, 1, 1);
   history.Add(99 * kSlots, 1'000, 1, 100);
-  EXPECT_EQ(history.wait_ns[kSlots - 1], static_cast<double>(UINT64_MAX) + 1'000);
+  EXPECT_EQ(history.wait_ns()[kSlots - 1], static_cast<double>(UINT64_MAX) + 1'000);
 }
 
 }  // namespace
