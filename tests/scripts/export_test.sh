@@ -32,7 +32,7 @@ Claims() {
 }
 
 Record full MODE=full -- "$build/samples/churn"
-Record sample MODE=sample INTERVAL=4K -- "$build/samples/vector_growth"
+Record sample MODE=sample INTERVAL=4K SEED=1 -- "$build/samples/vector_growth"
 Record locks MODE=full -- "$build/samples/lock_holders" two
 
 # ---- what other tools make of it ----------------------------------------------------------------------
