@@ -14,8 +14,8 @@
 #include <string_view>
 #include <vector>
 
-#include "analyzer/model/pattern.h"
 #include "analyzer/model/heap_profile.h"
+#include "analyzer/model/pattern.h"
 #include "analyzer/model/stack_names.h"
 
 namespace perfagent {

@@ -12,9 +12,9 @@
 #include <variant>
 #include <vector>
 
+#include "analyzer/model/pattern.h"
 #include "analyzer/model/stack_names.h"
 #include "analyzer/replay/load_profile.h"
-#include "analyzer/model/pattern.h"
 
 namespace perfagent {
 

@@ -93,9 +93,11 @@ TEST_F(CommandsTest, DirectoryWithoutDumpsIsUnusable) {
   EXPECT_NE(errors_.find("no dump in this directory"), std::string::npos) << errors_;
 }
 
-TEST_F(CommandsTest, HtmlIsAUsageErrorUntilItIsThere) {
-  EXPECT_EQ(RunReport({.inputs = {WriteDump("a")}, .format = ReportFormat::kHtml}),
-            ExitCode::kUsage);
+TEST_F(CommandsTest, HtmlIsOneFileOfItsOwn) {
+  const std::string page = dir_ / "page.html";
+  EXPECT_EQ(RunReport({.inputs = {WriteDump("a")}, .format = ReportFormat::kHtml, .output = page}),
+            ExitCode::kFine);
+  EXPECT_TRUE(ReadFile(page).starts_with("<!doctype html>"));
 }
 
 TEST_F(CommandsTest, OutputNeverOverwritesADumpThatIsRead) {
