@@ -225,7 +225,8 @@ void Stream::NoteStall() {
   const uint64_t begin = clock::Now();
   volatile uint8_t* last = PayloadOf(segment) + (committed == 0 ? 0 : committed - 1);
   segment->committed.store(committed, std::memory_order_release);
-  *last = *last;
+  const uint8_t same = *last;
+  *last = same;
   if (clock::NsOf(clock::Since(begin)) < kStallNs) {
     stalls = 0;
     return;
