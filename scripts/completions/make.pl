@@ -21,7 +21,7 @@ sub Lines {
 sub Options {
   my @options;
   for my $line (@_) {
-    if ($line =~ /^  (-[\w-]+(?:,\s*-[\w-]+)*)(\[=\w+\])?(?: (\S+)(?: \.\.\.)?)?(?:\s{2,}(.*))?$/) {
+    if ($line =~ /^  (-[\w-]+(?:,\s*-[\w-]+)*)(\[=\w+\])?(?: (\S+)(?: \.\.\.)?)?(?: REQUIRED)?(?:\s{2,}(.*))?$/) {
       my ($names, $optional, $value, $about) = ($1, $2, $3, $4);
       $value //= "";
       my $is_optional = defined($optional) || $value =~ s/^\[(.*)\]$/$1/ ? 1 : 0;

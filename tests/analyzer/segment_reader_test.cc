@@ -363,7 +363,8 @@ TEST(SegmentReader, NoFlippedBitMakesAnyCommandFail) {
   for (const size_t offset : InterestingOffsets(dump.size())) {
     for (int bit = 0; bit < 8; ++bit) {
       file.Overwrite(offset, static_cast<uint8_t>(dump[offset] ^ (1 << bit)));
-      codes.insert(RunAllCommands(file.path()));
+      const bool is_for_all = offset % 8 == static_cast<size_t>(bit);
+      codes.insert(is_for_all ? RunAllCommands(file.path()) : RunTextReport(file.path()));
     }
     file.Overwrite(offset, dump[offset]);
   }

@@ -155,7 +155,9 @@ std::string EventsOf(DumpBuilder& dump) {
   return EventsOf(Load(file.path()));
 }
 
-int RunAllCommands(const std::string& path) {
+namespace {
+
+int RunCommands(const std::string& path, bool all) {
   constexpr int kFine = 0;
   constexpr int kPartial = 3;
   constexpr int kUnusable = 4;
@@ -164,13 +166,20 @@ int RunAllCommands(const std::string& path) {
   std::optional<Profile> profile = LoadProfile(path, &workers, &error);
   if (!profile) return error.empty() ? -1 : kUnusable;
   TextReportOf(&*profile);
-  JsonReportOf(&*profile);
-  HtmlReportOf(&*profile);
-  EventsOf(profile->dump);
-  LookAt(path);
-  StringOutput output;
-  WriteInfo(profile->dump, &output);
+  if (all) {
+    JsonReportOf(&*profile);
+    HtmlReportOf(&*profile);
+    EventsOf(profile->dump);
+    LookAt(path);
+    StringOutput output;
+    WriteInfo(profile->dump, &output);
+  }
   return profile->dump.damage.empty() ? kFine : kPartial;
 }
+
+}  // namespace
+
+int RunTextReport(const std::string& path) { return RunCommands(path, false); }
+int RunAllCommands(const std::string& path) { return RunCommands(path, true); }
 
 }  // namespace perfagent::test
