@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -58,7 +59,16 @@ TEST(ControlWords, AChangedIntervalBiasesNothing) {
   }
 }
 
-// Full mode ends in one phase or another: before an interval is asked for, while it is, and later.
+// None of a phase's blocks is sampled with the probability exp(-bytes / mean): once in ten thousand runs it may be that one.
+bool MayBeMissed(const FunctionTruth& function, const Recording& recording) {
+  double widest = 0;
+  for (const std::string& interval : IntervalsIn(recording))
+    widest = std::max(widest, std::stod(interval));
+  return std::exp(-function.metrics.at("bytes") / widest) > 1e-4;
+}
+
+// Full mode ends in one phase or another: before an interval is asked for, while it is, and later. Of the smallest file
+// little is left then: the last phase has a few samples, or none.
 TEST(ControlWords, BiasNothingWhereFullModeEnds) {
   for (const char* max_size : {"128K", "160K", "192K", "256K"}) {
     SCOPED_TRACE(max_size);
@@ -70,7 +80,9 @@ TEST(ControlWords, BiasNothingWhereFullModeEnds) {
     EXPECT_TRUE(SitesBelow(report, "Paused").empty());
     const ProcessTruth truths = ParseTruth(recording.process.out).front();
     for (const FunctionTruth& function : truths.functions) {
-      const Estimate found = Sum(SitesBelow(report, function.function), "allocations");
+      const std::vector<nlohmann::json> sites = SitesBelow(report, function.function);
+      if (sites.empty() && MayBeMissed(function, recording)) continue;
+      const Estimate found = Sum(sites, "allocations");
       const double truth = function.metrics.at("allocations");
       EXPECT_LE(truth - found.value, 3 * (found.high - found.value)) << function.function;
       EXPECT_LE(found.value - truth, 3 * (found.value - found.low)) << function.function;
