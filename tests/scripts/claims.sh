@@ -85,3 +85,17 @@ Summary() {
   echo "$passed passed, $failed failed, $skipped skipped"
   ((failed == 0))
 }
+
+# Ask THREAD COUNT SIZE WHAT of a program that does what it is asked: returns when it is done. $requests is the descriptor
+# that it reads, $answers the file in which it writes a line for each.
+# shellcheck disable=SC2154  # both are set by who started the program
+Ask() {
+  local before i
+  before=$(grep -c . "$answers")
+  echo "$*" >&"$requests"
+  for ((i = 0; i < 3000; ++i)); do
+    (($(grep -c . "$answers") > before)) && return
+    sleep 0.01
+  done
+  NotOk "the program answers" "asked: $*"
+}

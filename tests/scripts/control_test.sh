@@ -30,18 +30,6 @@ StartAs() {  # name, command...: its requests are read from NAME.requests
   WaitFor ready "$answers" || NotOk "$1 starts" "$(< "$1.errors")"
 }
 
-# Ask THREAD COUNT SIZE WHAT: returns when it is done.
-Ask() {
-  local before i
-  before=$(grep -c . "$answers")
-  echo "$*" >&"$requests"
-  for ((i = 0; i < 3000; ++i)); do
-    (($(grep -c . "$answers") > before)) && return
-    sleep 0.01
-  done
-  NotOk "the program answers" "asked: $*"
-}
-
 # How many blocks of this size the dump has.
 Recorded() { "$analyzer" events "$dump" | awk -v size="$1" '$3 == "malloc" && $5 == size' | wc -l; }
 

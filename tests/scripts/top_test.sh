@@ -29,18 +29,6 @@ Start() {
   WaitFor ready "$answers" || NotOk "$name starts" "$(< "$name.errors")"
 }
 
-# Ask THREAD COUNT SIZE WHAT: returns when it is done.
-Ask() {
-  local before i
-  before=$(grep -c . "$answers")
-  echo "$*" >&"$requests"
-  for ((i = 0; i < 3000; ++i)); do
-    (($(grep -c . "$answers") > before)) && return
-    sleep 0.01
-  done
-  NotOk "the program answers" "asked: $*"
-}
-
 EndProgram() {
   exec {requests}>&-
   wait "$pid"
