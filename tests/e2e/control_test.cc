@@ -81,7 +81,8 @@ TEST(ControlWords, BiasNothingWhereFullModeEnds) {
     const ProcessTruth truths = ParseTruth(recording.process.out).front();
     for (const FunctionTruth& function : truths.functions) {
       const std::vector<nlohmann::json> sites = SitesBelow(report, function.function);
-      if (sites.empty() && MayBeMissed(function, recording)) continue;
+      const bool is_last = &function == &truths.functions.back();
+      if (is_last && sites.empty() && MayBeMissed(function, recording)) continue;
       const Estimate found = Sum(sites, "allocations");
       const double truth = function.metrics.at("allocations");
       EXPECT_LE(truth - found.value, 3 * (found.high - found.value)) << function.function;
