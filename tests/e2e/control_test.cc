@@ -5,8 +5,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/support/report.h"
@@ -59,18 +59,11 @@ TEST(ControlWords, AChangedIntervalBiasesNothing) {
   }
 }
 
-// None of a phase's blocks is sampled with the probability exp(-bytes / mean): once in ten thousand runs it may be that one.
-bool MayBeMissed(const FunctionTruth& function, const Recording& recording) {
-  double widest = 0;
-  for (const std::string& interval : IntervalsIn(recording))
-    widest = std::max(widest, std::stod(interval));
-  return std::exp(-function.metrics.at("bytes") / widest) > 1e-4;
-}
-
-// Full mode ends in one phase or another: before an interval is asked for, while it is, and later. Of the smallest file
-// little is left then: the last phase has a few samples, or none.
+// Full mode ends in one phase or another: before an interval is asked for, while it is, and later. Of the smallest file, of
+// three segments, so little is left that a mean of 16 MiB gives the later phases' 20 MB a sample or none: these are checked in
+// the other files.
 TEST(ControlWords, BiasNothingWhereFullModeEnds) {
-  for (const char* max_size : {"128K", "160K", "192K", "256K"}) {
+  for (const char* max_size : {"128K", "136K", "160K", "192K", "256K"}) {
     SCOPED_TRACE(max_size);
     const Recording recording = RecordControlWords("full", "auto", "8192", max_size);
     ASSERT_TRUE(recording.process.Succeeded()) << recording.process.Describe();
@@ -80,10 +73,11 @@ TEST(ControlWords, BiasNothingWhereFullModeEnds) {
     EXPECT_TRUE(SitesBelow(report, "Paused").empty());
     const ProcessTruth truths = ParseTruth(recording.process.out).front();
     for (const FunctionTruth& function : truths.functions) {
-      const std::vector<nlohmann::json> sites = SitesBelow(report, function.function);
-      const bool is_last = &function == &truths.functions.back();
-      if (is_last && sites.empty() && MayBeMissed(function, recording)) continue;
-      const Estimate found = Sum(sites, "allocations");
+      if (max_size == std::string_view("128K") && function.function != "AsConfigured" &&
+          function.function != "Retuned") {
+        continue;
+      }
+      const Estimate found = Sum(SitesBelow(report, function.function), "allocations");
       const double truth = function.metrics.at("allocations");
       EXPECT_LE(truth - found.value, 3 * (found.high - found.value)) << function.function;
       EXPECT_LE(found.value - truth, 3 * (found.value - found.low)) << function.function;
