@@ -32,6 +32,8 @@ class PackedRule {
   // 0 when there is no rule here.
   unsigned kind() const { return bits_ & 7; }
   bool cfa_from_rbp() const { return (bits_ & kFromRbp) != 0; }
+  // Does the step to the caller depend on rbp?
+  bool needs_rbp() const { return cfa_from_rbp() || kind() == Rule::kRealigned; }
   bool rbp_saved() const { return (bits_ & kRbpSaved) != 0; }
   uint64_t cfa_offset() const { return bits_ >> kCfaShift & kOffsetMask; }
   uint64_t rbp_below_cfa() const { return bits_ >> kRbpShift & kOffsetMask; }

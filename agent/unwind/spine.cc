@@ -56,11 +56,12 @@ Spine::Outcome Spine::WalkOn(const FrameState& from, size_t kept, size_t depth,
       return Outcome::kDone;
     }
     NewFrame* last = &added_[added];
-    *last = {frame, {0, 0}};
+    *last = {frame, {0, 0}, false};
     if (added != 0 || !modules::IsAgent(frame.pc)) ++added;
     const PackedRule rule = rule_table::Find(frame.pc, epoch_, workspace);
     if (rule.kind() == Rule::kWhole) [[unlikely]]
       return Outcome::kNeedsWhole;
+    last->needs_rbp = rule.needs_rbp();
     end_slot_ = 0;
     if (rule.kind() == Rule::kEnd) break;
     if (rule.kind() == Rule::kNone || !StepOut(rule, &stack, &frame, &last->slots)) {
@@ -112,9 +113,13 @@ inline void Spine::Push(size_t frame, const NewFrame& added) {
   pc_[frame] = state.pc;
   sp_[frame] = state.sp;
   rbp_[frame] = state.rbp;
+  // What a walk that was cut would have needed further out is not known.
+  const bool caller_needs_rbp = frame != 0 ? needs_rbp_[frame - 1] : root_ == Root::kCut;
+  needs_rbp_[frame] = added.needs_rbp || (added.slots.rbp == 0 && caller_needs_rbp);
   uint32_t words = 0;
   if (frame != 0) {
-    words = KeepWord(words_upto_[frame - 1], added.slots.rbp, rbp_[frame - 1]);
+    words =
+        KeepWord(words_upto_[frame - 1], caller_needs_rbp ? added.slots.rbp : 0, rbp_[frame - 1]);
     words = KeepWord(words, added.slots.cfa, sp_[frame - 1]);
   } else {
     words = KeepWord(words, end_slot_, 0);
@@ -127,7 +132,7 @@ inline void Spine::Push(size_t frame, const NewFrame& added) {
 
 void Spine::Set(const uint64_t* pcs, const whole_walk::Walk& walk, uint64_t epoch) {
   epoch_ = epoch;
-  for (size_t i = 0; i < walk.count; ++i) added_[i] = {{pcs[i], 0, 0}, {0, 0}};
+  for (size_t i = 0; i < walk.count; ++i) added_[i] = {{pcs[i], 0, 0}, {0, 0}, false};
   Append(0, walk.count, walk.truncated ? Root::kTruncated : Root::kStart, true);
 }
 

@@ -6,6 +6,9 @@
 // main→b→g→h may have the same frame at h. What longjmp, exceptions, fibers or alloca do to a stack needs no case of its
 // own. The only thing that is not on the stack are the rules, which belong to a module epoch.
 //
+// In most programs rbp is a register like any other. It is part of the state, and the word that holds it is looked at,
+// only where a frame further out steps on from rbp before a frame in between has restored it.
+//
 //   pcs:  [0] outermost  [1]  ...  [count - 1] leaf
 //          ▲ kept, verified    ▲ walked by rules
 //
@@ -49,7 +52,10 @@ class Spine {
   uint64_t epoch() const { return epoch_; }
   // So many frames, from the outermost on, the last walk found unchanged.
   size_t joined() const { return joined_; }
+  // Its rbp is not what it is now where it does not count (NeedsRbp).
   FrameState state(size_t frame) const { return {pc_[frame], sp_[frame], rbp_[frame]}; }
+  // Does the way from it outward depend on its rbp?
+  bool NeedsRbp(size_t frame) const { return needs_rbp_[frame]; }
   // Does it end before the thread's start?
   bool is_truncated() const { return root_ != Root::kStart; }
   const uint64_t* pcs() const { return pc_; }
@@ -74,11 +80,13 @@ class Spine {
   struct NewFrame {
     FrameState state;
     StepSlots slots;
+    bool needs_rbp;  // for the step to its caller
   };
 
   Outcome WalkOn(const FrameState& from, size_t kept, size_t depth, Workspace* workspace);
   bool IsAt(size_t index, const FrameState& frame) const {
-    return sp_[index] == frame.sp && pc_[index] == frame.pc && rbp_[index] == frame.rbp;
+    return sp_[index] == frame.sp && pc_[index] == frame.pc &&
+           (rbp_[index] == frame.rbp || !needs_rbp_[index]);
   }
   size_t FirstChanged(size_t frames) const;
   void Append(size_t kept, size_t added, Root root, bool is_elsewhere);
@@ -98,6 +106,7 @@ class Spine {
   uint64_t sp_[kMost], rbp_[kMost];
   uint32_t words_upto_[kMost];
   uint64_t hash_[kMost], id_[kMost];
+  bool needs_rbp_[kMost];
   // What was read beside return addresses.
   uint64_t word_address_[kMostWords];
   alignas(16) uint64_t word_value_[kMostWords];

@@ -9,7 +9,7 @@ namespace perfagent {
 const StackMemo::Known* StackMemo::Find(const FrameState& from, uint64_t epoch, const Spine& spine,
                                         const StackBounds::Range& readable) const {
   const Entry& entry = entries_[IndexOf(from)];
-  if (!(entry.from == from) || entry.epoch != epoch) return nullptr;
+  if (!BeginsAt(entry, from) || entry.epoch != epoch) return nullptr;
   // All words of the entry lie between the two.
   if (!readable.Contains(from.sp) || !readable.Contains(entry.join.sp - 8)) return nullptr;
   if (!spine.Had(entry.join_index, entry.join, entry.join_hash, epoch, readable)) return nullptr;
@@ -44,6 +44,7 @@ void StackMemo::Keep(const FrameState& from, const Spine& spine, uint64_t id) {
   if (!is_between) return;
   entry.from.sp = from.sp;
   entry.from.rbp = from.rbp;
+  entry.needs_rbp = spine.NeedsRbp(leaf);
   std::atomic_signal_fence(std::memory_order_seq_cst);
   entry.from.pc = from.pc;
 }

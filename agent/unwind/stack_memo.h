@@ -38,6 +38,7 @@ class StackMemo {
 
   struct Entry {
     FrameState from;  // pc 0: a free entry
+    bool needs_rbp;   // of `from`
     uint64_t epoch;
     FrameState join;  // the spine's frame `join_index`, of this hash
     uint64_t join_hash;
@@ -47,6 +48,10 @@ class StackMemo {
     uint64_t address[kMostWords];
     alignas(16) uint64_t value[kMostWords];
   };
+  static bool BeginsAt(const Entry& entry, const FrameState& from) {
+    return entry.from.pc == from.pc && entry.from.sp == from.sp &&
+           (entry.from.rbp == from.rbp || !entry.needs_rbp);
+  }
   static size_t IndexOf(const FrameState& from) {
     return (from.pc ^ from.sp << 17) * 0x9e3779b97f4a7c15 >> 58;
   }
