@@ -70,7 +70,8 @@ $(BUILD)/libperfagent.so: $(AGENT_OBJ) agent/exports.map
 # ---- analyzer -------------------------------------------------------------------------------------------------------
 ANALYZER_SRC := $(wildcard analyzer/*.cc analyzer/*/*.cc)
 ANALYZER_LIB_SRC := $(filter-out analyzer/main.cc,$(ANALYZER_SRC))
-ANALYZER_CXXFLAGS := $(STD) $(OPT) -g $(WARN) $(INC) -I.
+# Functions and lines are what a backtrace or a profile of it needs; types would be nine tenths of the file.
+ANALYZER_CXXFLAGS := $(STD) $(OPT) -g1 $(WARN) $(INC) -I.
 ABSL_LIBS := $(shell pkg-config --libs absl_flat_hash_map absl_str_format absl_strings 2>/dev/null)
 ANALYZER_LIBS := -pthread -ldw -lelf -l:libiberty.a -lz -lzstd $(ABSL_LIBS)
 
@@ -154,16 +155,25 @@ AGENT_PART_SRC := agent/clock.cc agent/config.cc agent/live_filter.cc agent/live
   agent/tickets.cc agent/wait_table.cc $(wildcard agent/unwind/*.cc)
 AGENT_STREAM_SRC := $(addprefix agent/,agent_scope.cc counters.cc dump_writer.cc process.cc sections.cc stream.cc)
 
-# $(call object_rule,directory,compiler,flags[,below]): sources of any room, or of those below one, to $(BUILD)/directory.
+# $(call object_rule,directory,compiler,flags[,below[,what else is needed]]): sources of any room, or of those below one, to
+# $(BUILD)/directory.
 define object_rule
-$(BUILD)/$(1)/%.o: $(4)%.cc
+$(BUILD)/$(1)/%.o: $(4)%.cc $(5)
 	@mkdir -p $$(@D)
 	$$(Q)$(2) $$(TEST_CXXFLAGS) $(3) $$(DEP) -c $$< -o $$@
+endef
+# $(call precompiled_rule,directory,flags,below): the same with clang. Two thirds of the time would go to the headers of all.
+define precompiled_rule
+$(BUILD)/$(1)/precompiled.pch: tests/support/precompiled.h
+	@mkdir -p $$(@D)
+	$$(Q)$(ASAN_CXX) $$(TEST_CXXFLAGS) $(2) $$(DEP) -fpch-instantiate-templates -x c++-header $$< -o $$@
+$(call object_rule,$(1),$(ASAN_CXX),$(2) -include-pch $(BUILD)/$(1)/precompiled.pch,$(3),$(BUILD)/$(1)/precompiled.pch)
 endef
 # Of a test's own file counts how fast it compiles; what reads long reports for it is optimized.
 $(eval $(call object_rule,plain/tests/e2e,$(CXX),-O0,tests/e2e/))
 $(eval $(call object_rule,plain,$(CXX),-O2))
-$(eval $(call object_rule,asan/tests/analyzer,$(ASAN_CXX),-O0 -fsanitize=fuzzer-no-link $(ASAN),tests/analyzer/))
+$(eval $(call precompiled_rule,asan/tests/analyzer,-O0 -fsanitize=fuzzer-no-link $(ASAN),tests/analyzer/))
+$(eval $(call precompiled_rule,asan/analyzer,-fsanitize=fuzzer-no-link $(ASAN),analyzer/))
 $(eval $(call object_rule,asan,$(ASAN_CXX),-fsanitize=fuzzer-no-link $(ASAN)))
 $(eval $(call object_rule,tsan,$(CXX),$(TSAN)))
 

@@ -62,6 +62,7 @@ class Source {
     for (const UnusableInput& unusable : inputs.unusable) PrintError(unusable.error);
     bool is_partial = !inputs.unusable.empty();
     is_pool_ = inputs.dumps.size() > 1;
+    symbolizer_.Start();
     for (const std::string& dump : inputs.dumps) {
       std::string error;
       // Of those that are pooled only the last one stays.

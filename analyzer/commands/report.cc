@@ -31,7 +31,9 @@ class Profiles {
  public:
   // Both must outlive this.
   Profiles(const ReportOptions& options, const View& view)
-      : options_(options), view_(view), symbolizer_(options.symbols) {}
+      : options_(options), view_(view), symbolizer_(options.symbols) {
+    symbolizer_.Start();
+  }
 
   void Load(const std::string& dump, ReportInput* input) {
     std::string error;

@@ -70,6 +70,7 @@ class RunCounter {
 ExitCode SideLoader::Load(const Inputs& inputs, Side* side) {
   for (const UnusableInput& unusable : inputs.unusable) PrintError(unusable.error);
   bool is_partial = !inputs.unusable.empty();
+  symbolizer_.Start();
   SideBuilder builder;
   RunCounter runs;
   for (const RunOfDump& dump : ByRun(inputs.dumps)) {

@@ -1,13 +1,11 @@
 #include "analyzer/model/process.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstring>
 #include <iterator>
 #include <map>
 #include <tuple>
 
-#include "absl/hash/hash.h"
 #include "absl/strings/str_cat.h"
 
 namespace perfagent {
@@ -66,32 +64,6 @@ std::optional<FullEnd> FullEndOf(const HeaderPage& header, const ClockMap& clock
   if (header.mode != Mode::kFull || ticks == 0) return std::nullopt;
   return FullEnd{clock.NsAt(ticks), std::min(interval_bytes, kGreatestInterval)};
 }
-
-// The frames looked up last: a program has few, and a hostile dump cannot make this grow.
-class FrameCache {
- public:
-  explicit FrameCache(size_t frames)
-      : entries_(std::bit_ceil(std::clamp<size_t>(frames, 1, kMaxEntries))) {}
-
-  template <typename Make>
-  const Frame& Get(uint64_t pc, uint64_t epoch, Make make) {
-    Entry& entry = entries_[absl::HashOf(pc, epoch) & (entries_.size() - 1)];
-    if (!entry.used || entry.frame.pc != pc || entry.epoch != epoch) {
-      entry = {true, epoch, make()};
-    }
-    return entry.frame;
-  }
-
- private:
-  struct Entry {
-    bool used = false;
-    uint64_t epoch = 0;
-    Frame frame;
-  };
-  static constexpr size_t kMaxEntries = 1 << 14;
-
-  std::vector<Entry> entries_;
-};
 
 }  // namespace
 
@@ -318,12 +290,11 @@ void ProcessBuilder::BuildPlaces(Process* process) {
 }
 
 void ProcessBuilder::BuildStacks(Process* process) {
-  FrameCache cache(pcs_.size());
-  process->stacks_ = StackTrie(
-      std::move(stacks_), pcs_, process->facts.max_frames, [&](uint64_t pc, uint64_t epoch) {
-        // The call is before its return address, which may be another module's first byte.
-        return cache.Get(pc, epoch, [&] { return Frame{pc, process->ModuleAt(pc - 1, epoch)}; });
-      });
+  process->stacks_ = StackTrie(std::move(stacks_), pcs_, process->facts.max_frames,
+                               [&](uint64_t pc, uint64_t epoch) {
+                                 // The call is before its return address, which may be another module's first byte.
+                                 return Frame{pc, process->ModuleAt(pc - 1, epoch)};
+                               });
 }
 
 }  // namespace perfagent

@@ -1,6 +1,9 @@
 #include "analyzer/model/stack_trie.h"
 
 #include <algorithm>
+#include <bit>
+
+#include "absl/hash/hash.h"
 
 namespace perfagent {
 namespace {
@@ -8,25 +11,68 @@ namespace {
 // Ids above this are kept in a map, so that one hostile id cannot ask for gigabytes.
 uint64_t SmallIdLimit(size_t pcs) { return uint64_t{pcs} * 2 + 1024; }
 
+using FrameAt = absl::FunctionRef<Frame(uint64_t pc, uint64_t epoch)>;
+
+// Equal frames have one number. Those looked up last are found fast: a program has few, and a hostile dump cannot make
+// their table grow.
+class FrameNumbers {
+ public:
+  FrameNumbers(size_t pcs, FrameAt frame_at, std::vector<Frame>* frames)
+      : last_(std::bit_ceil(std::clamp<size_t>(pcs, 1, kMostKept))),
+        frame_at_(frame_at),
+        frames_(*frames) {}
+
+  uint32_t Of(uint64_t pc, uint64_t epoch) {
+    Entry& entry = last_[absl::HashOf(pc, epoch) & (last_.size() - 1)];
+    if (entry.number == kNone || entry.pc != pc || entry.epoch != epoch)
+      entry = {pc, epoch, NumberOf(frame_at_(pc, epoch))};
+    return entry.number;
+  }
+
+ private:
+  static constexpr uint32_t kNone = UINT32_MAX;
+  static constexpr size_t kMostKept = 1 << 14;
+  struct Entry {
+    uint64_t pc = 0;
+    uint64_t epoch = 0;
+    uint32_t number = kNone;
+  };
+
+  uint32_t NumberOf(const Frame& frame) {
+    const auto next = static_cast<uint32_t>(frames_.size());
+    const auto [known, is_new] = numbers_.try_emplace(frame, next);
+    if (is_new) frames_.push_back(frame);
+    return known->second;
+  }
+
+  std::vector<Entry> last_;
+  FrameAt frame_at_;
+  std::vector<Frame>& frames_;
+  absl::flat_hash_map<Frame, uint32_t> numbers_;
+};
+
+bool IdIsLess(const StackDefinition& a, const StackDefinition& b) {
+  return a.first_id < b.first_id;
+}
+
 }  // namespace
 
 StackTrie::StackTrie(std::vector<StackDefinition> definitions, std::span<const uint64_t> pcs,
-                     uint64_t max_frames,
-                     absl::FunctionRef<Frame(uint64_t pc, uint64_t epoch)> frame_at)
+                     uint64_t max_frames, FrameAt frame_at)
     : max_frames_(max_frames), by_small_id_(SmallIdLimit(pcs.size())) {
   nodes_.reserve(pcs.size() + 2);
-  nodes_.push_back({kWholeRoot, 0, false, {}});
-  nodes_.push_back({kTruncatedRoot, 0, true, {}});
+  nodes_.push_back({kWholeRoot, 0, false, 0});
+  nodes_.push_back({kTruncatedRoot, 0, true, 0});
   by_small_id_[0] = Known(kWholeRoot);
-  // A parent's id is less than its children's, whichever stream defines them.
-  std::stable_sort(
-      definitions.begin(), definitions.end(),
-      [](const StackDefinition& a, const StackDefinition& b) { return a.first_id < b.first_id; });
-  Children children(pcs.size(), ChildHash{&nodes_}, ChildEqual{&nodes_});
+  // A parent's id is less than its children's, whichever stream defines them. A single stream defines them in order.
+  if (!std::is_sorted(definitions.begin(), definitions.end(), IdIsLess))
+    std::stable_sort(definitions.begin(), definitions.end(), IdIsLess);
+  FrameNumbers numbers(pcs.size(), frame_at, &frames_);
+  Children children(pcs.size());
   for (const StackDefinition& definition : definitions) {
     uint32_t node = RootOf(definition);
     for (uint32_t i = 0; i < definition.count; ++i) {
-      node = Intern(node, frame_at(pcs[definition.first_pc + i], definition.epoch), &children);
+      node = Intern(node, numbers.Of(pcs[definition.first_pc + i], definition.epoch), &children);
       Define(definition.first_id + i, node);
     }
   }
@@ -39,14 +85,14 @@ uint32_t StackTrie::RootOf(const StackDefinition& definition) const {
   return parent != KnownStack::kUndefined ? parent : kTruncatedRoot;
 }
 
-uint32_t StackTrie::Intern(uint32_t parent, const Frame& frame, Children* children) {
-  if (const auto known = children->find(Child{parent, frame}); known != children->end())
-    return *known;
-  const Node& outer = nodes_[parent];
-  nodes_.push_back({parent, uint32_t{outer.depth} + 1, outer.is_truncated, frame});
-  const auto node = static_cast<uint32_t>(nodes_.size() - 1);
-  children->insert(node);
-  return node;
+uint32_t StackTrie::Intern(uint32_t parent, uint32_t frame, Children* children) {
+  const auto next = static_cast<uint32_t>(nodes_.size());
+  const auto [child, is_new] = children->try_emplace(uint64_t{parent} << 32 | frame, next);
+  if (is_new) {
+    const Node outer = nodes_[parent];
+    nodes_.push_back({parent, uint32_t{outer.depth} + 1, outer.is_truncated, frame});
+  }
+  return child->second;
 }
 
 KnownStack StackTrie::Known(uint32_t node) const {
@@ -100,26 +146,33 @@ const KnownStack& StackTrie::LookLarge(uint64_t dump_id) const {
   return found == by_large_id_.end() ? kNone : found->second;
 }
 
+template <typename Visit>
+void StackTrie::ForEachFrame(StackId stack, Visit visit) const {
+  const Node* node = &nodes_[stack.value()];
+  const uint64_t count = std::min<uint64_t>(node->depth, max_frames_);
+  for (uint64_t i = 0; i < count; ++i, node = &nodes_[node->parent]) visit(node->frame);
+}
+
 std::vector<bool> StackTrie::With(absl::FunctionRef<bool(const Frame&)> matches) const {
+  std::vector<bool> matching(frames_.size());
+  for (size_t i = 0; i < frames_.size(); ++i) matching[i] = matches(frames_[i]);
   // Callers come before what they call.
   std::vector<bool> with(nodes_.size());
   for (size_t i = kTruncatedRoot + 1; i < nodes_.size(); ++i)
-    with[i] = with[nodes_[i].parent] || matches(nodes_[i].frame);
+    with[i] = with[nodes_[i].parent] || matching[nodes_[i].frame];
   // Of deep ones the outermost frames are not theirs.
   for (size_t i = 0; i < nodes_.size(); ++i) {
     if (nodes_[i].depth <= max_frames_ || !with[i]) continue;
-    const std::vector<Frame> frames = Frames(StackId(i));
-    with[i] = std::any_of(frames.begin(), frames.end(), matches);
+    with[i] = false;
+    ForEachFrame(StackId(i), [&](uint32_t frame) { with[i] = with[i] || matching[frame]; });
   }
   return with;
 }
 
 std::vector<Frame> StackTrie::Frames(StackId stack) const {
   std::vector<Frame> frames;
-  const Node* node = &nodes_[stack.value()];
-  const uint64_t count = std::min<uint64_t>(node->depth, max_frames_);
-  frames.reserve(count);
-  for (uint64_t i = 0; i < count; ++i, node = &nodes_[node->parent]) frames.push_back(node->frame);
+  frames.reserve(std::min<uint64_t>(nodes_[stack.value()].depth, max_frames_));
+  ForEachFrame(stack, [&](uint32_t frame) { frames.push_back(frames_[frame]); });
   return frames;
 }
 

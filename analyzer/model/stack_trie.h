@@ -10,12 +10,11 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
-#include "absl/hash/hash.h"
 #include "analyzer/model/ids.h"
 
 namespace perfagent {
@@ -56,8 +55,8 @@ struct KnownStack {
 class StackTrie {
  public:
   StackTrie() = default;
-  // `frame_at` finds a pc's module in an epoch. A stack whose parent is not defined (its segment is lost) is truncated
-  // there.
+  // `frame_at` finds a pc's module in an epoch; it is asked again only for what was not looked up lately. A stack whose
+  // parent is not defined (its segment is lost) is truncated there.
   StackTrie(std::vector<StackDefinition> definitions, std::span<const uint64_t> pcs,
             uint64_t max_frames, absl::FunctionRef<Frame(uint64_t pc, uint64_t epoch)> frame_at);
 
@@ -85,36 +84,17 @@ class StackTrie {
     uint32_t parent;
     uint32_t depth : 31;  // frames from the outermost to this one
     uint32_t is_truncated : 1;
-    Frame frame;
+    uint32_t frame;  // of frames_
   };
   // The two that have no frames: of whole stacks (kNoStack, too), and of truncated ones.
   static constexpr uint32_t kWholeRoot = 0, kTruncatedRoot = 1;
-  // A child by its parent and frame: the set holds nodes, and is asked for what is not one yet.
-  struct Child {
-    uint32_t parent;
-    Frame frame;
-    friend bool operator==(const Child&, const Child&) = default;
-  };
-  struct ChildHash {
-    using is_transparent = void;
-    const std::vector<Node>* nodes;
-    size_t operator()(const Child& child) const { return absl::HashOf(child.parent, child.frame); }
-    size_t operator()(uint32_t node) const { return (*this)(ChildOf(*nodes, node)); }
-  };
-  struct ChildEqual {
-    using is_transparent = void;
-    const std::vector<Node>* nodes;
-    bool operator()(uint32_t a, uint32_t b) const { return a == b; }
-    bool operator()(uint32_t node, const Child& child) const {
-      return ChildOf(*nodes, node) == child;
-    }
-  };
-  static Child ChildOf(const std::vector<Node>& nodes, uint32_t node) {
-    return {nodes[node].parent, nodes[node].frame};
-  }
-  using Children = absl::flat_hash_set<uint32_t, ChildHash, ChildEqual>;
+  // A node by its parent and frame.
+  using Children = absl::flat_hash_map<uint64_t, uint32_t>;
 
-  uint32_t Intern(uint32_t parent, const Frame& frame, Children* children);
+  // Calls `visit` with the number of each frame, leaf first.
+  template <typename Visit>
+  void ForEachFrame(StackId stack, Visit visit) const;
+  uint32_t Intern(uint32_t parent, uint32_t frame, Children* children);
   uint32_t RootOf(const StackDefinition& definition) const;
   void Define(uint64_t dump_id, uint32_t node);
   void JoinDeepStacks(const std::vector<StackDefinition>& definitions);
@@ -124,6 +104,7 @@ class StackTrie {
 
   uint64_t max_frames_ = 0;
   std::vector<Node> nodes_;
+  std::vector<Frame> frames_;  // a program has few: nodes name them by number
   // Dump ids are handed out from 1 on, so most are indices here; hostile ones are in the map. Ids are nodes until deep stacks
   // are joined: then those of the first one with the same innermost frames.
   std::vector<KnownStack> by_small_id_;

@@ -252,7 +252,7 @@ SymbolProcess::~SymbolProcess() { Stop(); }
 
 std::optional<SymbolAnswer> SymbolProcess::Ask(const SymbolQuestion& question,
                                                std::string* failure) {
-  if (child_ < 0 && !Start(failure)) return std::nullopt;
+  if (child_ < 0 && !Fork(failure)) return std::nullopt;
   std::optional<SymbolAnswer> answer;
   if (Send(socket_, Encode(question))) {
     if (std::optional<std::string> message = Receive(socket_, kAnswerMs)) {
@@ -263,7 +263,12 @@ std::optional<SymbolAnswer> SymbolProcess::Ask(const SymbolQuestion& question,
   return answer;
 }
 
-bool SymbolProcess::Start(std::string* failure) {
+void SymbolProcess::Start() {
+  std::string failure;
+  if (child_ < 0) Fork(&failure);
+}
+
+bool SymbolProcess::Fork(std::string* failure) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
     *failure = std::string("needs a socket: ") + strerror(errno);

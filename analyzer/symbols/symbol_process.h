@@ -34,11 +34,13 @@ class SymbolProcess {
   SymbolProcess(const SymbolProcess&) = delete;
   SymbolProcess& operator=(const SymbolProcess&) = delete;
 
+  // Begins the child, if there is none. What prevents it the next question says, which tries again.
+  void Start();
   // Nullopt when the child failed; *failure then says how: "took more than 60 s".
   std::optional<SymbolAnswer> Ask(const SymbolQuestion& question, std::string* failure);
 
  private:
-  bool Start(std::string* failure);
+  bool Fork(std::string* failure);
   [[noreturn]] void Serve(int socket) const;
   // Ends the child and says how it ended.
   std::string Stop();

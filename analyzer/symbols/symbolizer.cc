@@ -87,6 +87,10 @@ Symbolizer::Symbolizer(const SymbolizerOptions& options)
 
 Symbolizer::~Symbolizer() = default;
 
+void Symbolizer::Start() {
+  if (!state_->in_this_process) state_->process.Start();
+}
+
 std::vector<SourceFrame> Symbolizer::Resolve(const ModuleImage* module, uint64_t address) {
   SourceFrame unknown;
   if (module == nullptr) {

@@ -67,6 +67,11 @@ class Symbolizer {
   Symbolizer(const Symbolizer&) = delete;
   Symbolizer& operator=(const Symbolizer&) = delete;
 
+  // Begins the process that reads files, which the first question would do otherwise: before dumps are read, while this
+  // process is small. Forked later it would share hundreds of megabytes, and each of their pages would be copied when
+  // it is written to next.
+  void Start();
+
   // The frames of one code address, innermost inlined frame first; never empty. The caller has
   // already turned a return address into an address of the call (minus one). `module` may be null.
   std::vector<SourceFrame> Resolve(const ModuleImage* module, uint64_t address);

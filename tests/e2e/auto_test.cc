@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "tests/support/report.h"
@@ -93,33 +94,42 @@ TEST(Auto, ForkedChildrenAreSampledWithoutBias) {
   }
 }
 
+// Frees that looked into the table of tracked blocks, of all.
+double ShareOfLookups(const std::vector<std::string>& program, int seed) {
+  ProcessOptions plain_malloc;
+  plain_malloc.env["PYTHONMALLOC"] = "malloc";
+  const Recording recording = Record(program, {{"SEED", std::to_string(seed)}}, plain_malloc);
+  EXPECT_TRUE(recording.process.Succeeded()) << recording.process.Describe();
+  const nlohmann::json report = Report(recording.dumps);
+  const double frees = ToEstimate(report.at("heap").at("frees")).value;
+  EXPECT_GT(frees, 200'000) << program[0];
+  return report.at("agent").at("free_lookups").get<double>() / frees;
+}
+
 // What a free costs where most blocks are not tracked: one look at the filter, and the table itself only for a tracked
-// block's neighbours.
+// block's neighbours. The median of some runs: a program that frees at a few addresses all the time may have a tracked
+// block beside one of them, about once in thirty runs.
 TEST(Auto, FewFreesOfRealProgramsMeetATrackedNeighbour) {
   REQUIRE_PROGRAM("sqlite3", "sqlite3");
   REQUIRE_PROGRAM("python3", "python3");
+  constexpr int kRuns = 5;
   const std::string sql =
       "create table t(a,b); with recursive c(x) as (select 1 union all select x+1 from c where "
       "x<300000) "
       "insert into t select x, (x*7919)%300000 || 'row' from c; create index i on t(b); "
       "select count(*) from (select * from t order by b);";
   const std::string python =
-      "import json\nd=[{'a':i,'b':list(range(9)),'c':str(i)*3} for i in range(5000)]\n"
-      "for i in range(5): json.loads(json.dumps(d))";
-  ProcessOptions plain_malloc;
-  plain_malloc.env["PYTHONMALLOC"] = "malloc";
+      "import json\nd=[{'a':i,'b':list(range(9)),'c':str(i)*3} for i in range(3000)]\n"
+      "for i in range(3): json.loads(json.dumps(d))";
   const std::vector<std::vector<std::string>> kPrograms = {{"sqlite3", ":memory:", sql},
                                                            {"/usr/bin/python3", "-c", python}};
   for (const std::vector<std::string>& program : kPrograms) {
-    const Recording recording = Record(program, {}, plain_malloc);
-    ASSERT_TRUE(recording.process.Succeeded()) << recording.process.Describe();
-    const nlohmann::json report = Report(recording.dumps);
-    const double frees = ToEstimate(report.at("heap").at("frees")).value;
-    EXPECT_GT(frees, 200'000) << program[0];
-    const double share = report.at("agent").at("free_lookups").get<double>() / frees;
-    EXPECT_LT(share, 0.05) << program[0];
-    RecordProperty(program[0][0] == '/' ? "python3" : program[0], std::to_string(share));
-    std::cout << program[0] << ": " << share * 100 << " % of " << frees << " frees\n";
+    std::vector<double> shares;
+    for (int seed = 1; seed <= kRuns; ++seed) shares.push_back(ShareOfLookups(program, seed));
+    std::sort(shares.begin(), shares.end());
+    EXPECT_LT(shares[kRuns / 2], 0.05) << program[0];
+    std::cout << program[0] << ": " << shares[kRuns / 2] * 100 << " % of the frees (median), "
+              << shares.back() * 100 << " at most\n";
   }
 }
 
