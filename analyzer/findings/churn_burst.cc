@@ -65,12 +65,14 @@ Bursts BurstsIn(const HeapCase& heap) {
 
 // Calls in the slots with bursts beyond those in as many others.
 double CallsInBursts(const HeapSite& site, const Bursts& bursts) {
-  if (!site.evidence.history.IsMade()) return 0;
-  double inside = 0, outside = 0, slots_inside = 0, slots_outside = 0;
-  for (size_t i = kStartSlots; i < kFirstSlotOfEnd; ++i) {
-    (bursts.in_slot[i] ? inside : outside) += site.evidence.history->calls[i];
-    (bursts.in_slot[i] ? slots_inside : slots_outside) += 1;
+  double inside = 0, outside = 0;
+  for (const SiteHistory::Change& change : site.evidence.history.changes()) {
+    if (change.slot < kStartSlots || change.slot >= kFirstSlotOfEnd) continue;
+    (bursts.in_slot[change.slot] ? inside : outside) += change.calls;
   }
+  const auto slots_inside =
+      static_cast<double>(std::count(bursts.in_slot.begin(), bursts.in_slot.end(), true));
+  const double slots_outside = kFirstSlotOfEnd - kStartSlots - slots_inside;
   return inside - (slots_outside > 0 ? outside / slots_outside * slots_inside : 0);
 }
 

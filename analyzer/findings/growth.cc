@@ -62,13 +62,17 @@ Mean MeanOf(std::span<const double> values) {
 class Course {
  public:
   explicit Course(const SiteHistory& history) {
+    const std::array<double, kSlots> live = history.live_bytes();
     for (size_t i = kStartSlots; i < kFirstSlotOfEnd; ++i) {
-      levels_.push_back(history.live_bytes[i]);
-      if (i > kStartSlots) steps_.push_back(history.live_bytes[i] - history.live_bytes[i - 1]);
+      levels_.push_back(live[i]);
+      if (i > kStartSlots) steps_.push_back(live[i] - live[i - 1]);
     }
   }
 
   double growth() const { return levels_.back() - levels_.front(); }
+  static double GrowthOf(const SiteHistory& history) {
+    return history.LiveAfter(kFirstSlotOfEnd - 1) - history.LiveAfter(kStartSlots);
+  }
   double last() const { return levels_.back(); }
   Mean PerSlot() const { return MeanOf(steps_); }
   bool GrowsToTheEnd() const {
@@ -109,13 +113,11 @@ class GrowthRule {
   void Run() {
     if (heap_->duration_ns() < kLeastNs) return;
     const auto grown = [](const HeapSite& site) {
-      return site.suppressed_by == nullptr && site.evidence.history.IsMade()
-                 ? Course(*site.evidence.history).growth()
-                 : 0;
+      return site.suppressed_by == nullptr ? Course::GrowthOf(site.evidence.history) : 0;
     };
     size_t found = 0;
     for (const HeapSite* site : heap_->Sites(grown)) {
-      const Course course(*site->evidence.history);
+      const Course course(site->evidence.history);
       const bool is_worth =
           course.growth() >= kWorthBytes && course.growth() >= kWorthMemory * heap_->peak_bytes();
       if (!is_worth || found == kMostOfARule) return;

@@ -57,12 +57,13 @@ struct Group {
     sites.push_back(&site);
     allocations.Merge(site.metrics.allocations);
     bytes.Merge(site.metrics.bytes);
-    history.Merge(*site.evidence.history);
+    history.Merge(site.evidence.history);
   }
   bool IsSpread() const {
-    return static_cast<size_t>(std::count_if(history.calls.begin(), history.calls.end(),
-                                             [](uint32_t calls) { return calls > 0; })) >=
-           kLeastSlots;
+    const std::span<const SiteHistory::Change> changes = history.changes();
+    return static_cast<size_t>(std::count_if(
+               changes.begin(), changes.end(),
+               [](const SiteHistory::Change& change) { return change.calls > 0; })) >= kLeastSlots;
   }
 };
 

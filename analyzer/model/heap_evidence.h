@@ -1,10 +1,4 @@
 // heap_evidence.h: what rules about the heap need to know of a site beyond its sums.
-//
-// The recording is cut in kTicks equal ticks, and these are put together to kSlots slots:
-//
-//   time     0 |------|------|------| ... |------| duration
-//   slot            0      1      2            31
-//   live[i]         ^      ^      ^             ^         after slot i
 #pragma once
 
 #include <array>
@@ -16,32 +10,11 @@
 #include "analyzer/model/estimate.h"
 #include "analyzer/model/ids.h"
 #include "analyzer/model/on_demand.h"
+#include "analyzer/model/site_history.h"
 
 namespace perfagent {
 
 inline constexpr uint64_t kCacheLine = 64;
-
-inline constexpr size_t kTicks = 512;
-inline constexpr size_t kSlots = 32;
-inline constexpr size_t kTicksPerSlot = kTicks / kSlots;
-// What happens from here on is the program's end: servers free at exit what they never freed before.
-inline constexpr size_t kFirstSlotOfEnd = kSlots - 1;
-// What is live from before here is the program's beginning: tables, pools, the first of everything.
-inline constexpr size_t kStartSlots = 3;
-
-struct SiteHistory {
-  std::array<double, kSlots> live_bytes = {};  // after each slot
-  std::array<uint32_t, kSlots> calls = {};     // in each slot
-  std::array<double, kSlots> bytes = {};       // asked for by them
-
-  void Merge(const SiteHistory& other) {
-    for (size_t i = 0; i < kSlots; ++i) {
-      live_bytes[i] += other.live_bytes[i];
-      calls[i] += other.calls[i];
-      bytes[i] += other.bytes[i];
-    }
-  }
-};
 
 // Blocks by how long they lived, in the powers of two of Lifetimes.
 inline constexpr size_t kAgeBuckets = 40;
@@ -78,7 +51,7 @@ struct SiteEvidence {
   uint64_t least_size = UINT64_MAX;
   uint64_t greatest_size = 0;
   OnDemand<Copies> copies = {};
-  OnDemand<SiteHistory> history = {};
+  SiteHistory history = {};
   // Where slot kFirstSlotOfEnd begins: blocks that are live then, of those made after the beginning, by age. And blocks
   // that ended later.
   OnDemand<BlockAges> live_then = {};

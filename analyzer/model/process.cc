@@ -168,7 +168,12 @@ void ProcessBuilder::OnDefinition(const Segment& segment, const Record& record) 
 
 void ProcessBuilder::Append(ProcessBuilder&& later) {
   const auto append = [](auto* all, auto&& more) {
-    std::move(more.begin(), more.end(), std::back_inserter(*all));
+    if (all->empty()) {
+      *all = std::move(more);
+    } else {
+      all->insert(all->end(), std::make_move_iterator(more.begin()),
+                  std::make_move_iterator(more.end()));
+    }
   };
   append(&threads_, later.threads_);
   append(&loads_, later.loads_);

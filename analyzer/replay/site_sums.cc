@@ -145,25 +145,14 @@ void SiteSums::Settle(SiteId id, Exact* site) {
 // All that was called since the site was settled last was called in its tick, or nothing would have been settled then.
 void SiteSums::NoteTime(SiteId id, Exact* site) {
   const double calls = CallsOf(id, *site);
-  const double live = LiveBytesOf(id, *site);
-  const size_t slot = site->tick / kTicksPerSlot;
-  if (calls > site->settled_calls) {
-    // Of the rounded sums, so that nothing is rounded away.
-    const auto more =
-        static_cast<uint64_t>(std::llround(calls) - std::llround(site->settled_calls));
-    SiteHistory& history = histories_[id.value()].Make();
-    uint32_t& slot_calls = history.calls[slot];
-    slot_calls = static_cast<uint32_t>(std::min<uint64_t>(slot_calls + more, UINT32_MAX));
-    const double bytes = BytesOf(id, *site);
-    history.bytes[slot] += bytes - site->settled_bytes;
-    site->settled_bytes = bytes;
-    calls_[site->tick] += calls - site->settled_calls;
-    site->settled_calls = calls;
-  }
-  if (live != 0) {
-    SiteHistory& history = histories_[id.value()].Make();
-    for (size_t i = slot; i < tick_ / kTicksPerSlot; ++i) history.live_bytes[i] = live;
-  }
+  const double bytes = BytesOf(id, *site);
+  // Of the rounded sums, so that nothing is rounded away.
+  const auto more = static_cast<uint64_t>(std::llround(calls) - std::llround(site->settled_calls));
+  histories_[id.value()].Note(site->tick / kTicksPerSlot, more, bytes - site->settled_bytes,
+                              LiveBytesOf(id, *site));
+  calls_[site->tick] += calls - site->settled_calls;
+  site->settled_calls = calls;
+  site->settled_bytes = bytes;
   site->tick = tick_;
 }
 
@@ -237,18 +226,6 @@ void SiteSums::AddTo(SiteId id, HeapSite* sum) {
   AddEvidence(id, site, &sum->evidence);
 }
 
-// Histories are most of what there is of a site: there is one of each at a time.
-void SiteSums::HandOverHistory(SiteId id, OnDemand<SiteHistory>* history) {
-  if (histories_.Find(id.value()) == nullptr) return;
-  OnDemand<SiteHistory> own = std::move(histories_[id.value()]);
-  if (!own.IsMade()) return;
-  if (history->IsMade()) {
-    history->Make().Merge(*own);
-  } else {
-    *history = std::move(own);
-  }
-}
-
 void SiteSums::AddEvidence(SiteId id, const Exact& site, SiteEvidence* evidence) {
   evidence->least_size = std::min(evidence->least_size, site.least_size);
   evidence->greatest_size = std::max(evidence->greatest_size, site.greatest_size);
@@ -268,7 +245,8 @@ void SiteSums::AddEvidence(SiteId id, const Exact& site, SiteEvidence* evidence)
     if (!estimated->copies.grown.IsEmpty() || !estimated->copies.large.IsEmpty())
       evidence->copies.Make().Merge(estimated->copies);
   }
-  HandOverHistory(id, &evidence->history);
+  if (histories_.Find(id.value()) != nullptr)
+    evidence->history.Merge(std::move(histories_[id.value()]));
   if (const BlockAges* ages = ended_later_.Find(id.value()))
     evidence->ended_later.Make().Merge(*ages);
 }

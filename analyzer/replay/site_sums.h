@@ -95,7 +95,6 @@ class SiteSums {
   double LiveBytesOf(SiteId id, const Exact& site) const;
   const Estimated* FindEstimated(SiteId site) const;
   void AddEvidence(SiteId id, const Exact& site, SiteEvidence* evidence);
-  void HandOverHistory(SiteId id, OnDemand<SiteHistory>* history);
   void ApplyExact(const Change& change, Exact* site);
   void ApplyEstimated(const Change& change, Estimated* site);
   void Prefetch(SiteId site) const;
@@ -107,7 +106,7 @@ class SiteSums {
   Chunks<ExactLifetimes> lifetimes_;
   Chunks<std::unique_ptr<Estimated>> estimated_;  // null where nothing was sampled
   Chunks<ExactCopies> copies_;
-  Chunks<OnDemand<SiteHistory>> histories_;
+  Chunks<SiteHistory> histories_;
   Chunks<BlockAges> ended_later_;
 
   const SizeClasses classes_;

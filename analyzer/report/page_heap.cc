@@ -36,13 +36,13 @@ void WriteNumbers(JsonWriter* json, const char* key, const Numbers& numbers) {
   json->EndArray();
 }
 
-void WriteHistory(JsonWriter* json, const OnDemand<SiteHistory>& history) {
+void WriteHistory(JsonWriter* json, const SiteHistory& history) {
   json->Key("history");
-  if (!history.IsMade()) return json->Null();
+  if (history.IsEmpty()) return json->Null();
   json->BeginObject();
-  WriteNumbers(json, "calls", history->calls);
-  WriteNumbers(json, "bytes", history->bytes);
-  WriteNumbers(json, "live_bytes", history->live_bytes);
+  WriteNumbers(json, "calls", history.calls());
+  WriteNumbers(json, "bytes", history.bytes());
+  WriteNumbers(json, "live_bytes", history.live_bytes());
   json->EndObject();
 }
 
@@ -80,10 +80,10 @@ std::map<uint32_t, PrunedStack, std::greater<>> PrunedStacks(
 void WritePruned(JsonWriter* json, const NamedProfile& named,
                  const std::vector<const HeapSite*>& sites) {
   PrunedStack all;
-  OnDemand<SiteHistory> history;
+  SiteHistory history;
   for (const HeapSite* site : sites) {
     all.Add(1, site->metrics);
-    if (site->evidence.history.IsMade()) history.Make().Merge(*site->evidence.history);
+    history.Merge(site->evidence.history);
   }
   json->BeginObject();
   json->Key("sites").Integer(all.sites);
