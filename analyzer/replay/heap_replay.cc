@@ -181,6 +181,7 @@ class HeapReplay {
     profile.widest_interval_bytes = events_.facts().widest_interval_bytes;
     profile.timed_calls = events_.facts().calls;
     profile.memory_at_end = events_.facts().memory_at_end;
+    profile.peak_resident = events_.facts().peak_resident.Course();
     if (process_.facts.mode == Mode::kSample && process_.facts.heap_enabled) {
       profile.widest_interval_bytes =
           std::max(profile.widest_interval_bytes, process_.facts.interval_bytes);
