@@ -57,8 +57,8 @@ TEST_F(Readings, OneThatIsDueIsOneThreads) {
 
 // A process that records something every 10 ms. The README names these numbers.
 TEST_F(Readings, OfADayAreSomeThousandsAndAHundredInTheFirstSecond) {
-  uint64_t clocks = 0, memory = 0;
-  const auto run_to = [&, ms = uint64_t{0}](uint64_t end_ms) mutable {
+  uint64_t ms = 0, clocks = 0, memory = 0;
+  const auto run_to = [&](uint64_t end_ms) {
     for (; ms < end_ms; ms += 10) {
       if (!readings::AreDue(Ms(ms))) continue;
       const readings::Due due = readings::Claim(Ms(ms));
