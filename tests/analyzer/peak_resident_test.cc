@@ -94,7 +94,7 @@ TEST_F(PeakResidentTest, TheTraceHasACounterAndTheTextALine) {
   main_.Put(PeakResidentRecord{20, 3 << 20, 0});
   main_.Put(PeakResidentRecord{900, 3 << 20, 0});
   Profile profile = ProfileOf(dump_);
-  EXPECT_NE(TextReportOf(&profile).find("peak RSS     3 MiB, reached by 20 ns"), std::string::npos)
+  EXPECT_NE(TextReportOf(&profile).find("peak RSS     3.00 MiB, reached by 20 ns"), std::string::npos)
       << TextReportOf(&profile);
   Points counted;
   const nlohmann::json trace = nlohmann::json::parse(ExportOf(&profile, "chrome"));
