@@ -242,7 +242,7 @@ async function residentOverTime() {
       return found;
     });
     claim('it is on the screen', pixels > 50, pixels);
-    claim('the legend names it, and what is read aloud', (await texts('.chart:first-of-type .key')).includes('peak resident so far')
+    claim('the legend names it, and what is read aloud', (await texts('.chart:first-of-type .line-key')).includes('peak resident so far')
       && (await page.getAttribute('.chart [role=img]', 'aria-label')).includes('peak resident so far over time: at most'));
   }
 }

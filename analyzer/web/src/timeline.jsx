@@ -98,7 +98,8 @@ const drawMarks = (chart, process) => (plot) => {
     ctx.fill();
     const isRight = x > plot.bbox.left + plot.bbox.width * 0.75;
     ctx.textAlign = isRight ? 'right' : 'left';
-    ctx.fillText(words, x + (isRight ? -8 : 8) * devicePixelRatio, y + 12 * devicePixelRatio);
+    const isLow = y > plot.bbox.top + plot.bbox.height - 14 * devicePixelRatio;
+    ctx.fillText(words, x + (isRight ? -8 : 8) * devicePixelRatio, y + (isLow ? -6 : 12) * devicePixelRatio);
   }
   ctx.restore();
 };
@@ -168,7 +169,7 @@ function Chart({ process, chart, isLast, range }) {
   }, [range]);
   return (
     <figure class="chart">
-      <figcaption>{chart.above ? linesOf(chart).map(({ title, colour: name }) => <span key={title} class={`key ${name}`}>{title}</span>) : chart.title}</figcaption>
+      <figcaption>{chart.above ? linesOf(chart).map(({ title, colour: name }) => <span key={title} class={`line-key ${name}`}>{title}</span>) : chart.title}</figcaption>
       <div ref={place} role="img" aria-label={wordsOf(chart)} />
     </figure>
   );
