@@ -151,9 +151,9 @@ GTEST := -lgtest -lgtest_main -pthread
 ASAN_CXX := clang++
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 TSAN := -fsanitize=thread
-AGENT_PART_SRC := agent/clock.cc agent/config.cc agent/live_filter.cc agent/live_set.cc agent/sandbox.cc agent/say.cc agent/stack_table.cc \
+AGENT_PART_SRC := agent/clock.cc agent/config.cc agent/live_filter.cc agent/live_set.cc agent/readings.cc agent/sandbox.cc agent/say.cc agent/stack_table.cc \
   agent/tickets.cc agent/wait_table.cc $(wildcard agent/unwind/*.cc)
-AGENT_STREAM_SRC := $(addprefix agent/,agent_scope.cc counters.cc dump_writer.cc process.cc sections.cc stream.cc)
+AGENT_STREAM_SRC := $(addprefix agent/,agent_scope.cc counters.cc dump_writer.cc memory_use.cc process.cc sections.cc stream.cc)
 
 # $(call object_rule,directory,compiler,flags[,below[,what else is needed]]): sources of any room, or of those below one, to
 # $(BUILD)/directory.
@@ -183,7 +183,7 @@ objects = $(patsubst %.cc,$(BUILD)/$(1)/%.o,$(2))
 INCLUDE_TEST_SRC := $(wildcard tests/include/*_test.cc)
 AGENT_RACE_ONLY_SRC := tests/agent/stream_test.cc
 AGENT_TEST_SRC := $(filter-out $(AGENT_RACE_ONLY_SRC),$(wildcard tests/agent/*_test.cc)) $(AGENT_PART_SRC)
-AGENT_RACE_TEST_SRC := tests/agent/sampler_test.cc tests/agent/live_set_test.cc tests/agent/stack_table_test.cc \
+AGENT_RACE_TEST_SRC := tests/agent/sampler_test.cc tests/agent/live_set_test.cc tests/agent/readings_test.cc tests/agent/stack_table_test.cc \
   tests/agent/tickets_test.cc tests/agent/wait_table_test.cc $(AGENT_RACE_ONLY_SRC) $(AGENT_PART_SRC) $(AGENT_STREAM_SRC)
 # Tests last: of what several objects instantiate, the first one's code is linked, and theirs is not optimized.
 ANALYZER_TEST_SRC := $(ANALYZER_LIB_SRC) $(addprefix tests/support/,dump_builder.cc analyze.cc process.cc report.cc) \

@@ -2,7 +2,7 @@
 
 #include <cpuid.h>
 
-#include <algorithm>
+#include <atomic>
 #include <string_view>
 
 #include "agent/config.h"
@@ -10,13 +10,9 @@
 
 namespace perfagent::clock {
 
-constinit Source source = {.uses_tsc = false, .start = 0, .ticks_per_ns = 1, .next_reading = 0};
+constinit Source source = {.uses_tsc = false, .start = 0, .ticks_per_ns = 1};
 
 namespace {
-
-constexpr uint64_t kReadingEveryNs = 1000000000;
-// Later on less often: the readings of a year are to take some kilobytes.
-constexpr uint64_t kReadingsPerDoubling = 512;
 
 Reading started, calibrated;  // with the counter's own value
 bool decided;
@@ -124,7 +120,6 @@ void Calibrate() {
     calibrated = WithMonotonicTicks(calibrated);
     source.ticks_per_ns = 1;
   }
-  source.next_reading.store(TicksOf(kReadingEveryNs));
 }
 
 Reading Started() { return started; }
@@ -137,14 +132,6 @@ Reading Read() {
   Reading now = ReadCounter();
   now.ticks = now.ticks > source.start ? now.ticks - source.start : 0;
   return now;
-}
-
-bool ClaimReading() {
-  const uint64_t now = Now();
-  uint64_t due = source.next_reading.load(std::memory_order_relaxed);
-  return now >= due &&
-         source.next_reading.compare_exchange_strong(
-             due, now + std::max(TicksOf(kReadingEveryNs), now / kReadingsPerDoubling));
 }
 
 }  // namespace perfagent::clock

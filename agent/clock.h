@@ -11,7 +11,6 @@
 
 #include <time.h>
 
-#include <atomic>
 #include <cstdint>
 
 #include "agent/sandbox.h"
@@ -30,7 +29,6 @@ struct Source {
   bool uses_tsc;
   uint64_t start;  // the counter's own value then
   double ticks_per_ns;
-  std::atomic<uint64_t> next_reading;  // when the dump is due for one
 };
 extern Source source;
 
@@ -77,12 +75,5 @@ inline uint64_t NsOf(uint64_t ticks) {
 
 // REQUIRES: sandbox::MayReadClock().
 Reading Read();
-
-// Is a reading due in the dump at `time`? One a second is, after some minutes less often, whoever comes first:
-// ClaimReading is true for one caller. One that then does not write it (stopped, left by longjmp) leaves the next to others.
-inline bool IsReadingDue(uint64_t time) {
-  return time >= source.next_reading.load(std::memory_order_relaxed);
-}
-bool ClaimReading();
 
 }  // namespace perfagent::clock

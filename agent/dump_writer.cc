@@ -12,6 +12,7 @@
 #include "agent/counters.h"
 #include "agent/process.h"
 #include "agent/readable.h"
+#include "agent/readings.h"
 #include "agent/real.h"
 #include "agent/sandbox.h"
 #include "agent/say.h"
@@ -261,6 +262,7 @@ bool Open() {
   file_inode = file.st_ino;
   segment_limit = static_cast<uint32_t>((size - kHeaderBytes) / kSegmentBytes);
   clock::Calibrate();
+  readings::Start();
   FillHeader(facts, size);
   own->store(kOurs, std::memory_order_release);
   counters::Flush();

@@ -157,7 +157,8 @@ void FinishAs(EndState how, int status) {
       sections::FinishWait(stream);
       stream->DescribeThread();
       if (config.heap && how == EndState::kExited && !is_forked_child) unseen::ReportAll(stream);
-      memory_use::Note(stream);
+      memory_use::NotePeak(stream);
+      memory_use::NoteEnd(stream);
       stream->PutReading();
     }
   }
@@ -217,6 +218,7 @@ bool RestartInChild() {
   }
   clock::StartInChild();
   process::GatherInChild();
+  memory_use::StartInChild();
   if (!dump_writer::Open()) {
     state.store(State::kOff);
     return false;
@@ -247,6 +249,7 @@ void Start(char** environment) {
     return;
   }
   process::GatherAllocator();
+  memory_use::Start();
   LeaveHeapToBypass();
   if (!dump_writer::Start() || !dump_writer::ClaimOpening() || !dump_writer::Open()) {
     state.store(State::kOff);

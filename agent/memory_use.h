@@ -1,9 +1,11 @@
-// memory_use.h: the process's memory, as the kernel counts it, at its end.
+// memory_use.h: the process's memory, as the kernel counts it: its greatest resident size so far, now and then, and all of it
+// at the end.
 //
-// Only then: the kernel says it through a file, and while the program runs no system call of the agent makes a descriptor.
-// Another thread that closes one twice, or all of them, would close the agent's, and the agent then the program's.
+// All of it only then: the kernel says it through a file, and while the program runs no system call of the agent makes a
+// descriptor. Another thread that closes one twice, or all of them, would close the agent's, and the agent then the
+// program's. The greatest size is what getrusage says.
 //
-// Threads: one. Signals: under an AgentScope.
+// Threads: Start and StartInChild from one; the others from any. Signals: under an AgentScope.
 #pragma once
 
 namespace perfagent {
@@ -12,7 +14,12 @@ struct Stream;
 
 namespace perfagent::memory_use {
 
-// Nothing where no system call may be made.
-void Note(Stream* stream);
+// Of a program, and of a forked child: what the kernel still counts of an earlier program is told apart from now on.
+void Start();
+void StartInChild();
+
+// Both: nothing where no system call may be made.
+void NotePeak(Stream* stream);
+void NoteEnd(Stream* stream);
 
 }  // namespace perfagent::memory_use

@@ -9,6 +9,7 @@
 #include "agent/agent_scope.h"
 #include "agent/config.h"
 #include "agent/dump_writer.h"
+#include "agent/memory_use.h"
 #include "agent/process.h"
 #include "agent/sandbox.h"
 #include "agent/sys.h"
@@ -337,8 +338,10 @@ void Stream::PutReading() {
   PutSized(ClockRecord{now.ticks, now.monotonic_ns, now.realtime_ns}, kMaxPlainRecord);
 }
 
-void Stream::PutDueReading() {
-  if (clock::ClaimReading()) PutReading();
+void Stream::PutDueReadings() {
+  const readings::Due due = readings::Claim(clock::Now());
+  if (due.memory) memory_use::NotePeak(this);
+  if (due.clock) PutReading();
 }
 
 namespace streams {

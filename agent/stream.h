@@ -20,6 +20,7 @@
 #include "agent/counters.h"
 #include "agent/futile_wake.h"
 #include "agent/lock_home.h"
+#include "agent/readings.h"
 #include "agent/sections.h"
 #include "agent/stack_table.h"
 #include "agent/text.h"
@@ -42,13 +43,15 @@ struct Stream {
   // A signal handler left the agent by longjmp, in the middle of anything.
   void WasLeft() { was_left = is_out_of_step = true; }
 
-  // Appends one record of at most kMaxPlainRecord bytes, and a reading of the clocks when one is due. False: lost,
+  // Appends one record of at most kMaxPlainRecord bytes, and behind an event the readings that are due. False: lost,
   // counted.
   template <typename Record>
   bool Put(const Record& record) {
     const bool written = PutSized(record, kMaxPlainRecord);
-    if (written && clock::IsReadingDue(codec.last_time)) [[unlikely]]
-      PutDueReading();
+    if constexpr (kIsEvent<Record>) {
+      if (written && readings::AreDue(codec.last_time)) [[unlikely]]
+        PutDueReadings();
+    }
     return written;
   }
   // Appends one record of at most `most_bytes`, and nothing behind it. False: lost, counted.
@@ -89,7 +92,7 @@ struct Stream {
   size_t PutReset(uint8_t* room);
   // Of so many bytes, about to be published.
   void NoteDefinition(size_t bytes, bool has_time);
-  void PutDueReading();
+  void PutDueReadings();
   void Recover();
   // Makes the payload of the current segment present up to `bytes`. False, with the cause: it cannot be.
   bool MakePresent(size_t bytes, Loss* cause);

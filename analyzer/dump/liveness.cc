@@ -2,6 +2,7 @@
 
 #include <sys/sysmacros.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cinttypes>
 #include <cstdio>
@@ -71,19 +72,40 @@ bool IsWriter(const DumpFile& file, const std::string& process) {
          IsMapped(file, process);
 }
 
-}  // namespace
-
-bool IsBeingWritten(const DumpFile& file) {
-  if (file.header().end_state != EndState::kOpen) return false;
+// Its directory in /proc; empty: there is none.
+std::string WriterOf(const DumpFile& file) {
+  if (file.header().end_state != EndState::kOpen) return "";
   // Most often it is the process of that number.
-  if (IsWriter(file, absl::StrCat("/proc/", file.header().pid))) return true;
+  if (std::string usual = absl::StrCat("/proc/", file.header().pid); IsWriter(file, usual))
+    return usual;
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
     const std::string name = entry.path().filename();
     if (name.find_first_not_of("0123456789") == std::string::npos && IsWriter(file, entry.path()))
-      return true;
+      return entry.path();
   }
-  return false;
+  return "";
+}
+
+// The second field of /proc/PID/statm, which counts pages.
+std::optional<uint64_t> ResidentBytes(const std::string& process) {
+  std::ifstream statm(process + "/statm");
+  uint64_t mapped = 0, resident = 0;
+  if (!(statm >> mapped >> resident)) return std::nullopt;
+  return resident * static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
+
+bool IsBeingWritten(const DumpFile& file) { return !WriterOf(file).empty(); }
+
+std::optional<RunningProcess> LookAtWriter(const DumpFile& file) {
+  const std::string process = WriterOf(file);
+  if (process.empty()) return std::nullopt;
+  RunningProcess running{.resident_bytes = ResidentBytes(process)};
+  // By now the number may be another process's.
+  if (StartTicks(process) != file.header().process_start_ticks) running.resident_bytes.reset();
+  return running;
 }
 
 uint64_t MonotonicNow() {

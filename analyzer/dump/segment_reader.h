@@ -193,7 +193,7 @@ class StreamCursor {
 
 // Heap and lock events, and what is measured beside them; all others define something.
 constexpr bool IsEventKind(size_t kind) {
-  return kind >= Record(AllocRecord{}).index() && kind <= Record(MemoryRecord{}).index();
+  return kind >= Record(AllocRecord{}).index() && kind <= Record(PeakResidentRecord{}).index();
 }
 inline bool IsEvent(const Record& record) { return IsEventKind(record.index()); }
 

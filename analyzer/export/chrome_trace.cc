@@ -215,11 +215,17 @@ class Writer {
       json_.EndObject();
       json_.EndObject();
     }
-    const auto& memory = profile_.heap.memory_at_end;
-    if (!memory) return;
-    Begin("C", "resident", memory->time);
+    for (const ResidentPoint& point : profile_.heap.peak_resident.points)
+      WriteBytesCounter("peak resident", point.time_ns, point.peak_bytes);
+    if (const auto& memory = profile_.heap.memory_at_end)
+      WriteBytesCounter("resident", memory->time,
+                        memory->anonymous + memory->file + memory->shared);
+  }
+
+  void WriteBytesCounter(const char* name, uint64_t time_ns, uint64_t bytes) {
+    Begin("C", name, time_ns);
     json_.Key("args").BeginObject();
-    json_.Key("bytes").Integer(memory->anonymous + memory->file + memory->shared);
+    json_.Key("bytes").Integer(bytes);
     json_.EndObject();
     json_.EndObject();
   }

@@ -6,7 +6,6 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
-#include "analyzer/dump/liveness.h"
 #include "analyzer/model/frame_kinds.h"
 #include "analyzer/model/futex_locks.h"
 #include "analyzer/report/lock_names.h"
@@ -85,33 +84,34 @@ void LiveProfile::BeginNow() {
   skips_events_ = false;
   clock_ = definitions_.ClockOf(file_.header());
   ReadLocks();
-  BeginStretch(IsBeingWritten(file_), MonotonicNow());
+  BeginStretch(LookAtWriter(file_), MonotonicNow());
   look_.is_live_known = false;
 }
 
 bool LiveProfile::Read(absl::FunctionRef<bool(double part)> goes_on) {
   const uint64_t now_ns = MonotonicNow();
   file_.ReadLiveFieldsAgain();
-  const bool is_running = IsBeingWritten(file_);
+  const std::optional<RunningProcess> running = LookAtWriter(file_);
   const uint64_t bytes_before = tail_.bytes_read();
   heap_.ForgetActivity();
   if (!tail_.Read(this, goes_on)) return false;
   EndFullMode();
   clock_ = definitions_.ClockOf(file_.header());
   ReadLocks();
-  BeginStretch(is_running, now_ns);
+  BeginStretch(running, now_ns);
   look_.bytes_read = tail_.bytes_read() - bytes_before;
   look_.unreadable_bytes = tail_.unreadable_bytes();
   look_.cost_ns = MonotonicNow() - now_ns;
   return true;
 }
 
-void LiveProfile::BeginStretch(bool is_running, uint64_t now_ns) {
+void LiveProfile::BeginStretch(const std::optional<RunningProcess>& running, uint64_t now_ns) {
   const uint64_t start_ns = file_.header().start_monotonic_ns;
   const uint64_t last_ns = clock_.NsAt(last_time_);
   look_.facts = FactsOf(file_.header(), clock_);
   ProcessFacts& facts = look_.facts;
-  if (is_running) {
+  look_.resident_bytes = running ? running->resident_bytes : std::nullopt;
+  if (running) {
     facts.ended = Ended::kRunning;
     facts.duration_ns = std::max(last_ns, now_ns - std::min(now_ns, start_ns));
   } else if (facts.duration_ns == 0) {

@@ -15,6 +15,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "analyzer/dump/dump_tail.h"
+#include "analyzer/dump/liveness.h"
 #include "analyzer/live/live_definitions.h"
 #include "analyzer/live/live_heap.h"
 #include "analyzer/model/lock_profile.h"
@@ -54,7 +55,8 @@ struct LiveLook {
   Waits other_waits = {};                // for conditions and the like
   std::vector<LockActivity> locks = {};  // those that were waited for longest
   size_t more_locks = 0;
-  size_t threads_waiting = 0;  // for locks, now
+  size_t threads_waiting = 0;                   // for locks, now
+  std::optional<uint64_t> resident_bytes = {};  // now; nullopt: not known
   uint64_t bytes_read = 0;
   uint64_t unreadable_bytes = 0;  // so far
   uint64_t cost_ns = 0;           // of reading
@@ -109,7 +111,7 @@ class LiveProfile : private TailSink {
   TimeKey Advance(StreamState* state, uint64_t time, bool begins_block);
   void EndFullMode();
   void ReadLocks();
-  void BeginStretch(bool is_running, uint64_t now_ns);
+  void BeginStretch(const std::optional<RunningProcess>& running, uint64_t now_ns);
 
   std::vector<RankedSite> RankSites(SiteOrder order) const;
   std::vector<RankedLock> RankLocks() const;

@@ -16,6 +16,7 @@
 #include "analyzer/model/event_stacks.h"
 #include "analyzer/model/heap_evidence.h"
 #include "analyzer/model/ids.h"
+#include "analyzer/model/peak_resident.h"
 #include "analyzer/model/size_buckets.h"
 #include "perfagent/dump_format.h"
 
@@ -189,6 +190,7 @@ struct HeapProfile {
   uint64_t undefined_stacks = 0;
   AllocatorCalls timed_calls;
   std::optional<MemoryRecord> memory_at_end;  // nullopt: killed, running, or not allowed to look
+  ResidentCourse peak_resident;               // of merged processes: none
 
   // Adds up the sites; frees include unpaired ones, which are calls too.
   void SumSites();

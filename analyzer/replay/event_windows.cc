@@ -71,6 +71,7 @@ void EventWindows::CloseStreams() {
       facts_.widest_interval_bytes =
           std::max(facts_.widest_interval_bytes, stream->events.widest_interval_bytes());
       facts_.calls.Merge(stream->events.calls());
+      facts_.peak_resident.Merge(stream->events.peak_resident());
       if (stream->events.memory_at_end()) facts_.memory_at_end = stream->events.memory_at_end();
     }
     return is_done;

@@ -49,6 +49,7 @@ struct EventFacts {
   uint64_t widest_interval_bytes = 0;
   AllocatorCalls calls;
   std::optional<MemoryRecord> memory_at_end;
+  PeakResident peak_resident;
 };
 
 class EventWindows {

@@ -165,6 +165,8 @@ void HeapEvents::Add(const Record& record, EventBlock* block) {
     calls_.Add(*call);
   } else if (const auto* memory = std::get_if<MemoryRecord>(&record)) {
     memory_at_end_ = *memory;
+  } else if (const auto* peak = std::get_if<PeakResidentRecord>(&record)) {
+    if (view_.HasTime(peak->time)) peak_resident_.Add(*peak);
   } else if (const auto* thread = std::get_if<ThreadRecord>(&record)) {
     OnThread(*thread);
   } else if (const auto* interval = std::get_if<IntervalRecord>(&record)) {

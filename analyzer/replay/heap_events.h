@@ -11,6 +11,7 @@
 #include "analyzer/model/allocator_calls.h"
 #include "analyzer/model/event_stacks.h"
 #include "analyzer/model/ids.h"
+#include "analyzer/model/peak_resident.h"
 #include "analyzer/model/process.h"
 #include "analyzer/replay/batch.h"
 #include "analyzer/replay/event_view.h"
@@ -94,6 +95,7 @@ class HeapEvents {
   uint64_t widest_interval_bytes() const { return widest_interval_bytes_; }
   const AllocatorCalls& calls() const { return calls_; }
   const std::optional<MemoryRecord>& memory_at_end() const { return memory_at_end_; }
+  const PeakResident& peak_resident() const { return peak_resident_; }
 
  private:
   void Add(const Record& record, EventBlock* block);
@@ -129,6 +131,7 @@ class HeapEvents {
   AllocatorCalls calls_;
   uint32_t untimed_reallocs_ = 0;
   std::optional<MemoryRecord> memory_at_end_;
+  PeakResident peak_resident_;
 };
 
 }  // namespace perfagent

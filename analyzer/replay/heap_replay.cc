@@ -181,6 +181,7 @@ class HeapReplay {
     profile.widest_interval_bytes = events_.facts().widest_interval_bytes;
     profile.timed_calls = events_.facts().calls;
     profile.memory_at_end = events_.facts().memory_at_end;
+    profile.peak_resident = PeakUpToEnd();
     if (process_.facts.mode == Mode::kSample && process_.facts.heap_enabled) {
       profile.widest_interval_bytes =
           std::max(profile.widest_interval_bytes, process_.facts.interval_bytes);
@@ -210,6 +211,17 @@ class HeapReplay {
     }
     profile.SumSites();
     return profile;
+  }
+
+  // What is resident at the end was so once, and is counted exactly where the peak may be some pages behind.
+  ResidentCourse PeakUpToEnd() const {
+    ResidentCourse course = events_.facts().peak_resident.Course();
+    const std::optional<MemoryRecord>& end = events_.facts().memory_at_end;
+    if (!end || !view_.HasTime(end->time) || course.points.empty()) return course;
+    const uint64_t bytes = end->anonymous + end->file + end->shared;
+    if (bytes > course.points.back().peak_bytes && end->time >= course.points.back().time_ns)
+      course.points.push_back({end->time, bytes});
+    return course;
   }
 
   // Of a site all of whose events are left out.

@@ -156,6 +156,12 @@ class EventPrinter : public RecordSink {
     line_.Text(" dump=").Decimal(r.dump);
     Finish();
   }
+  void Print(const PeakResidentRecord& r) {
+    line_.Text("# ");
+    Begin(r.time, "peak_resident ").Decimal(r.bytes);
+    if ((r.flags & kPeakBeforeExec) != 0) line_.Text(" before_exec");
+    Finish();
+  }
   void Print(const IntervalRecord& r) {
     line_.Text("# ");
     Begin(r.time, "interval ").Decimal(r.interval_bytes);

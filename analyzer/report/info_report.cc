@@ -14,10 +14,11 @@ namespace {
 
 // In the order of the alternatives of Record.
 constexpr const char* kRecordNames[] = {
-    "thread",         "thread_end", "module_load", "module_unload", "stack",        "alloc",
-    "free",           "realloc",    "lock_wait",   "lock_release",  "lock_section", "lock_acquire",
-    "allocator_call", "memory",     "interval",    "mark",          "unseen",       "clock",
-    "thin",           "reset",      "lock_frame",  "lock_mapping"};
+    "thread",       "thread_end",   "module_load",    "module_unload", "stack",
+    "alloc",        "free",         "realloc",        "lock_wait",     "lock_release",
+    "lock_section", "lock_acquire", "allocator_call", "memory",        "peak_resident",
+    "interval",     "mark",         "unseen",         "clock",         "thin",
+    "reset",        "lock_frame",   "lock_mapping"};
 static_assert(std::size(kRecordNames) == std::variant_size_v<Record>);
 
 class Writer : private LineWriter {

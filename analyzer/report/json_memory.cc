@@ -88,6 +88,20 @@ void WriteResident(JsonWriter* json, const std::optional<Resident>& resident) {
   json->EndObject();
 }
 
+void WritePeakResident(JsonWriter* json, const ResidentCourse& course) {
+  json->Key("peak_resident").BeginArray();
+  for (const ResidentPoint& point : course.points) {
+    json->BeginObject();
+    json->Key("time_ns").Integer(point.time_ns);
+    json->Key("bytes").Integer(point.peak_bytes);
+    json->EndObject();
+  }
+  json->EndArray();
+  json->Key("peak_resident_before_exec");
+  if (course.before_exec_bytes == 0) return json->Null();
+  json->Integer(course.before_exec_bytes);
+}
+
 }  // namespace
 
 void WriteMemory(JsonWriter* json, const NamedProfile& named) {
@@ -95,6 +109,7 @@ void WriteMemory(JsonWriter* json, const NamedProfile& named) {
   WriteLatency(json, heap.timed_calls);
   WriteMemoryAtEnd(json, heap.memory_at_end);
   WriteResident(json, ResidentAtEnd(heap));
+  WritePeakResident(json, heap.peak_resident);
 }
 
 }  // namespace perfagent

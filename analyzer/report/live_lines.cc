@@ -72,6 +72,10 @@ class Writer {
     Line("  looked at  ", Time(look_.end_ns - look_.begin_ns),
          look_.begin_ns == 0 ? " from its start on" : "", "; read ",
          FormatBytes(static_cast<double>(look_.bytes_read)), " in ", Time(look_.cost_ns));
+    if (look_.resident_bytes) {
+      Line("  resident   ", FormatBytes(static_cast<double>(*look_.resident_bytes)),
+           " now, with what is mapped of this recording");
+    }
     if (look_.unreadable_bytes > 0) {
       Line("  damaged    ", FormatBytes(static_cast<double>(look_.unreadable_bytes)),
            " could not be read: figures are without them");

@@ -1,5 +1,6 @@
 #include "analyzer/report/text_memory.h"
 
+#include <algorithm>
 #include <string>
 
 #include "analyzer/model/resident.h"
@@ -24,6 +25,7 @@ class Writer : private LineWriter {
       WriteDurations(call);
     }
     if (const std::optional<Resident> resident = ResidentAtEnd(heap_)) WriteResident(*resident);
+    WritePeakResident();
   }
 
  private:
@@ -52,6 +54,21 @@ class Writer : private LineWriter {
          FormatDuration(static_cast<double>(resident.time_ns)), ": ", parts);
     if (resident.untouched > kWorthAWord * resident.total)
       Fact("untouched", FormatBytes(resident.untouched), " of the live blocks is not resident");
+  }
+
+  void WritePeakResident() {
+    const ResidentCourse& course = heap_.peak_resident;
+    if (!course.points.empty()) {
+      const uint64_t most = course.points.back().peak_bytes;
+      const auto reached =
+          std::find_if(course.points.begin(), course.points.end(),
+                       [most](const ResidentPoint& point) { return point.peak_bytes == most; });
+      Fact("peak RSS", FormatBytes(static_cast<double>(most)), ", reached by ",
+           FormatDuration(static_cast<double>(reached->time_ns)));
+    } else if (course.before_exec_bytes != 0) {
+      Fact("peak RSS", "at most ", FormatBytes(static_cast<double>(course.before_exec_bytes)),
+           ", which an earlier program of this process had before exec");
+    }
   }
 
   const HeapProfile& heap_;

@@ -30,8 +30,8 @@
 // one needs those before it, back to one that is. In sampled mode each begins with kReset, in full mode
 // at least every 32nd.
 //
-// Definitions are all records but heap and lock events, timed calls and memory. They need nothing of the events before them
-// but the time of the last one, and those without a time not even that. So a sealed segment says where its definitions are (those with a time all
+// Definitions are all records but heap and lock events, timed calls and what is said of memory. They need nothing of the events
+// before them but the time of the last one, and those without a time not even that. So a sealed segment says where its definitions are (those with a time all
 // stand at its beginning, or it does not say), and a reader that wants nothing else steps over the events.
 //
 // A kLockTable segment is a SegmentHeader and an array of LockTableSlot, updated in place by its
@@ -62,6 +62,8 @@
 //                  allocator, waits, waited, idle               a followed acquisition, written at its release
 //   kAllocatorCall api, time, duration, size, usable, every, interval    a timed call of the allocator
 //   kMemory        time, anonymous, file, shared, stack, swapped, mapped, dump      in bytes, as the kernel counts them
+//   kPeakResident  time, bytes, flags     the process's greatest resident size so far, as the kernel counts it: a hundred a
+//                                         second at first, less often later, and one at the end
 //   kInterval      time, bytes            from here on the stream's blocks are sampled with this mean;
 //                                         0: every one
 //   kMark          time, text             the program said so (perfagent.h)
@@ -144,7 +146,7 @@
 namespace perfagent {
 
 inline constexpr uint64_t kDumpMagic = 0x31504d5544414650;  // "PFADUMP1" in the file
-inline constexpr uint16_t kVersionMajor = 6;
+inline constexpr uint16_t kVersionMajor = 7;
 inline constexpr uint16_t kVersionMinor = 0;
 inline constexpr uint16_t kMachineX86_64 = 62;  // EM_X86_64
 
@@ -226,6 +228,7 @@ enum class Tag : uint8_t {
   kLockMapping = 24,
   kAllocatorCall = 25,
   kMemory = 26,
+  kPeakResident = 27,
 };
 
 // kStack flags.
@@ -246,6 +249,10 @@ inline constexpr uint64_t kCutByReader =
 // kLockSection flags.
 inline constexpr uint64_t kSectionContended = 1;  // the acquisition waited, and the wait was kept
 inline constexpr uint64_t kSectionCut = 2;        // so much happened that not all of it was counted
+
+// kPeakResident flags.
+inline constexpr uint64_t kPeakBeforeExec =
+    1;  // that is what an earlier program had before exec: this one's is not greater
 
 // Cuts of one wait at most; of more releases the last ones count.
 inline constexpr uint64_t kMaxWaitCuts = 256;

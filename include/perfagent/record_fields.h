@@ -103,6 +103,11 @@ inline constexpr auto kLayout<MemoryRecord> = Of(Tag::kMemory, Time{&MemoryRecor
                                                  &MemoryRecord::swapped, &MemoryRecord::mapped,
                                                  &MemoryRecord::dump);
 template <>
+inline constexpr auto kLayout<PeakResidentRecord> = Of(Tag::kPeakResident,
+                                                       Time{&PeakResidentRecord::time},
+                                                       &PeakResidentRecord::bytes,
+                                                       &PeakResidentRecord::flags);
+template <>
 inline constexpr auto kLayout<IntervalRecord> = Of(Tag::kInterval, Time{&IntervalRecord::time},
                                                    Interval{&IntervalRecord::interval_bytes});
 template <>

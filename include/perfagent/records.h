@@ -145,6 +145,12 @@ struct MemoryRecord {
   uint64_t mapped;  // addresses in use
   uint64_t dump;    // of `file` or `shared`: this dump, at most
 };
+// The greatest resident size of the process so far, as the kernel counts it, in bytes.
+struct PeakResidentRecord {
+  uint64_t time;
+  uint64_t bytes;
+  uint64_t flags;
+};
 
 struct IntervalRecord {
   uint64_t time;
@@ -185,8 +191,8 @@ using Record =
     std::variant<ThreadRecord, ThreadEndRecord, ModuleLoadRecord, ModuleUnloadRecord, StackRecord,
                  AllocRecord, FreeRecord, ReallocRecord, LockWaitRecord, LockReleaseRecord,
                  LockSectionRecord, LockAcquireRecord, AllocatorCallRecord, MemoryRecord,
-                 IntervalRecord, MarkRecord, UnseenRecord, ClockRecord, ThinRecord, ResetRecord,
-                 LockFrameRecord, LockMappingRecord>;
+                 PeakResidentRecord, IntervalRecord, MarkRecord, UnseenRecord, ClockRecord,
+                 ThinRecord, ResetRecord, LockFrameRecord, LockMappingRecord>;
 
 // Heap and lock events, and what is measured beside them; all others are definitions.
 template <typename R>
@@ -195,7 +201,7 @@ inline constexpr bool kIsEvent =
     std::is_same_v<R, ReallocRecord> || std::is_same_v<R, LockWaitRecord> ||
     std::is_same_v<R, LockReleaseRecord> || std::is_same_v<R, LockSectionRecord> ||
     std::is_same_v<R, LockAcquireRecord> || std::is_same_v<R, AllocatorCallRecord> ||
-    std::is_same_v<R, MemoryRecord>;
+    std::is_same_v<R, MemoryRecord> || std::is_same_v<R, PeakResidentRecord>;
 template <typename R>
 inline constexpr bool kHasTime = requires(const R& r) {
   r.time;

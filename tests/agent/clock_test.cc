@@ -2,9 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <thread>
-#include <vector>
 
 #include "agent/config.h"
 
@@ -73,25 +71,6 @@ TEST_P(ClockTest, IsNeverBeforeTheStart) {
   EXPECT_EQ(clock::Now(), 0u);
   EXPECT_EQ(clock::Since(1), 0u);
   EXPECT_EQ(clock::Read().ticks, 0u);
-}
-
-TEST_P(ClockTest, ADueReadingIsOneThreadsAndTheNextASecondLater) {
-  EXPECT_FALSE(clock::IsReadingDue(0));
-  clock::source.next_reading = 0;
-  const uint64_t begin = clock::Now();
-  std::atomic<int> claimed = 0;
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 8; ++i) {
-    threads.emplace_back([&claimed] {
-      if (clock::IsReadingDue(clock::Now())) claimed += clock::ClaimReading();
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  const uint64_t seconds = clock::Since(begin) / clock::TicksOf(1'000'000'000);
-  EXPECT_GE(claimed, 1);
-  EXPECT_LE(claimed, 1 + static_cast<int>(seconds));
-  // Nobody needs to give it back.
-  EXPECT_TRUE(clock::IsReadingDue(clock::Now() + clock::TicksOf(1'000'000'000)));
 }
 
 }  // namespace

@@ -57,6 +57,16 @@ class FourBlocks : public testing::Test {
   DumpBuilder dump_;
 };
 
+TEST_F(FourBlocks, HavePeaksOfResidentMemoryOfTheWindow) {
+  StreamBuilder& other = dump_.AddStream();
+  for (uint64_t time = 10; time <= 50; time += 10) other.Put(PeakResidentRecord{time, 7 * time, 0});
+  const ResidentCourse course = In(20, 40).peak_resident;
+  ASSERT_EQ(course.points.size(), 2u);
+  EXPECT_EQ(course.points[0].time_ns, 20u);
+  EXPECT_EQ(course.points[1].time_ns, 30u);
+  EXPECT_EQ(course.points[1].peak_bytes, 210u);
+}
+
 TEST_F(FourBlocks, CountWhatHappensInTheWindow) {
   const HeapProfile heap = In(20, 60);
   EXPECT_EQ(heap.total.allocations.value(), 2) << "B and C";

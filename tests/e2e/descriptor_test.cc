@@ -66,12 +66,14 @@ std::map<std::string, size_t> CallsBetweenMarks(const std::string& trace) {
 // What the work needs, and what the agent may: nothing of it names a descriptor, or makes one.
 TEST_P(Descriptors, NoSystemCallOfTheAgentNamesADescriptorWhileItRecords) {
   REQUIRE_PROGRAM("strace", "strace");
-  const std::set<std::string> allowed = {
-      "brk",           "madvise",         "mmap",           "mprotect",        "mremap",
-      "munmap",        "futex",           "rt_sigaction",   "rt_sigprocmask",  "rt_sigreturn",
-      "clone",         "clone3",          "exit",           "set_robust_list", "rseq",
-      "getpid",        "gettid",          "tgkill",         "sched_yield",     "prctl",
-      "clock_gettime", "set_tid_address", "restart_syscall"};
+  const std::set<std::string> allowed = {"brk",          "madvise",         "mmap",
+                                         "mprotect",     "mremap",          "munmap",
+                                         "futex",        "rt_sigaction",    "rt_sigprocmask",
+                                         "rt_sigreturn", "clone",           "clone3",
+                                         "exit",         "set_robust_list", "rseq",
+                                         "getpid",       "gettid",          "tgkill",
+                                         "sched_yield",  "prctl",           "clock_gettime",
+                                         "getrusage",    "set_tid_address", "restart_syscall"};
   REQUIRE_PERMITTED(RunProcess({"strace", "-f", "true"}).Succeeded(), "tracing");
   TempDir dir;
   const fs::path trace = dir / "trace";

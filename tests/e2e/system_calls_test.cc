@@ -17,7 +17,8 @@ const std::map<std::string, std::regex> kOfTheAgent = {
     {"clock_gettime", std::regex(R"(\(CLOCK_(PROCESS|THREAD)_CPUTIME_ID\b)")},
     {"getpid", std::regex(R"(^\()")},
     {"gettid", std::regex(R"(^\()")},
-    {"tgkill", std::regex(R"(, 0\b)")},  // is a stream's last owner gone?
+    {"tgkill", std::regex(R"(, 0\b)")},                  // is a stream's last owner gone?
+    {"getrusage", std::regex(R"(^\(RUSAGE_THREAD, )")},  // how large the process has been
     {"rt_sigprocmask",
      std::regex(R"(\(0xffffffff /\*)")},  // is a page of the stack there? changes nothing
 };
@@ -58,20 +59,23 @@ TEST(SystemCalls, OfASampledSteadyProgramAreFewAndListed) {
   for (const char* interval : {"auto", "64K"}) {
     SCOPED_TRACE(interval);
     TempDir dir;
-    size_t of_the_agent = 0;
+    size_t of_the_agent = 0, looks = 0;
     for (const auto& [name, arguments] :
          Trace(AgentLibrary(), AgentEnvironment(dir.path(), {{"INTERVAL", interval}}))) {
       const auto listed = kOfTheAgent.find(name);
       if (listed != kOfTheAgent.end() && std::regex_search(arguments, listed->second)) {
-        ++of_the_agent;
+        ++(name == "getrusage" ? looks : of_the_agent);
       } else {
         EXPECT_TRUE(of_the_program.contains(name)) << name << arguments;
       }
     }
     // Thousands of samples of two million allocations: nothing like one call for each.
     ASSERT_EQ(DumpsIn(dir.path()).size(), 1u);
-    EXPECT_FALSE(SitesBelow(Report(DumpsIn(dir.path()).front()), "UseHeapAndLock").empty());
+    const nlohmann::json report = Report(DumpsIn(dir.path()).front());
+    EXPECT_FALSE(SitesBelow(report, "UseHeapAndLock").empty());
     EXPECT_LT(of_the_agent, 200u);
+    const double ran_ns = report.at("processes").at(0).at("duration_ns");
+    EXPECT_LE(looks, 1 + ran_ns / 1e7) << "a hundred a second";
   }
 }
 

@@ -143,6 +143,9 @@ void Fill(Sample* sample, std::mt19937_64* random) {
       sample->record = MemoryRecord{number(), number(), number(), number(),
                                     number(), number(), number(), number()};
       break;
+    case 21:
+      sample->record = PeakResidentRecord{number(), number(), number()};
+      break;
     case 10:
       sample->record = IntervalRecord{number(), number() % kGreatestInterval};
       break;

@@ -219,6 +219,34 @@ async function brush() {
   claimEqual('whose blocks whom frees is what the program says', await values('table.matrix data'), [100000]);
 }
 
+// The second line of the first chart is in its data, and on its canvas in its colour.
+async function residentOverTime() {
+  for (const name of ['leak', 'locks']) {
+    const { peak_resident: points } = json(name).heap;
+    await open(name);
+    await drawn();
+    const shown = await page.$eval('.chart [role=img]', (element) => {
+      const [times, , peaks] = element.__plot__.data;
+      return times.map((time, i) => [time, peaks[i]]).filter(([, bytes]) => bytes != null);
+    });
+    claimEqual(`${name}: the peak of resident memory is drawn as the report has it`, shown, points.map(({ time_ns, bytes }) => [time_ns / 1e9, bytes]));
+    claim('there are some points, and it never falls', shown.length > 1 && shown.every(([, bytes], i) => i === 0 || bytes >= shown[i - 1][1]), shown);
+    const pixels = await page.$eval('.chart canvas', (canvas) => {
+      const probe = document.createElement('canvas').getContext('2d');
+      probe.fillStyle = getComputedStyle(document.documentElement).getPropertyValue('--resident').trim();
+      probe.fillRect(0, 0, 1, 1);
+      const [red, green, blue] = probe.getImageData(0, 0, 1, 1).data;
+      const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+      let found = 0;
+      for (let i = 0; i < data.length; i += 4) found += data[i] === red && data[i + 1] === green && data[i + 2] === blue;
+      return found;
+    });
+    claim('it is on the screen', pixels > 50, pixels);
+    claim('the legend names it, and what is read aloud', (await texts('.chart:first-of-type .line-key')).includes('peak resident so far')
+      && (await page.getAttribute('.chart [role=img]', 'aria-label')).includes('peak resident so far over time: at most'));
+  }
+}
+
 // The program's waits, by its own clock, are no part of the page: halves are.
 async function waitsInTime() {
   const { locks } = json('locks');
@@ -315,7 +343,7 @@ const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, ar
 try {
   await figuresEqual('locks');
   await figuresEqual('leak');
-  for (const check of [locksEqual, flameGraphs, tables, brush, waitsInTime, hostile, pruned, processes, diff, colours]) await check();
+  for (const check of [locksEqual, flameGraphs, tables, brush, residentOverTime, waitsInTime, hostile, pruned, processes, diff, colours]) await check();
 } catch (error) {
   claim('the pages can be used', false, error.stack);
 }

@@ -121,6 +121,17 @@ TestLiveIsThatOfTheReport() {
   EndProgram
 }
 
+# The program waits for requests: its size is what it was a moment ago.
+TestResident() {
+  Start full
+  Ask 0 1000 3000 keep
+  "$analyzer" top --count 1 "$dump" > looks {requests}>&-
+  Near "resident memory is what the kernel says of the process" \
+    "$(sed -nE 's/^  resident +([0-9.]+) MiB now.*/\1/p' looks)" \
+    "$(awk -v page="$(getconf PAGESIZE)" '{ print $2 * page / 1048576 }' "/proc/$pid/statm")"
+  EndProgram
+}
+
 TestEnded() {
   dump=$work/ended.dump
   env LD_PRELOAD="$real_agent" PERFAGENT_OUTPUT="$dump" "$build/samples/leak" > /dev/null
@@ -128,6 +139,7 @@ TestEnded() {
   Expect "a process that has ended is looked at once" 0 ""
   Equal "once" "$(grep -c '^  program ' out)" 1
   Matches "and how it ended is said" "$output" "*exited with status 0 after *"
+  Equal "it has no resident memory now" "$(grep -c '^  resident ' out)" 0
   Start off
   EndProgram
   Run "$analyzer" top "$work/none.dump"
@@ -213,6 +225,7 @@ TestReportOnATerminal() {
 
 TestRates
 TestLiveIsThatOfTheReport
+TestResident
 TestEnded
 TestKilled
 TestLocks

@@ -228,6 +228,8 @@ std::vector<uint8_t> DumpWithEverything() {
   other.Free(1200, 0x3000);
   other.Put(LockFrameRecord{0x9000, 4711, stack});
   other.Put(LockMappingRecord{0x9100, 0x801, 77, 64, "/dev/shm/\x1b[2Jpool"});
+  other.Put(PeakResidentRecord{1210, 1 << 20, kPeakBeforeExec});
+  other.Put(PeakResidentRecord{1220, 2 << 20, 0});
   other.Put(ThreadEndRecord{1300});
   other.Put(ClockRecord{1400, 1'000'000'700, 1'700'000'000'000'000'700});
   SegmentBuilder& table = dump.AddLockTable();

@@ -12,7 +12,8 @@ const MOST_MARKS = 50;
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-// A chart: {title, times in s, values, format, colour, step: values hold for the time before them, marks: [[s, value, words]]}
+// A chart: {title, times in s, values, format, colour, step: values hold for the time before them, marks: [[s, value, words]],
+// above: another line, {title, times, values, colour}, whose values hold for the time after them}
 function chartsOf(process) {
   const charts = [];
   const { heap, locks } = process;
@@ -32,6 +33,16 @@ function liveChart(heap) {
     title: 'Live memory', format: formatBytes, colour: 'memory', steps: POWERS,
     marks: [[...peak, `peak ${formatBytes(peak[1])}`]],
     times: points.map(([time]) => time), values: points.map(([, value]) => value),
+    above: peakLine(heap),
+  };
+}
+
+// The kernel says the greatest size so far, and nothing of now.
+function peakLine({ peak_resident: points }) {
+  if (!(points?.length > 0)) return null;
+  return {
+    title: 'peak resident so far', colour: 'resident',
+    times: points.map(({ time_ns }) => time_ns / 1e9), values: points.map(({ bytes }) => bytes),
   };
 }
 
@@ -87,7 +98,8 @@ const drawMarks = (chart, process) => (plot) => {
     ctx.fill();
     const isRight = x > plot.bbox.left + plot.bbox.width * 0.75;
     ctx.textAlign = isRight ? 'right' : 'left';
-    ctx.fillText(words, x + (isRight ? -8 : 8) * devicePixelRatio, y + 12 * devicePixelRatio);
+    const isLow = y > plot.bbox.top + plot.bbox.height - 14 * devicePixelRatio;
+    ctx.fillText(words, x + (isRight ? -8 : 8) * devicePixelRatio, y + (isLow ? -6 : 12) * devicePixelRatio);
   }
   ctx.restore();
 };
@@ -107,7 +119,9 @@ function optionsOf(chart, { process, width, isLast, onRange, onReady }) {
     series: [{}, {
       stroke: colour(chart.colour), fill: `${colour(chart.colour)}2e`, width: 1.5, points: { show: false },
       paths: chart.step ? uPlot.paths.stepped({ align: -1 }) : undefined,
-    }],
+    }, ...(chart.above ? [{
+      stroke: colour(chart.above.colour), width: 1.5, dash: [5, 3], points: { show: false }, paths: uPlot.paths.stepped({ align: 1 }),
+    }] : [])],
     hooks: {
       ready: [onReady],
       draw: [drawMarks(chart, process)],
@@ -115,6 +129,9 @@ function optionsOf(chart, { process, width, isLast, onRange, onReady }) {
     },
   };
 }
+
+const linesOf = (chart) => (chart.above ? [chart, chart.above] : [chart]);
+const dataOf = (chart) => (chart.above ? uPlot.join(linesOf(chart).map(({ times, values }) => [times, values])) : [chart.times, chart.values]);
 
 // Shows the range in all of them; dragging sets it in the address.
 function select(plot, process, range) {
@@ -135,8 +152,9 @@ function Chart({ process, chart, isLast, range }) {
       go({ range: first === 0 && last === SLOTS - 1 ? undefined : `${first}-${last}` });
     };
     const element = place.current;
-    const plot = new uPlot(optionsOf(chart, { process, width: element.clientWidth, isLast, onRange, onReady: (ready) => select(ready, process, shown.current) }), [chart.times, chart.values], element);
+    const plot = new uPlot(optionsOf(chart, { process, width: element.clientWidth, isLast, onRange, onReady: (ready) => select(ready, process, shown.current) }), dataOf(chart), element);
     drawn.current = plot;
+    element.__plot__ = plot; // for whoever has the element, as the flame graphs' __data__
     const observer = new ResizeObserver(() => {
       if (element.clientWidth === plot.width) return;
       plot.setSize({ width: element.clientWidth, height: plot.height });
@@ -151,15 +169,14 @@ function Chart({ process, chart, isLast, range }) {
   }, [range]);
   return (
     <figure class="chart">
-      <figcaption>{chart.title}</figcaption>
+      <figcaption>{chart.above ? linesOf(chart).map(({ title, colour: name }) => <span key={title} class={`line-key ${name}`}>{title}</span>) : chart.title}</figcaption>
       <div ref={place} role="img" aria-label={wordsOf(chart)} />
     </figure>
   );
 }
 
 function wordsOf(chart) {
-  const most = Math.max(...chart.values);
-  return `${chart.title} over time: at most ${chart.format(most)}, at the end ${chart.format(chart.values.at(-1))}`;
+  return linesOf(chart).map(({ title, values }) => `${title} over time: at most ${chart.format(Math.max(...values))}, at the end ${chart.format(values.at(-1))}`).join('; ');
 }
 
 function RangeInputs({ process, range }) {
@@ -212,6 +229,8 @@ export function Timeline({ process, range, only }) {
         <p class="note">
           Drag over a chart to look at a part of the time. Allocations, bytes, live memory and lock waits follow it, in {SLOTS} steps
           of {formatTime(process.slotWidth)}; temporary and leaked allocations, the peak, lifetimes, blame and holds are known of the whole recording only.
+          {shown.some(({ above }) => above) && <> The dashed line is the greatest resident size so far, of the whole process, as the kernel counts it: it never falls, and follows no choice.</>}
+          {process.heap?.peak_resident_before_exec > 0 && <> Before its first point it was at most {formatBytes(process.heap.peak_resident_before_exec)}, which an earlier program of the process had before exec.</>}
           {resident && <> Resident memory is known at the process’s end: {formatBytes(resident.total)}.</>}
         </p>
       )}
