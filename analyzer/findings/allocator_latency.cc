@@ -57,7 +57,8 @@ void FindAllocatorLatency(HeapCase* heap, Findings* findings) {
   finding.title = "the allocator itself is slow";
   finding.where.allocator = heap->facts().allocator;
   for (const SlowCalls& calls : slow) finding.evidence.push_back(Describe(calls));
-  finding.gain = absl::StrCat("up to ", TimeGain(*heap, ns));
+  finding.gains.time_ns = OfItsTime(*heap, ns);
+  finding.gain = absl::StrCat("up to ", TimeGain(*heap, *finding.gains.time_ns));
   finding.remedy =
       "keep large buffers instead of giving them back (each may be mapped anew), let threads "
       "allocate less or from memory of their own; compare allocators before changing to another";

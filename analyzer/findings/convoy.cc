@@ -41,6 +41,7 @@ void FindConvoys(const NamedProfile& named, Findings* findings) {
         absl::StrFormat("%.1f releases in a wait on average", queue),
         absl::StrCat("half of the waits are longer than ", FormatDuration(wait_ns),
                      ", nine in ten sections shorter than ", FormatDuration(hold_ns))};
+    finding.gains.time_ns = WaitNs(*lock);
     finding.gain =
         absl::StrCat("at most ", FormatDuration(static_cast<double>(lock->wait_ns)), " of waiting");
     finding.remedy = "take it less often: work in batches, or give each thread its own part";

@@ -1,15 +1,34 @@
 #include <limits>
+#include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "analyzer/findings/lock_findings.h"
 
 namespace perfagent {
+namespace {
+
+// Which thread waited first is chance: the cycle is accused by the lock whose name comes first, the same in every process.
+const Lock& FirstOf(const NamedProfile& named, const std::vector<size_t>& cycle) {
+  const LockProfile& locks = named.profile.locks;
+  const Lock* first = nullptr;
+  std::string least;
+  for (const size_t i : cycle) {
+    const Lock& lock = locks.locks[locks.unended[i].lock.value()];
+    std::string name = SharedLockName(lock, &named.names);
+    if (first != nullptr && least <= name) continue;
+    first = &lock;
+    least = std::move(name);
+  }
+  return *first;
+}
+
+}  // namespace
 
 void FindDeadlocked(const NamedProfile& named, Findings* findings) {
   const LockProfile& locks = named.profile.locks;
   for (const std::vector<size_t>& cycle : locks.deadlocks) {
-    const Lock& first = locks.locks[locks.unended[cycle.front()].lock.value()];
-    Finding finding = Accuse(named, first, "deadlock");
+    Finding finding = Accuse(named, FirstOf(named, cycle), "deadlock");
     finding.title = absl::StrCat(cycle.size(), " threads wait for one another for ever");
     for (const size_t i : cycle) {
       const UnendedWait& wait = locks.unended[i];

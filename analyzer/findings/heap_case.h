@@ -78,7 +78,9 @@ double ShareOf(const Tally& part, const Tally& whole);
 Estimate CostOf(const Tally& events, double each);
 // Of two that depend on each other: their errors add.
 Estimate SumOf(const Estimate& a, const Estimate& b);
-// "about 12.3 ms, 4.5 % of the program's time"; with its interval where it has one. At most all of the time.
+// So much of the program's CPU time: at most all of it.
+Estimate OfItsTime(const HeapCase& heap, const Estimate& ns);
+// "about 12.3 ms, 4.5 % of the program's CPU time", of such; with its interval where it has one.
 std::string TimeGain(const HeapCase& heap, const Estimate& ns);
 // The middle of the histogram of lifetimes.
 double MedianLifetimeNs(const HeapCase& heap, const HeapSite& site);

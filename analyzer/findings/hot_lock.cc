@@ -44,6 +44,7 @@ void FindHotLocks(const NamedProfile& named, Findings* findings) {
             ? absl::StrFormat("with sections half as long at most %.3g times the throughput",
                               1 / (1 - held / 2))
             : absl::StrCat("at most ", FormatDuration(wait_ns), " of waiting");
+    finding.gains.time_ns = WaitNs(*lock);
     finding.remedy = "do less while it is held, or split what it protects";
     finding.confidence = held >= kMostlyHeld ? Confidence::kHigh : Confidence::kMedium;
     findings->push_back(std::move(finding));

@@ -35,10 +35,20 @@ double WaitShare(const NamedProfile& named, const Lock& lock) {
   return duration_ns > 0 ? static_cast<double>(lock.wait_ns) / duration_ns : 0;
 }
 
+Estimate WaitNs(const Lock& lock, Waiters waiters) {
+  const uint64_t wait_ns = waiters == Waiters::kWriters ? WritersOf(lock).wait_ns : lock.wait_ns;
+  const Doubt doubt = DoubtOf(lock, waiters);
+  return {static_cast<double>(wait_ns),
+          static_cast<double>(wait_ns - std::min(wait_ns, doubt.fewer.wait_ns)),
+          static_cast<double>(wait_ns + doubt.more.wait_ns)};
+}
+
 Finding Accuse(const NamedProfile& named, const Lock& lock, const char* kind) {
   return {.kind = kind,
           .title = {},
-          .where = {.lock = LockName(lock, &named.names), .address = lock.address},
+          .where = {.lock = LockName(lock, &named.names),
+                    .address = lock.address,
+                    .lock_anywhere = SharedLockName(lock, &named.names)},
           .evidence = {},
           .gain = {},
           .remedy = {},

@@ -35,6 +35,8 @@ std::vector<const Lock*> SlowLocks(const LockProfile& locks, const ProcessFacts&
                                    double least_share);
 // What was waited for it, as a part of the process's time: all threads' waits added up.
 double WaitShare(const NamedProfile& named, const Lock& lock);
+// Waits for it, or its writers' alone: exact, but for the doubt.
+Estimate WaitNs(const Lock& lock, Waiters waiters = Waiters::kAll);
 // A finding that accuses this lock; what is at stake is the waiting for it.
 Finding Accuse(const NamedProfile& named, const Lock& lock, const char* kind);
 

@@ -25,6 +25,7 @@ void FindPolling(const NamedProfile& named, Findings* findings) {
                                               " tries in vain by ",
                                               named.names.Headline(poller.pc)->function));
     }
+    finding.gains.calls = Estimate::Exact(refused);
     finding.gain = "the time of these tries, and of those that they disturb";
     finding.stake = refused * kTryNs / (seconds * 1e9);
     finding.remedy = "wait for the lock, or do something else between two tries";

@@ -72,6 +72,7 @@ void FindWaitingWriters(const NamedProfile& named, Findings* findings) {
                      " waits, ", FormatDuration(static_cast<double>(lock->readers.wait_ns)))};
     if (WaitForReaders(*lock)) AccuseReaders(*lock, &finding);
     AddHolders(named, *lock, &finding);
+    finding.gains.time_ns = WaitNs(*lock, Waiters::kWriters);
     finding.gain = absl::StrCat("at most ", FormatDuration(writers_ns), " of waiting");
     findings->push_back(std::move(finding));
   }

@@ -52,6 +52,7 @@ void FindThunderingHerds(const NamedProfile& named, Findings* findings) {
     Finding finding = Accuse(named, *lock, "thundering_herd");
     finding.title = "a broadcast wakes threads that find nothing to do";
     AddEvidence(named, *lock, broadcasts, &finding);
+    finding.gains.calls = Estimate::Exact(static_cast<double>(futile));
     finding.gain =
         absl::StrCat(FormatCount(static_cast<double>(futile)),
                      " wakes, each with two switches of threads and a turn of the mutex");
