@@ -12,7 +12,7 @@ constexpr double kMuch = 0.2;
 }  // namespace
 
 void FindAllocationsUnderLocks(const NamedProfile& named, Findings* findings) {
-  for (const Lock* lock : SlowLocks(named.profile.locks, named.profile.dump.process.facts, kSome)) {
+  for (const Lock* lock : SlowLocks(named, kSome)) {
     const LockHolds& holds = *lock->holds;
     const double allocator_ns = holds.allocator_ns.value();
     if (allocator_ns <= 0 || allocator_ns < kMuch * holds.hold_ns.value()) continue;

@@ -23,7 +23,7 @@ double MeanQueue(const Lock& lock) {
 }  // namespace
 
 void FindConvoys(const NamedProfile& named, Findings* findings) {
-  for (const Lock* lock : SlowLocks(named.profile.locks, named.profile.dump.process.facts, kSome)) {
+  for (const Lock* lock : SlowLocks(named, kSome)) {
     if (lock->kept.waits < kFewWaits || lock->holds->sections.IsEmpty()) continue;
     const double acquisitions = lock->holds->sections.value();
     const auto contended = static_cast<double>(lock->contended);

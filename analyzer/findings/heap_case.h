@@ -53,6 +53,9 @@ class HeapCase {
   // The sites of which `measure` is above 0, greatest first, without those that are explained or seen too rarely.
   std::vector<const HeapSite*> Sites(const std::function<double(const HeapSite&)>& measure) const;
   void Explain(const HeapSite& site) { is_explained_[IndexOf(site)] = true; }
+  // Threads wait for one another inside the allocator: its calls are slow therefore.
+  void ExplainWaits() { are_waits_explained_ = true; }
+  bool AreWaitsExplained() const { return are_waits_explained_; }
   size_t IndexOf(const HeapSite& site) const {
     return static_cast<size_t>(&site - heap().sites.data());
   }
@@ -66,6 +69,7 @@ class HeapCase {
   const std::optional<uint64_t> memory_limit_;
   const SizeClasses classes_;
   double busy_ns_;
+  bool are_waits_explained_ = false;
   std::vector<bool> is_explained_;  // by index in HeapProfile::sites
 };
 

@@ -28,7 +28,7 @@ void AddPair(const NamedProfile& named, const Lock& lock, Finding* finding) {
 void FindHotLocks(const NamedProfile& named, Findings* findings) {
   const ProcessFacts& facts = named.profile.dump.process.facts;
   const auto duration_ns = static_cast<double>(facts.duration_ns);
-  for (const Lock* lock : SlowLocks(named.profile.locks, facts, kSome)) {
+  for (const Lock* lock : SlowLocks(named, kSome)) {
     const double held = lock->kind == LockKind::kRwlock ? 0 : Utilisation(*lock, facts).value_or(0);
     const auto wait_ns = static_cast<double>(lock->wait_ns);
     if (held < kMostlyHeld && wait_ns < kMuch * duration_ns) continue;

@@ -30,9 +30,10 @@ void FindFalseSharing(const NamedProfile& named, Findings* findings);
 // All of these.
 Findings FindLockProblems(const NamedProfile& named);
 
-// The locks that are waited for so long that it matters, greatest first.
-std::vector<const Lock*> SlowLocks(const LockProfile& locks, const ProcessFacts& facts,
-                                   double least_share);
+// KnownLocks, but for the allocator's own, of which allocator_contention.cc speaks.
+std::vector<const Lock*> LocksOfProgram(const NamedProfile& named);
+// Those of them that are waited for so long that it matters, greatest first.
+std::vector<const Lock*> SlowLocks(const NamedProfile& named, double least_share);
 // What was waited for it, as a part of the process's time: all threads' waits added up.
 double WaitShare(const NamedProfile& named, const Lock& lock);
 // Waits for it, or its writers' alone: exact, but for the doubt.

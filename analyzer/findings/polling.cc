@@ -14,7 +14,7 @@ constexpr double kTryNs = 100;
 
 void FindPolling(const NamedProfile& named, Findings* findings) {
   const double seconds = static_cast<double>(named.profile.dump.process.facts.duration_ns) / 1e9;
-  for (const Lock* lock : KnownLocks(named.profile.locks)) {
+  for (const Lock* lock : LocksOfProgram(named)) {
     const auto refused = static_cast<double>(lock->refused);
     if (lock->refused < kMany || refused < kManyPerSecond * seconds) continue;
     Finding finding = Accuse(named, *lock, "polling");

@@ -56,7 +56,7 @@ void AccuseReaders(const Lock& lock, Finding* finding) {
 }  // namespace
 
 void FindWaitingWriters(const NamedProfile& named, Findings* findings) {
-  for (const Lock* lock : SlowLocks(named.profile.locks, named.profile.dump.process.facts, kSome)) {
+  for (const Lock* lock : SlowLocks(named, kSome)) {
     if (lock->kind != LockKind::kRwlock) continue;
     const Waits writers = WritersOf(*lock);
     const auto writers_ns = static_cast<double>(writers.wait_ns);

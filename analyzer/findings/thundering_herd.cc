@@ -40,7 +40,7 @@ void AddEvidence(const NamedProfile& named, const Lock& lock, uint64_t broadcast
 
 // Signals, too, may wake in vain: each one thread at most.
 void FindThunderingHerds(const NamedProfile& named, Findings* findings) {
-  for (const Lock* lock : KnownLocks(named.profile.locks)) {
+  for (const Lock* lock : LocksOfProgram(named)) {
     if (lock->kind != LockKind::kCondition) continue;
     const uint64_t broadcasts = BroadcastsOf(*lock);
     const uint64_t signals = lock->released - broadcasts;
