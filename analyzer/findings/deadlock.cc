@@ -1,6 +1,5 @@
+#include <algorithm>
 #include <limits>
-#include <string>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "analyzer/findings/lock_findings.h"
@@ -11,16 +10,12 @@ namespace {
 // Which thread waited first is chance: the cycle is accused by the lock whose name comes first, the same in every process.
 const Lock& FirstOf(const NamedProfile& named, const std::vector<size_t>& cycle) {
   const LockProfile& locks = named.profile.locks;
-  const Lock* first = nullptr;
-  std::string least;
-  for (const size_t i : cycle) {
-    const Lock& lock = locks.locks[locks.unended[i].lock.value()];
-    std::string name = SharedLockName(lock, &named.names);
-    if (first != nullptr && least <= name) continue;
-    first = &lock;
-    least = std::move(name);
-  }
-  return *first;
+  const auto lock_of = [&](size_t i) -> const Lock& {
+    return locks.locks[locks.unended[i].lock.value()];
+  };
+  const auto name_of = [&](size_t i) { return SharedLockName(lock_of(i), &named.names); };
+  return lock_of(*std::min_element(cycle.begin(), cycle.end(),
+                                   [&](size_t a, size_t b) { return name_of(a) < name_of(b); }));
 }
 
 }  // namespace

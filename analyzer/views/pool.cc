@@ -129,6 +129,7 @@ void Pool::AddDeadlocks(const LockProfile& locks, const std::vector<LockId>& ids
 void Pool::AddOrders(const NamedProfile& named) {
   for (const std::vector<LockOrder>& cycle : named.profile.locks.order_cycles) {
     std::vector<LockOrder> pooled;
+    pooled.reserve(cycle.size());
     for (const LockOrder& order : cycle) {
       pooled.push_back({.lock = AddressOf(order.lock, named),
                         .then = AddressOf(order.then, named),
@@ -142,6 +143,7 @@ void Pool::AddOrders(const NamedProfile& named) {
                          [](const LockOrder& a, const LockOrder& b) { return a.lock < b.lock; }),
         pooled.end());
     std::vector<std::tuple<uint64_t, uint64_t, StackId>> key;
+    key.reserve(pooled.size());
     for (const LockOrder& order : pooled) key.emplace_back(order.lock, order.then, order.stack);
     const auto [found, is_new] = cycle_at_.try_emplace(std::move(key), locks_.order_cycles.size());
     if (is_new) {

@@ -322,6 +322,7 @@ TEST_F(MergedFindings, OfProcessesOfOneProgramAreOneWithWhatAllOfThemGain) {
   const nlohmann::json finding = Only(report, "large_realloc");
   EXPECT_EQ(finding.at("processes"), 3);
   EXPECT_EQ(ToEstimate(finding.at("gains").at("copied_bytes")).value, copied);
+  EXPECT_TRUE(ToEstimate(finding.at("gains").at("time_ns")).IsExact()) << finding.dump(1);
   EXPECT_TRUE(IsFunction(finding.at("where").at("function"), "GrowBuffer"));
   std::set<int> pids;
   for (const nlohmann::json& process : report.at("processes"))
