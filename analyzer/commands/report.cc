@@ -3,6 +3,7 @@
 #include <deque>
 
 #include "analyzer/commands/inputs.h"
+#include "analyzer/findings/all_findings.h"
 #include "analyzer/model/futex_locks.h"
 #include "analyzer/model/suppressions.h"
 #include "analyzer/report/html_report.h"
@@ -24,6 +25,11 @@ NameStyle StyleOf(const View& view, const ReportOptions& options) {
     style.hides = [&hide = *view.hide()](const SourceFrame& frame) { return Matches(hide, frame); };
   }
   return style;
+}
+
+Findings FindingsOf(const NamedProfile& named, const ReportInput& input) {
+  if (!HasFindings(input)) return {};
+  return FindProblems(named, input.sections, input.memory_limit);
 }
 
 // The profiles of all dumps that can be used, with their names. Elements stay where they are.
@@ -62,7 +68,7 @@ class Profiles {
     if (view_.hide()) Group(Grouping::kStack, &names, &kept.heap);
     if (options_.group) Group(*options_.group, &names, &kept.heap);
     if (options_.merges) {
-      pool_.Add({kept, names});
+      pool_.Add({kept, names}, FindingsOf({kept, names}, *input));
     } else {
       input->profiles.push_back({kept, names});
     }

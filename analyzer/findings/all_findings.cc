@@ -14,9 +14,9 @@ double Trust(Confidence confidence) {
   return confidence == Confidence::kHigh ? 1 : confidence == Confidence::kMedium ? 0.5 : 0.25;
 }
 
-double Urgency(const Finding& finding) { return finding.stake * Trust(finding.confidence); }
-
 }  // namespace
+
+double Urgency(const Finding& finding) { return finding.stake * Trust(finding.confidence); }
 
 Findings FindProblems(const NamedProfile& named, const Sections& sections,
                       std::optional<uint64_t> memory_limit) {

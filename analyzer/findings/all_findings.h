@@ -9,6 +9,9 @@
 
 namespace perfagent {
 
+// By what findings are ordered: what is at stake, less where it may well be wrong.
+double Urgency(const Finding& finding);
+
 // Of the parts of the profile that the report shows. Of memory that grows is said when it reaches the limit, in bytes; without
 // one, when the heap is twice what it was at most.
 Findings FindProblems(const NamedProfile& named, const Sections& sections,

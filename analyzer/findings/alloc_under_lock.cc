@@ -12,7 +12,7 @@ constexpr double kMuch = 0.2;
 }  // namespace
 
 void FindAllocationsUnderLocks(const NamedProfile& named, Findings* findings) {
-  for (const Lock* lock : SlowLocks(named.profile.locks, named.profile.dump.process.facts, kSome)) {
+  for (const Lock* lock : SlowLocks(named, kSome)) {
     const LockHolds& holds = *lock->holds;
     const double allocator_ns = holds.allocator_ns.value();
     if (allocator_ns <= 0 || allocator_ns < kMuch * holds.hold_ns.value()) continue;
@@ -22,6 +22,7 @@ void FindAllocationsUnderLocks(const NamedProfile& named, Findings* findings) {
                                      " of the time that it is held is spent in the allocator"),
                         absl::StrCat("about ", FormatCount(holds.allocations.value()),
                                      " allocations of ", FormatBytes(holds.bytes.value()))};
+    finding.gains.time_ns = holds.allocator_ns.Interval();
     finding.gain =
         absl::StrCat("sections shorter by ", FormatShare(allocator_ns, holds.hold_ns.value()));
     finding.remedy = "allocate before it is taken, and free after it is released";

@@ -23,7 +23,7 @@ double MeanQueue(const Lock& lock) {
 }  // namespace
 
 void FindConvoys(const NamedProfile& named, Findings* findings) {
-  for (const Lock* lock : SlowLocks(named.profile.locks, named.profile.dump.process.facts, kSome)) {
+  for (const Lock* lock : SlowLocks(named, kSome)) {
     if (lock->kept.waits < kFewWaits || lock->holds->sections.IsEmpty()) continue;
     const double acquisitions = lock->holds->sections.value();
     const auto contended = static_cast<double>(lock->contended);
@@ -41,6 +41,7 @@ void FindConvoys(const NamedProfile& named, Findings* findings) {
         absl::StrFormat("%.1f releases in a wait on average", queue),
         absl::StrCat("half of the waits are longer than ", FormatDuration(wait_ns),
                      ", nine in ten sections shorter than ", FormatDuration(hold_ns))};
+    finding.gains.time_ns = WaitNs(*lock);
     finding.gain =
         absl::StrCat("at most ", FormatDuration(static_cast<double>(lock->wait_ns)), " of waiting");
     finding.remedy = "take it less often: work in batches, or give each thread its own part";

@@ -46,7 +46,8 @@ void FindCrossThreadFrees(HeapCase* heap, Findings* findings) {
         FormatShare(metrics.cross_thread_frees.value(), metrics.frees.value()),
         " of the frees of these blocks, of ", FormatBytes(MeanSize(*site)), " on average")};
     AddPairs(*heap, *site, &finding);
-    finding.gain = TimeGain(*heap, CostOf(metrics.cross_thread_frees, kCrossingNs));
+    finding.gains.time_ns = OfItsTime(*heap, CostOf(metrics.cross_thread_frees, kCrossingNs));
+    finding.gain = TimeGain(*heap, *finding.gains.time_ns);
     finding.remedy =
         "send blocks back to the thread that made them, in batches; or let the consumer "
         "make them";

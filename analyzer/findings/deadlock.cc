@@ -1,15 +1,29 @@
+#include <algorithm>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "analyzer/findings/lock_findings.h"
 
 namespace perfagent {
+namespace {
+
+// Which thread waited first is chance: the cycle is accused by the lock whose name comes first, the same in every process.
+const Lock& FirstOf(const NamedProfile& named, const std::vector<size_t>& cycle) {
+  const LockProfile& locks = named.profile.locks;
+  const auto lock_of = [&](size_t i) -> const Lock& {
+    return locks.locks[locks.unended[i].lock.value()];
+  };
+  const auto name_of = [&](size_t i) { return SharedLockName(lock_of(i), &named.names); };
+  return lock_of(*std::min_element(cycle.begin(), cycle.end(),
+                                   [&](size_t a, size_t b) { return name_of(a) < name_of(b); }));
+}
+
+}  // namespace
 
 void FindDeadlocked(const NamedProfile& named, Findings* findings) {
   const LockProfile& locks = named.profile.locks;
   for (const std::vector<size_t>& cycle : locks.deadlocks) {
-    const Lock& first = locks.locks[locks.unended[cycle.front()].lock.value()];
-    Finding finding = Accuse(named, first, "deadlock");
+    Finding finding = Accuse(named, FirstOf(named, cycle), "deadlock");
     finding.title = absl::StrCat(cycle.size(), " threads wait for one another for ever");
     for (const size_t i : cycle) {
       const UnendedWait& wait = locks.unended[i];

@@ -14,7 +14,7 @@ constexpr uint64_t kFewWaits = 10;
 
 void FindFalseSharing(const NamedProfile& named, Findings* findings) {
   std::map<uint64_t, const Lock*> hottest;  // by cache line
-  for (const Lock* lock : KnownLocks(named.profile.locks)) {
+  for (const Lock* lock : LocksOfProgram(named)) {
     if (!lock->is_lock || lock->contended < kFewWaits) continue;
     const auto [found, is_first] = hottest.try_emplace(lock->address / kLineBytes, lock);
     if (is_first || found->second->address == lock->address) continue;

@@ -149,12 +149,14 @@ class GrowthRule {
                                                  : "though what is old is freed");
     finding.evidence = {GrowthText(course), SurvivalText(ages), LiveText(site),
                         TimeLeftText(course)};
+    finding.gains.growth_bytes_per_hour = PerHour(course);
     finding.gain = absl::StrCat("the growth of ", RatePerHour(course), " an hour ends");
     finding.remedy = stays ? "free these blocks when they are done with, or give the collection "
                              "that keeps them a limit"
                            : "give the cache a limit of bytes, or let entries end sooner";
     finding.confidence = heap_->Trust(site, ConfidenceOf(stays));
     finding.stake = course.growth() / heap_->peak_bytes();
+    finding.stake_in = StakeIn::kMemory;
     findings_->push_back(std::move(finding));
   }
 
@@ -172,6 +174,7 @@ class GrowthRule {
     // It costs what it was given.
     constexpr double kNoHarm = 0.1;
     finding.stake = kNoHarm * course.last() / heap_->peak_bytes();
+    finding.stake_in = StakeIn::kMemory;
     findings_->push_back(std::move(finding));
   }
 
@@ -183,18 +186,19 @@ class GrowthRule {
 
   double SlotNs() const { return heap_->duration_ns() / static_cast<double>(kSlots); }
 
-  std::string RatePerHour(const Course& course) const {
-    return FormatBytes(course.PerSlot().value / SlotNs() * kHourNs);
-  }
-  std::string GrowthText(const Course& course) const {
+  Estimate PerHour(const Course& course) const {
     const Mean step = course.PerSlot();
     const double per_hour = kHourNs / SlotNs();
-    const double low = std::max(step.value - step.half_width, 0.0);
+    return {step.value * per_hour, std::max(step.value - step.half_width, 0.0) * per_hour,
+            (step.value + step.half_width) * per_hour};
+  }
+  std::string RatePerHour(const Course& course) const { return FormatBytes(PerHour(course).value); }
+  std::string GrowthText(const Course& course) const {
+    const Estimate per_hour = PerHour(course);
     return absl::StrCat(FormatBytes(course.growth()), " more live between ",
                         FormatDuration(SlotNs() * (kStartSlots + 1)), " and ",
-                        FormatDuration(SlotNs() * kFirstSlotOfEnd), ": ",
-                        FormatBytes(low * per_hour), " to ",
-                        FormatBytes((step.value + step.half_width) * per_hour), " an hour (95 %)");
+                        FormatDuration(SlotNs() * kFirstSlotOfEnd), ": ", FormatBytes(per_hour.low),
+                        " to ", FormatBytes(per_hour.high), " an hour (95 %)");
   }
   std::string SurvivalText(const Ages& ages) const {
     return absl::StrCat("of ", FormatCount(ages.old), " blocks that lived for ",

@@ -36,8 +36,11 @@ void FindGrowthChains(HeapCase* heap, Findings* findings) {
         absl::StrCat(Count(copies.grown), " blocks gave way to a larger one of the same caller"),
         absl::StrFormat("about %.3g steps for each of %s arrays",
                         chains > 0 ? copies.grown.value() / chains : 0, FormatCount(chains))};
+    finding.gains = {.time_ns = OfItsTime(*heap, CostNs(*site)),
+                     .copied_bytes = copies.grown_bytes.Interval(),
+                     .calls = copies.grown.Interval()};
     finding.gain = absl::StrCat(Size(copies.grown_bytes), " not copied and ", Count(copies.grown),
-                                " calls fewer: ", TimeGain(*heap, CostNs(*site)));
+                                " calls fewer: ", TimeGain(*heap, *finding.gains.time_ns));
     finding.remedy =
         "reserve() what will be needed before the loop, or allocate the final size at once";
     finding.confidence = heap->Trust(*site, Confidence::kHigh);

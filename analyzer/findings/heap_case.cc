@@ -76,11 +76,14 @@ Estimate SumOf(const Estimate& a, const Estimate& b) {
   return {a.value + b.value, a.low + b.low, a.high + b.high};
 }
 
-std::string TimeGain(const HeapCase& heap, const Estimate& ns) {
+Estimate OfItsTime(const HeapCase& heap, const Estimate& ns) {
   const auto at_most_all = [&](double value) { return std::min(value, heap.busy_ns()); };
-  const Estimate gain = {at_most_all(ns.value), at_most_all(ns.low), at_most_all(ns.high)};
-  return absl::StrCat("about ", FormatEstimate(gain, FormatDuration), ", ",
-                      FormatShare(gain.value, heap.busy_ns()), " of the program's CPU time");
+  return {at_most_all(ns.value), at_most_all(ns.low), at_most_all(ns.high)};
+}
+
+std::string TimeGain(const HeapCase& heap, const Estimate& ns) {
+  return absl::StrCat("about ", FormatEstimate(ns, FormatDuration), ", ",
+                      FormatShare(ns.value, heap.busy_ns()), " of the program's CPU time");
 }
 
 double MedianLifetimeNs(const HeapCase& heap, const HeapSite& site) {

@@ -53,6 +53,9 @@ class HeapCase {
   // The sites of which `measure` is above 0, greatest first, without those that are explained or seen too rarely.
   std::vector<const HeapSite*> Sites(const std::function<double(const HeapSite&)>& measure) const;
   void Explain(const HeapSite& site) { is_explained_[IndexOf(site)] = true; }
+  // Threads wait for one another inside the allocator: its calls are slow therefore.
+  void ExplainWaits() { are_waits_explained_ = true; }
+  bool AreWaitsExplained() const { return are_waits_explained_; }
   size_t IndexOf(const HeapSite& site) const {
     return static_cast<size_t>(&site - heap().sites.data());
   }
@@ -66,6 +69,7 @@ class HeapCase {
   const std::optional<uint64_t> memory_limit_;
   const SizeClasses classes_;
   double busy_ns_;
+  bool are_waits_explained_ = false;
   std::vector<bool> is_explained_;  // by index in HeapProfile::sites
 };
 
@@ -78,7 +82,9 @@ double ShareOf(const Tally& part, const Tally& whole);
 Estimate CostOf(const Tally& events, double each);
 // Of two that depend on each other: their errors add.
 Estimate SumOf(const Estimate& a, const Estimate& b);
-// "about 12.3 ms, 4.5 % of the program's time"; with its interval where it has one. At most all of the time.
+// So much of the program's CPU time: at most all of it.
+Estimate OfItsTime(const HeapCase& heap, const Estimate& ns);
+// "about 12.3 ms, 4.5 % of the program's CPU time", of such; with its interval where it has one.
 std::string TimeGain(const HeapCase& heap, const Estimate& ns);
 // The middle of the histogram of lifetimes.
 double MedianLifetimeNs(const HeapCase& heap, const HeapSite& site);

@@ -6,6 +6,7 @@ Findings FindHeapProblems(const NamedProfile& named, const Sections& sections,
                           std::optional<uint64_t> memory_limit) {
   HeapCase heap(named, memory_limit);
   Findings findings;
+  if (sections.churn || sections.contention) FindAllocatorContention(&heap, &findings);
   if (sections.churn) {
     FindRepeatedConstruction(&heap, &findings);
     FindLargeReallocs(&heap, &findings);

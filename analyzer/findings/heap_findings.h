@@ -27,6 +27,8 @@ void FindChurnBursts(HeapCase* heap, Findings* findings);
 // Small blocks of different threads in one cache line.
 void FindHeapFalseSharing(HeapCase* heap, Findings* findings);
 
+// Threads wait for one another inside the allocator.
+void FindAllocatorContention(HeapCase* heap, Findings* findings);
 // The allocator's own calls take long.
 void FindAllocatorLatency(HeapCase* heap, Findings* findings);
 

@@ -28,7 +28,7 @@ void AddPair(const NamedProfile& named, const Lock& lock, Finding* finding) {
 void FindHotLocks(const NamedProfile& named, Findings* findings) {
   const ProcessFacts& facts = named.profile.dump.process.facts;
   const auto duration_ns = static_cast<double>(facts.duration_ns);
-  for (const Lock* lock : SlowLocks(named.profile.locks, facts, kSome)) {
+  for (const Lock* lock : SlowLocks(named, kSome)) {
     const double held = lock->kind == LockKind::kRwlock ? 0 : Utilisation(*lock, facts).value_or(0);
     const auto wait_ns = static_cast<double>(lock->wait_ns);
     if (held < kMostlyHeld && wait_ns < kMuch * duration_ns) continue;
@@ -44,6 +44,7 @@ void FindHotLocks(const NamedProfile& named, Findings* findings) {
             ? absl::StrFormat("with sections half as long at most %.3g times the throughput",
                               1 / (1 - held / 2))
             : absl::StrCat("at most ", FormatDuration(wait_ns), " of waiting");
+    finding.gains.time_ns = WaitNs(*lock);
     finding.remedy = "do less while it is held, or split what it protects";
     finding.confidence = held >= kMostlyHeld ? Confidence::kHigh : Confidence::kMedium;
     findings->push_back(std::move(finding));

@@ -27,9 +27,10 @@ void FindLargeReallocs(HeapCase* heap, Findings* findings) {
                      FormatBytes(static_cast<double>(kLargeCopy)),
                      " were copied to another place to make them larger"),
         absl::StrCat(FormatBytes(CopiedBytes(*site) / copies.large.value()), " each on average")};
-    finding.gain =
-        absl::StrCat(Size(copies.large_bytes),
-                     " not copied: ", TimeGain(*heap, CostOf(copies.large_bytes, kCopyNsPerByte)));
+    finding.gains = {.time_ns = OfItsTime(*heap, CostOf(copies.large_bytes, kCopyNsPerByte)),
+                     .copied_bytes = copies.large_bytes.Interval()};
+    finding.gain = absl::StrCat(Size(copies.large_bytes),
+                                " not copied: ", TimeGain(*heap, *finding.gains.time_ns));
     finding.remedy =
         "allocate the final size at once, grow by a factor and not by a constant, or keep "
         "a list of pieces";

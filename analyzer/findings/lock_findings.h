@@ -30,11 +30,14 @@ void FindFalseSharing(const NamedProfile& named, Findings* findings);
 // All of these.
 Findings FindLockProblems(const NamedProfile& named);
 
-// The locks that are waited for so long that it matters, greatest first.
-std::vector<const Lock*> SlowLocks(const LockProfile& locks, const ProcessFacts& facts,
-                                   double least_share);
+// KnownLocks, but for the allocator's own, of which allocator_contention.cc speaks.
+std::vector<const Lock*> LocksOfProgram(const NamedProfile& named);
+// Those of them that are waited for so long that it matters, greatest first.
+std::vector<const Lock*> SlowLocks(const NamedProfile& named, double least_share);
 // What was waited for it, as a part of the process's time: all threads' waits added up.
 double WaitShare(const NamedProfile& named, const Lock& lock);
+// Waits for it, or its writers' alone: exact, but for the doubt.
+Estimate WaitNs(const Lock& lock, Waiters waiters = Waiters::kAll);
 // A finding that accuses this lock; what is at stake is the waiting for it.
 Finding Accuse(const NamedProfile& named, const Lock& lock, const char* kind);
 

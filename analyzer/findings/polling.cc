@@ -14,7 +14,7 @@ constexpr double kTryNs = 100;
 
 void FindPolling(const NamedProfile& named, Findings* findings) {
   const double seconds = static_cast<double>(named.profile.dump.process.facts.duration_ns) / 1e9;
-  for (const Lock* lock : KnownLocks(named.profile.locks)) {
+  for (const Lock* lock : LocksOfProgram(named)) {
     const auto refused = static_cast<double>(lock->refused);
     if (lock->refused < kMany || refused < kManyPerSecond * seconds) continue;
     Finding finding = Accuse(named, *lock, "polling");
@@ -25,6 +25,7 @@ void FindPolling(const NamedProfile& named, Findings* findings) {
                                               " tries in vain by ",
                                               named.names.Headline(poller.pc)->function));
     }
+    finding.gains.calls = Estimate::Exact(refused);
     finding.gain = "the time of these tries, and of those that they disturb";
     finding.stake = refused * kTryNs / (seconds * 1e9);
     finding.remedy = "wait for the lock, or do something else between two tries";

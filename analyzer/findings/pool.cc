@@ -48,7 +48,9 @@ void FindPools(HeapCase* heap, Findings* findings) {
                                  site->evidence.least_size, " bytes each");
     finding.evidence = {absl::StrCat(Count(metrics.frees), " of them were freed, after ",
                                      FormatDuration(MedianLifetimeNs(*heap, *site)), " (median)")};
-    finding.gain = TimeGain(*heap, CostOf(metrics.frees, kSavedNs));
+    finding.gains = {.time_ns = OfItsTime(*heap, CostOf(metrics.frees, kSavedNs)),
+                     .calls = metrics.frees.Interval()};
+    finding.gain = TimeGain(*heap, *finding.gains.time_ns);
     finding.remedy =
         "keep freed ones in a list and take them from there: a pool of this size, or an "
         "arena where they end together";

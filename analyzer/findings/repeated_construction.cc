@@ -111,7 +111,9 @@ void FindRepeatedConstruction(HeapCase* heap, Findings* findings) {
     finding.evidence = {absl::StrCat(Count(group.allocations), " allocations, ", Size(group.bytes),
                                      ", in constructions that one line calls, throughout the "
                                      "recording")};
-    finding.gain = TimeGain(*heap, CostOf(group.allocations, kBuildNs));
+    finding.gains = {.time_ns = OfItsTime(*heap, CostOf(group.allocations, kBuildNs)),
+                     .calls = group.allocations.Interval()};
+    finding.gain = TimeGain(*heap, *finding.gains.time_ns);
     finding.remedy = "build it once: static const, a member, or before the loop";
     finding.confidence = heap->Trust(first, Confidence::kHigh);
     finding.stake = cost_ns / heap->busy_ns();

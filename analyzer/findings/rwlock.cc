@@ -56,7 +56,7 @@ void AccuseReaders(const Lock& lock, Finding* finding) {
 }  // namespace
 
 void FindWaitingWriters(const NamedProfile& named, Findings* findings) {
-  for (const Lock* lock : SlowLocks(named.profile.locks, named.profile.dump.process.facts, kSome)) {
+  for (const Lock* lock : SlowLocks(named, kSome)) {
     if (lock->kind != LockKind::kRwlock) continue;
     const Waits writers = WritersOf(*lock);
     const auto writers_ns = static_cast<double>(writers.wait_ns);
@@ -72,6 +72,7 @@ void FindWaitingWriters(const NamedProfile& named, Findings* findings) {
                      " waits, ", FormatDuration(static_cast<double>(lock->readers.wait_ns)))};
     if (WaitForReaders(*lock)) AccuseReaders(*lock, &finding);
     AddHolders(named, *lock, &finding);
+    finding.gains.time_ns = WaitNs(*lock, Waiters::kWriters);
     finding.gain = absl::StrCat("at most ", FormatDuration(writers_ns), " of waiting");
     findings->push_back(std::move(finding));
   }

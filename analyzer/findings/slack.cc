@@ -31,16 +31,16 @@ void FindSlack(HeapCase* heap, Findings* findings) {
         absl::StrCat("about ", FormatCount(BlocksAtPeak(*site)),
                      " of them were live when the heap was largest, asked for with ",
                      Size(site->metrics.peak_bytes))};
+    finding.gains.memory_bytes =
+        CostOf(site->metrics.peak_bytes, slack / site->metrics.peak_bytes.value());
     finding.gain = absl::StrCat(
-        "at most ",
-        FormatEstimate(CostOf(site->metrics.peak_bytes, slack / site->metrics.peak_bytes.value()),
-                       FormatBytes),
-        " of memory");
+        "at most ", FormatEstimate(*finding.gains.memory_bytes, FormatBytes), " of memory");
     finding.remedy =
         "make the object a little smaller, so that it fits the class below, or use the "
         "rest (malloc_usable_size)";
     finding.confidence = heap->Trust(*site, Confidence::kMedium);
     finding.stake = slack / heap->peak_bytes();
+    finding.stake_in = StakeIn::kMemory;
     findings->push_back(std::move(finding));
     ++found;
   }

@@ -24,15 +24,16 @@ void FindSmallBlocks(HeapCase* heap, Findings* findings) {
                      Size(site->metrics.peak_bytes)),
         absl::StrCat("header and rounding as ", Name(heap->classes()), " does it: ",
                      FormatShare(taken - MeanSize(*site), taken), " of what they take")};
-    finding.gain = absl::StrCat("at most ",
-                                FormatEstimate(CostOf(site->metrics.peak_bytes,
-                                                      overhead / site->metrics.peak_bytes.value()),
-                                               FormatBytes),
-                                " of memory, and better use of the caches");
+    finding.gains.memory_bytes =
+        CostOf(site->metrics.peak_bytes, overhead / site->metrics.peak_bytes.value());
+    finding.gain =
+        absl::StrCat("at most ", FormatEstimate(*finding.gains.memory_bytes, FormatBytes),
+                     " of memory, and better use of the caches");
     finding.remedy =
         "keep them in a vector or in what owns them (inline storage) instead of one block each";
     finding.confidence = heap->Trust(*site, Confidence::kHigh);
     finding.stake = overhead / heap->peak_bytes();
+    finding.stake_in = StakeIn::kMemory;
     findings->push_back(std::move(finding));
     heap->Explain(*site);
     ++found;

@@ -41,7 +41,9 @@ void FindTemporaries(HeapCase* heap, Findings* findings) {
                      FormatBytes(MeanSize(*site)), " on average"),
         absl::StrCat("they live for ", FormatDuration(MedianLifetimeNs(*heap, *site)),
                      " (median)")};
-    finding.gain = TimeGain(*heap, CostOf(metrics.temporary, kPairNs));
+    finding.gains = {.time_ns = OfItsTime(*heap, CostOf(metrics.temporary, kPairNs)),
+                     .calls = metrics.temporary.Interval()};
+    finding.gain = TimeGain(*heap, *finding.gains.time_ns);
     finding.remedy =
         MakesStrings(finding.where)
             ? "pass std::string_view, or make the string before the loop and assign to it in it"

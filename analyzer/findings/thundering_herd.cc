@@ -40,7 +40,7 @@ void AddEvidence(const NamedProfile& named, const Lock& lock, uint64_t broadcast
 
 // Signals, too, may wake in vain: each one thread at most.
 void FindThunderingHerds(const NamedProfile& named, Findings* findings) {
-  for (const Lock* lock : KnownLocks(named.profile.locks)) {
+  for (const Lock* lock : LocksOfProgram(named)) {
     if (lock->kind != LockKind::kCondition) continue;
     const uint64_t broadcasts = BroadcastsOf(*lock);
     const uint64_t signals = lock->released - broadcasts;
@@ -52,6 +52,7 @@ void FindThunderingHerds(const NamedProfile& named, Findings* findings) {
     Finding finding = Accuse(named, *lock, "thundering_herd");
     finding.title = "a broadcast wakes threads that find nothing to do";
     AddEvidence(named, *lock, broadcasts, &finding);
+    finding.gains.calls = Estimate::Exact(static_cast<double>(futile));
     finding.gain =
         absl::StrCat(FormatCount(static_cast<double>(futile)),
                      " wakes, each with two switches of threads and a turn of the mutex");

@@ -324,13 +324,18 @@ class Writer {
   }
 
   void WriteFindings(std::span<const NamedProfile> profiles) {
+    json_.Key("findings");
+    if (input_.pool != nullptr) {
+      perfagent::WriteFindings(&json_, input_.pool->findings());
+      json_.Key("findings_left_out").Integer(input_.pool->findings_left_out());
+      return;
+    }
     Findings findings;
     for (const NamedProfile& named : profiles) {
       if (!HasFindings(input_)) break;
       std::ranges::move(FindProblems(named, input_.sections, input_.memory_limit),
                         std::back_inserter(findings));
     }
-    json_.Key("findings");
     perfagent::WriteFindings(&json_, findings);
   }
 

@@ -28,7 +28,8 @@
 // without it, and lock figures are those of the kept waits.
 //
 // `tree` (tree_report.h) and `source` (source_report.h) are there where they were asked for. Of dumps that were merged,
-// processes[] have a few fields each, settings are null, and locks have no address.
+// processes[] have a few fields each, settings are null, locks have no address, findings are those of all processes
+// (json_findings.h), and findings_left_out says how many there are beyond the first hundred of a process.
 //
 // A lock is named_by its "allocation", its "symbol" or its "first_wait". allocated_at is the heap block that it is in, if that
 // was recorded: {"stack", "offset" of the lock, "size", "followed"}; where `followed` is false, sampling had dropped the

@@ -49,6 +49,8 @@ void WriteInterval(JsonWriter* json, const Estimate& estimate) {
 
 // What is counted or lasts is whole; rounding outwards keeps the interval's promise.
 void WriteEstimate(JsonWriter* json, const Estimate& estimate) {
+  // A fraction of it is no doubt.
+  if (estimate.IsExact()) return WriteInterval(json, Estimate::Exact(std::round(estimate.value)));
   WriteInterval(json,
                 {std::round(estimate.value), std::floor(estimate.low), std::ceil(estimate.high)});
 }

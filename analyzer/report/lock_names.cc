@@ -33,8 +33,12 @@ const SourceFrame* OnlyFunctionOf(const LockHome& home, StackNames* names) {
   return only;
 }
 
-std::string NameOfThread(uint64_t tid, const Process& process) {
+// Numbers that another process of the same program has others of: addresses and thread ids.
+enum class OwnNumbers { kSaid, kLeftOut };
+
+std::string NameOfThread(uint64_t tid, const Process& process, OwnNumbers numbers) {
   const std::string name(process.ThreadName(tid));
+  if (numbers == OwnNumbers::kLeftOut) return name.empty() ? "a thread" : "thread " + name;
   return name.empty() ? absl::StrCat("thread ", tid)
                       : absl::StrCat("thread ", tid, " (", name, ")");
 }
@@ -44,8 +48,8 @@ std::string PlaceOf(const SourceFrame& frame) {
   return absl::StrCat(frame.function, " (", frame.file, ":", frame.line, ")");
 }
 
-std::string NameOnStack(const StackHome& home, const Process& process) {
-  const std::string thread = NameOfThread(home.tid, process);
+std::string NameOnStack(const StackHome& home, const Process& process, OwnNumbers numbers) {
+  const std::string thread = NameOfThread(home.tid, process, numbers);
   if (home.frame == nullptr) return absl::StrCat("on the stack of ", thread);
   return absl::StrCat("in the frame of ", PlaceOf(*home.frame), " of ", thread);
 }
@@ -54,6 +58,20 @@ std::string NameByFirstWait(const Lock& lock, StackNames* names) {
   const SourceFrame* waiter = names->Headline(lock.first_wait);
   if (waiter == nullptr && !lock.callers.empty()) waiter = names->Headline(lock.callers.front().pc);
   return waiter == nullptr ? "" : absl::StrCat("first waited for in ", waiter->function);
+}
+
+std::string NameOf(const Lock& lock, StackNames* names, OwnNumbers numbers) {
+  if (const SourceFrame* allocator = AllocatorOf(lock, names))
+    return absl::StrCat(allocator->function, "+0x", absl::Hex(lock.allocation->offset));
+  std::string name = Name(lock.kind);
+  if (numbers == OwnNumbers::kSaid) absl::StrAppend(&name, " 0x", absl::Hex(lock.address));
+  if (const std::optional<StackHome> home = StackHomeOf(lock, names))
+    return absl::StrCat(name, ", ", NameOnStack(*home, names->process(), numbers));
+  if (const MappedFile* file = FileOf(lock, *names))
+    return absl::StrCat(file->path, "+0x", absl::Hex(file->offset));
+  if (std::string data = names->DataName(lock.address); !data.empty()) return data;
+  const std::string waited_for = NameByFirstWait(lock, names);
+  return waited_for.empty() ? name : absl::StrCat(name, ", ", waited_for);
 }
 
 }  // namespace
@@ -72,16 +90,11 @@ const MappedFile* FileOf(const Lock& lock, const StackNames& names) {
 std::string DeviceText(uint64_t device) { return absl::StrCat(major(device), ":", minor(device)); }
 
 std::string LockName(const Lock& lock, StackNames* names) {
-  if (const SourceFrame* allocator = AllocatorOf(lock, names))
-    return absl::StrCat(allocator->function, "+0x", absl::Hex(lock.allocation->offset));
-  const std::string address = absl::StrCat(Name(lock.kind), " 0x", absl::Hex(lock.address));
-  if (const std::optional<StackHome> home = StackHomeOf(lock, names))
-    return absl::StrCat(address, ", ", NameOnStack(*home, names->process()));
-  if (const MappedFile* file = FileOf(lock, *names))
-    return absl::StrCat(file->path, "+0x", absl::Hex(file->offset));
-  if (std::string data = names->DataName(lock.address); !data.empty()) return data;
-  const std::string waited_for = NameByFirstWait(lock, names);
-  return waited_for.empty() ? address : absl::StrCat(address, ", ", waited_for);
+  return NameOf(lock, names, OwnNumbers::kSaid);
+}
+
+std::string SharedLockName(const Lock& lock, StackNames* names) {
+  return NameOf(lock, names, OwnNumbers::kLeftOut);
 }
 
 const char* LockNamedBy(const Lock& lock, StackNames* names) {

@@ -29,6 +29,9 @@ std::string DeviceText(uint64_t device);
 // function that waited for it first.
 std::string LockName(const Lock& lock, StackNames* names);
 
+// What the like lock of another process is called, too: without addresses and thread ids, which are the process's own.
+std::string SharedLockName(const Lock& lock, StackNames* names);
+
 // Which of these: "allocation", "frame", "thread_stack", "mapping", "symbol" or "first_wait".
 const char* LockNamedBy(const Lock& lock, StackNames* names);
 

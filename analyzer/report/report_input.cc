@@ -39,14 +39,25 @@ std::string ModeText(const ProcessFacts& facts) {
                       " (the file was nearly full), sampled after that");
 }
 
-std::string LockNameAt(uint64_t address, const NamedProfile& named) {
+const Lock* LockAt(uint64_t address, const LockProfile& locks) {
   const Lock* best = nullptr;
-  for (const Lock& lock : named.profile.locks.locks) {
+  for (const Lock& lock : locks.locks) {
     if (lock.address != address) continue;
     if (best == nullptr || lock.wait_ns > best->wait_ns) best = &lock;
   }
-  return best != nullptr ? LockName(*best, &named.names)
+  return best;
+}
+
+std::string LockNameAt(uint64_t address, const NamedProfile& named) {
+  const Lock* lock = LockAt(address, named.profile.locks);
+  return lock != nullptr ? LockName(*lock, &named.names)
                          : LockName({.address = address}, &named.names);
+}
+
+std::string SharedLockNameAt(uint64_t address, const NamedProfile& named) {
+  const Lock* lock = LockAt(address, named.profile.locks);
+  return lock != nullptr ? SharedLockName(*lock, &named.names)
+                         : SharedLockName({.address = address}, &named.names);
 }
 
 std::vector<const Lock*> KnownLocks(const LockProfile& locks) {

@@ -51,9 +51,9 @@ struct ReportInput {
   bool is_grouped = false;  // sites are made up of others
 };
 
-// Rules judge whole recordings of one process, site by site.
+// Rules judge whole recordings, site by site.
 inline bool HasFindings(const ReportInput& input) {
-  return input.view.empty() && input.pool == nullptr && !input.is_grouped;
+  return input.view.empty() && !input.is_grouped;
 }
 
 const char* Name(Ended ended);
@@ -64,8 +64,10 @@ const char* Name(Mode mode);
 // "full until 12.3 s (the file was nearly full), sampled after that"; mostly just the name.
 std::string ModeText(const ProcessFacts& facts);
 
-// Of the lock at an address; where there are several, of the one that was waited for longest.
+// The lock at an address; where there are several, the one that was waited for longest. Null when nothing is known of it.
+const Lock* LockAt(uint64_t address, const LockProfile& locks);
 std::string LockNameAt(uint64_t address, const NamedProfile& named);
+std::string SharedLockNameAt(uint64_t address, const NamedProfile& named);
 
 // Those that were waited for, tried in vain or followed, by wait time, greatest first.
 std::vector<const Lock*> KnownLocks(const LockProfile& locks);

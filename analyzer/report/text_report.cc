@@ -207,8 +207,15 @@ class Writer : private LineWriter {
   }
 
   void WriteFindings() {
-    const Findings findings = FindProblems(named_, sections_, input_.memory_limit);
-    WriteFindingsText(findings, limit_, output());
+    if (input_.pool == nullptr) {
+      return WriteFindingsText(FindProblems(named_, sections_, input_.memory_limit), limit_,
+                               output());
+    }
+    WriteFindingsText(input_.pool->findings(), limit_, output());
+    if (const uint64_t left_out = input_.pool->findings_left_out(); left_out > 0) {
+      Line("  without ", Count(left_out), " of processes with more than ",
+           MergedFindings::kMostOfAProcess);
+    }
   }
 
   void WriteHeap() {

@@ -34,20 +34,12 @@ void AddWhole(const std::optional<HeapMetrics>& more, std::optional<HeapMetrics>
   (*whole)->Merge(*more);
 }
 
-// A lock without a name of its own has one by its first waiter; its address says nothing of other processes.
-std::string PooledName(const Lock& lock, StackNames* names) {
-  if (std::string(LockNamedBy(lock, names)) != "first_wait") return LockName(lock, names);
-  const std::string name = LockName(lock, names);
-  const size_t address = name.find(" 0x"), after = name.find(',');
-  return name.substr(0, address) + (after == std::string::npos ? "" : name.substr(after));
-}
-
 }  // namespace
 
 // No stack is the first one that is made: it is StackId 0 here, too.
 Pool::Pool() { names_.Make({}, /*is_truncated=*/false); }
 
-void Pool::Add(const NamedProfile& named) {
+void Pool::Add(const NamedProfile& named, Findings findings) {
   const Profile& profile = named.profile;
   const ProcessFacts& facts = profile.dump.process.facts;
   processes_.push_back({.dump = profile.dump.path,
@@ -64,6 +56,8 @@ void Pool::Add(const NamedProfile& named) {
   AddFacts(profile);
   AddHeap(profile.heap, &named.names);
   AddLocks(profile.locks, &named.names);
+  AddOrders(named);
+  merged_findings_.Add(named, std::move(findings));
 }
 
 void Pool::AddFacts(const Profile& profile) {
@@ -131,8 +125,48 @@ void Pool::AddDeadlocks(const LockProfile& locks, const std::vector<LockId>& ids
   }
 }
 
+// REQUIRES: the profile's locks were added.
+void Pool::AddOrders(const NamedProfile& named) {
+  for (const std::vector<LockOrder>& cycle : named.profile.locks.order_cycles) {
+    std::vector<LockOrder> pooled;
+    pooled.reserve(cycle.size());
+    for (const LockOrder& order : cycle) {
+      pooled.push_back({.lock = AddressOf(order.lock, named),
+                        .then = AddressOf(order.then, named),
+                        .stack = Remake(order.stack, &named.names),
+                        .count = order.count});
+    }
+    // Which lock it begins with is chance.
+    std::rotate(
+        pooled.begin(),
+        std::min_element(pooled.begin(), pooled.end(),
+                         [](const LockOrder& a, const LockOrder& b) { return a.lock < b.lock; }),
+        pooled.end());
+    std::vector<std::tuple<uint64_t, uint64_t, StackId>> key;
+    key.reserve(pooled.size());
+    for (const LockOrder& order : pooled) key.emplace_back(order.lock, order.then, order.stack);
+    const auto [found, is_new] = cycle_at_.try_emplace(std::move(key), locks_.order_cycles.size());
+    if (is_new) {
+      locks_.order_cycles.push_back(std::move(pooled));
+    } else {
+      std::vector<LockOrder>& known = locks_.order_cycles[found->second];
+      for (size_t i = 0; i < known.size(); ++i) known[i].count += pooled[i].count;
+    }
+  }
+}
+
+// In the pool, of the lock at a process's address.
+uint64_t Pool::AddressOf(uint64_t address, const NamedProfile& named) {
+  const Lock* lock = LockAt(address, named.profile.locks);
+  const std::string name = SharedLockNameAt(address, named);
+  if (lock != nullptr) return locks_.locks[lock_at_.at({name, lock->kind}).value()].address;
+  const auto [found, is_new] = address_of_.try_emplace(name);
+  if (is_new) found->second = names_.MakeData(name);
+  return found->second;
+}
+
 LockId Pool::Add(const Lock& lock, StackNames* names) {
-  const std::string name = PooledName(lock, names);
+  const std::string name = SharedLockName(lock, names);
   const auto [found, is_new] = lock_at_.try_emplace({name, lock.kind}, LockId(locks_.locks.size()));
   Lock remade = Remake(lock, names);
   if (is_new) {
@@ -194,6 +228,7 @@ NamedProfile Pool::Finish(Profile any) {
   any.dump.damage = std::move(damage_);
   any.heap = std::move(heap_);
   locks_.SumLocks();
+  findings_ = merged_findings_.Finish();
   any.locks = std::move(locks_);
   profile_.emplace(std::move(any));
   return {*profile_, names_};

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "analyzer/findings/merged_findings.h"
 #include "analyzer/model/agent_cost.h"
 #include "analyzer/report/report_input.h"
 #include "analyzer/report/unseen.h"
@@ -40,8 +41,8 @@ class Pool {
   Pool(const Pool&) = delete;  // names_ points into it
   Pool& operator=(const Pool&) = delete;
 
-  // Frames are as `named.names` shows them.
-  void Add(const NamedProfile& named);
+  // Frames are as `named.names` shows them; `findings` are the profile's.
+  void Add(const NamedProfile& named, Findings findings = {});
 
   // After the last one, with any of those that were added, whose place the pool's profile takes. The peak is the sum of all
   // peaks, which were at different times, and the time that of all times; there is no timeline.
@@ -50,11 +51,16 @@ class Pool {
   const std::vector<PooledProcess>& processes() const { return processes_; }
   const Unseen& unseen() const { return unseen_; }
   const AgentCost& cost() const { return cost_; }
+  // After Finish.
+  const Findings& findings() const { return findings_; }
+  uint64_t findings_left_out() const { return merged_findings_.left_out(); }
 
  private:
   void AddFacts(const Profile& profile);
   void AddHeap(const HeapProfile& heap, StackNames* names);
   void AddLocks(const LockProfile& locks, StackNames* names);
+  void AddOrders(const NamedProfile& named);
+  uint64_t AddressOf(uint64_t address, const NamedProfile& named);
   void AddDeadlocks(const LockProfile& locks, const std::vector<LockId>& ids, StackNames* names);
   std::vector<uint32_t> KeyOf(StackId stack, StackNames* names);
   StackId Remake(StackId stack, StackNames* names);
@@ -65,6 +71,8 @@ class Pool {
   const Process no_process_;
   Symbolizer no_symbols_{{}};
   StackNames names_{no_process_, &no_symbols_};
+  MergedFindings merged_findings_{&names_};
+  Findings findings_;
   std::optional<Profile> profile_;
   HeapProfile heap_;
   LockProfile locks_;
@@ -81,6 +89,10 @@ class Pool {
   // By functions, kind of call and suppression.
   absl::flat_hash_map<std::tuple<std::vector<uint32_t>, HeapApi, const char*>, size_t> site_at_;
   absl::flat_hash_map<std::pair<std::string, LockKind>, LockId> lock_at_;
+  // Of locks of which no more is known.
+  absl::flat_hash_map<std::string, uint64_t> address_of_;
+  // By addresses and stacks.
+  absl::flat_hash_map<std::vector<std::tuple<uint64_t, uint64_t, StackId>>, size_t> cycle_at_;
 };
 
 }  // namespace perfagent

@@ -310,5 +310,62 @@ TEST_F(Bursts, OneOrTwoAreChance) {
   for (const std::string& kind : Kinds()) EXPECT_NE(kind, "churn_burst");
 }
 
+// ---- time in the allocator ------------------------------------------------------------------
+
+// Recordings of a tenth of a second, in which 2,000 calls are timed and 100 of them take 100 us.
+class TimedCalls : public HeapFindings {
+ protected:
+  TimedCalls() { RanFor(kSecond / 10); }
+
+  void PutCalls(HeapApi api, uint64_t size, uint64_t slow) {
+    for (uint64_t i = 0; i < 2000; ++i) {
+      const uint64_t took = i % 2000 < slow ? 100'000 : 100;
+      stream_.Put(AllocatorCallRecord{api, 1000 + i, took, size, size, 1, 0});
+    }
+  }
+  void HasAnotherThread() { dump_.AddStream().Thread(0, 2, "worker"); }
+};
+
+TEST_F(TimedCalls, FreesThatTakeLongHaveWaitedForOtherThreads) {
+  HasAnotherThread();
+  PutCalls(HeapApi::kMalloc, 1000, 100);
+  PutCalls(HeapApi::kFree, 0, 100);
+  const Findings findings = Find();
+  ASSERT_EQ(findings.size(), 1u) << "and nothing else is said of these calls";
+  EXPECT_STREQ(findings[0].kind, "allocator_contention");
+  EXPECT_EQ(findings[0].gains.time_ns->value, 2 * (100 * 100'000 + 1900 * 100));
+}
+
+TEST_F(TimedCalls, WhereOneThreadRunsThereIsNobodyToWaitFor) {
+  PutCalls(HeapApi::kMalloc, 1000, 100);
+  PutCalls(HeapApi::kFree, 0, 100);
+  EXPECT_EQ(Kinds(), Expected{"allocator_latency"});
+}
+
+TEST_F(TimedCalls, AllocationsAloneMayBeSlowByThemselves) {
+  HasAnotherThread();
+  PutCalls(HeapApi::kMalloc, 1000, 100);
+  PutCalls(HeapApi::kFree, 0, 0);
+  EXPECT_EQ(Kinds(), Expected{"allocator_latency"});
+}
+
+TEST_F(TimedCalls, FreesOfMappedBlocksCallTheKernel) {
+  HasAnotherThread();
+  const uint64_t stack = dump_.Stack({0x401000});
+  for (uint64_t i = 0; i < 100; ++i) {
+    stream_.Alloc(2 * i + 1, 0x10000000, 1 << 20, stack);
+    stream_.Free(2 * i + 2, 0x10000000);
+  }
+  PutCalls(HeapApi::kFree, 0, 100);
+  EXPECT_EQ(Kinds(), Expected{"allocator_latency"});
+}
+
+TEST_F(TimedCalls, FewSlowOnesAreThreadsThatLostTheProcessor) {
+  HasAnotherThread();
+  PutCalls(HeapApi::kMalloc, 1000, 15);
+  PutCalls(HeapApi::kFree, 0, 15);
+  EXPECT_EQ(Kinds(), Expected{});
+}
+
 }  // namespace
 }  // namespace perfagent::test

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <ostream>
 #include <set>
@@ -20,11 +21,13 @@ namespace {
 using Kinds = std::set<std::string>;
 
 // Of the heap; false_sharing is of locks, too.
-constexpr const char* kHeapRules[] = {"leak",         "cache",         "plateau",
-                                      "growth_chain", "temporary",     "pool",
-                                      "small_blocks", "slack",         "cross_thread",
-                                      "churn_burst",  "large_realloc", "repeated_construction",
-                                      "false_sharing"};
+constexpr const char* kHeapRules[] = {"leak",          "cache",
+                                      "plateau",       "growth_chain",
+                                      "temporary",     "pool",
+                                      "small_blocks",  "slack",
+                                      "cross_thread",  "churn_burst",
+                                      "large_realloc", "repeated_construction",
+                                      "false_sharing", "allocator_contention"};
 
 // What fired in which row, for the print.
 class Matrix : public testing::Environment {
@@ -212,6 +215,65 @@ INSTANTIATE_TEST_SUITE_P(
     [](const auto& info) {
       return info.param.argv[0] + (info.param.argv.size() > 1 ? "_" + info.param.argv[1] : "");
     });
+
+// ---- both -----------------------------------------------------------------------------------
+
+class AllocatorFindings : public FindingsMatrix {
+ protected:
+  nlohmann::json Find(const std::string& sample_case,
+                      const std::map<std::string, std::string>& settings,
+                      const std::string& mode = "sample") {
+    std::map<std::string, std::string> all = settings;
+    all.insert({{"MODE", mode}, {"INTERVAL", "1024"}});
+    return FindingsMatrix::Find("allocator_contention " + sample_case + ", " + mode,
+                                {Sample("allocator_contention"), sample_case}, all);
+  }
+  static void ExpectContention(const nlohmann::json& findings) {
+    ASSERT_EQ(KindsOf(findings), Kinds{"allocator_contention"}) << findings.dump(1);
+    ExpectComplete(findings[0]);
+    EXPECT_NE(TextOf(findings[0]).find(" by MakeBuffer(unsigned long)"), std::string::npos)
+        << findings.dump(1);
+  }
+};
+
+class ArenaFindings : public AllocatorFindings, public testing::WithParamInterface<const char*> {};
+
+TEST_P(ArenaFindings, ThreadsThatShareOneWaitInside) {
+  ExpectContention(Find("one_arena", {}, GetParam()));
+}
+
+TEST_P(ArenaFindings, ThreadsThatHaveTheirOwnDoNot) {
+  const nlohmann::json findings = Find("arenas", {}, GetParam());
+  EXPECT_EQ(KindsOf(findings), Kinds{}) << findings.dump(1);
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, ArenaFindings, testing::Values("full", "sample"));
+
+// An allocator with a mutex that everybody waits for, by the program's own count.
+TEST_F(AllocatorFindings, WaitsForTheAllocatorsMutexAreItsContention) {
+  const nlohmann::json findings = Find("one_lock", {{"LD_PRELOAD", Sample("liblocked_malloc.so")}});
+  ExpectContention(findings);
+  const ProcessTruth truth = Truth();
+  EXPECT_NE(TextOf(findings[0]).find(truth.values.at("contended") + " waits "), std::string::npos)
+      << findings.dump(1);
+  EXPECT_LE(ToEstimate(findings[0].at("gains").at("time_ns")).value, truth.Number("wait_ns"))
+      << "which it times around the calls";
+  const std::string allocator = findings[0].at("where").at("allocator");
+  EXPECT_TRUE(allocator.ends_with("/liblocked_malloc.so")) << allocator;
+}
+
+// Whether its threads wait is chance; but nobody is told to change jemalloc's own locks.
+TEST_F(AllocatorFindings, LocksOfJemallocAreNotTheProgramsOwn) {
+  const char* library = "/usr/lib/x86_64-linux-gnu/libjemalloc.so.2";
+  REQUIRE_INSTALLED(std::filesystem::exists(library), library, "libjemalloc2");
+  ProcessOptions options;
+  options.env = {{"MALLOC_CONF", "narenas:1,tcache:false"}};
+  const Recording recording =
+      Record({Sample("allocator_contention"), "arenas"}, {{"LD_PRELOAD", library}}, options);
+  EXPECT_TRUE(recording.process.Succeeded()) << recording.process.Describe();
+  for (const nlohmann::json& finding : Report(recording.dump()).at("findings"))
+    EXPECT_FALSE(finding.at("where").contains("lock")) << finding.dump(1);
+}
 
 // ---- programs that nobody wrote for tests ---------------------------------------------------
 

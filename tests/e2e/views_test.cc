@@ -3,6 +3,7 @@
 #include <malloc.h>
 
 #include <cstdlib>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -281,6 +282,91 @@ TEST(Merge, ManyDumpsAddUpByTheNamesOfFunctions) {
   const std::string text = TextInView(dumps.path(), {"--merge"});
   EXPECT_EQ(text.find("200 dumps in one profile\n"), 0u) << text;
   EXPECT_NE(text.find("process      and 190 more\n"), std::string::npos) << text;
+}
+
+// ---- findings of merged dumps ---------------------------------------------------------------
+
+class MergedFindings : public testing::Test {
+ protected:
+  // Runs it in full mode; its dump is one of those to be merged.
+  ProcessTruth Run(const std::vector<std::string>& argv) {
+    ProcessOptions options;
+    options.env = AgentEnvironment(dumps_.path(), {{"MODE", "full"}});
+    const ProcessResult process = RunProcess(argv, options);
+    EXPECT_TRUE(process.Succeeded()) << process.Describe();
+    return ParseTruth(process.out).front();
+  }
+  nlohmann::json Merged(const std::vector<std::string>& more_options = {}) {
+    std::vector<std::string> options = {"--merge"};
+    options.insert(options.end(), more_options.begin(), more_options.end());
+    return InView(dumps_.path(), options);
+  }
+  // Of that kind; throws unless there is exactly one.
+  static nlohmann::json Only(const nlohmann::json& report, const std::string& kind) {
+    std::vector<nlohmann::json> found;
+    for (const nlohmann::json& finding : report.at("findings")) {
+      if (finding.at("kind") == kind) found.push_back(finding);
+    }
+    if (found.size() != 1) throw std::runtime_error(report.at("findings").dump(1));
+    return found.front();
+  }
+
+  const TempDir dumps_;
+};
+
+TEST_F(MergedFindings, OfProcessesOfOneProgramAreOneWithWhatAllOfThemGain) {
+  double copied = 0;
+  for (int i = 0; i < 3; ++i)
+    copied += Run({Sample("heap_findings"), "large_realloc"}).Number("copied");
+  const nlohmann::json report = Merged();
+  const nlohmann::json finding = Only(report, "large_realloc");
+  EXPECT_EQ(finding.at("processes"), 3);
+  EXPECT_EQ(ToEstimate(finding.at("gains").at("copied_bytes")).value, copied);
+  EXPECT_TRUE(ToEstimate(finding.at("gains").at("time_ns")).IsExact()) << finding.dump(1);
+  EXPECT_TRUE(IsFunction(finding.at("where").at("function"), "GrowBuffer"));
+  std::set<int> pids;
+  for (const nlohmann::json& process : report.at("processes"))
+    pids.insert(process.at("pid").get<int>());
+  EXPECT_EQ(pids.count(finding.at("pid").get<int>()), 1u);
+  const std::string text = TextInView(dumps_.path(), {"--merge"});
+  EXPECT_NE(text.find("\nFINDINGS\n  large_realloc: "), std::string::npos) << text;
+  EXPECT_NE(text.find("in all  3 of 3 processes; can be gained at most: "), std::string::npos);
+  EXPECT_TRUE(Merged({"--focus", "GrowBuffer"}).at("findings").empty()) << "a view has none";
+}
+
+TEST_F(MergedFindings, OfDifferentProgramsAreAllThere) {
+  Run({Sample("heap_findings"), "growth_chain"});
+  Run({Sample("lock_holders"), "one"});
+  Run({Sample("heap_findings"), "fits"});
+  const nlohmann::json report = Merged();
+  EXPECT_EQ(Only(report, "growth_chain").at("processes"), 1);
+  EXPECT_EQ(Only(report, "hot_lock").at("processes"), 1);
+}
+
+TEST_F(MergedFindings, OfProcessesInOrderThereAreNone) {
+  for (int i = 0; i < 2; ++i) Run({Sample("heap_findings"), "fits"});
+  EXPECT_EQ(Merged().at("findings"), nlohmann::json::array());
+}
+
+TEST_F(MergedFindings, LockOrdersOfProcessesAreOneCycle) {
+  constexpr int kRuns = 2;
+  for (int i = 0; i < kRuns; ++i) Run({Sample("lock_order"), "inversion"});
+  int64_t seen = 0;
+  for (const auto& dump : DumpsIn(dumps_.path())) {
+    const nlohmann::json alone = Report(dump);
+    const nlohmann::json& cycles = alone.at("locks").at("lock_order");
+    ASSERT_EQ(cycles.size(), 1u);
+    for (const nlohmann::json& order : cycles[0].at("cycle"))
+      seen += order.at("count").get<int64_t>();
+  }
+  const nlohmann::json report = Merged();
+  EXPECT_EQ(Only(report, "lock_order").at("processes"), kRuns);
+  const nlohmann::json& cycles = report.at("locks").at("lock_order");
+  ASSERT_EQ(cycles.size(), 1u);
+  int64_t merged = 0;
+  for (const nlohmann::json& order : cycles[0].at("cycle"))
+    merged += order.at("count").get<int64_t>();
+  EXPECT_EQ(merged, seen);
 }
 
 TEST(Events, OfAnAddressAreTheHistoryOfItsBlocks) {

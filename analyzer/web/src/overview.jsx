@@ -49,6 +49,24 @@ function placeOfFinding(where, process) {
   return { name: frame === null ? '(unknown)' : `${nameOf(frame)}, ${formatPlace(frame)}`, link: site && { site: site.id }, frames };
 }
 
+const GAINS = {
+  time_ns: ['ns', 'of time'],
+  memory_bytes: ['bytes', 'of memory'],
+  copied_bytes: ['bytes', 'not copied'],
+  calls: ['count', 'calls'],
+  growth_bytes_per_hour: ['bytes', 'an hour'],
+};
+
+// Of merged dumps: in how many it was found, and which one the rest is about.
+function Spread({ finding }) {
+  const gains = Object.entries(finding.gains).map(([id, number]) => `${formatNumber(number, GAINS[id][0])} ${GAINS[id][1]}`);
+  return (
+    <p class="note">
+      In {formatCount(finding.processes)} processes{gains.length > 0 && <>, which can gain at most {gains.join(', ')}</>}. Most in pid {finding.pid}, of which the rest is: {visible(finding.dump)}
+    </p>
+  );
+}
+
 function Finding({ finding, process, isOpen }) {
   const { name, link, frames } = placeOfFinding(finding.where, process);
   return (
@@ -60,6 +78,7 @@ function Finding({ finding, process, isOpen }) {
       <p class="where">
         {link ? <a href={addressWith({ view: link.lock ? 'locks' : 'sites', site: undefined, lock: undefined, ...link })}>{name}</a> : name}
       </p>
+      {finding.processes !== undefined && <Spread finding={finding} />}
       <dl>
         <dt>Because</dt>
         <dd><ul>{finding.evidence.map((text) => <li key={text}>{visible(text)}</li>)}</ul></dd>
