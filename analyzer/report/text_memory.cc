@@ -64,7 +64,7 @@ class Writer : private LineWriter {
           std::find_if(course.points.begin(), course.points.end(),
                        [most](const ResidentPoint& point) { return point.peak_bytes == most; });
       Fact("peak RSS", FormatBytes(static_cast<double>(most)), ", reached by ",
-           FormatDuration(static_cast<double>(reached->time_ns)));
+           FormatDuration(static_cast<double>(reached->time_ns)), ", with this recording's pages");
     } else if (course.before_exec_bytes != 0) {
       Fact("peak RSS", "at most ", FormatBytes(static_cast<double>(course.before_exec_bytes)),
            ", which an earlier program of this process had before exec");

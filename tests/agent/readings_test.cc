@@ -3,9 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <thread>
-#include <vector>
 
 #include "agent/clock.h"
 
@@ -40,9 +40,9 @@ TEST_F(Readings, OneThatIsDueIsOneThreads) {
   for (uint64_t round = 1; round <= 50; ++round) {
     const uint64_t now = Ms(round * 100'000);  // the next ones are seconds away
     std::atomic<int> clocks = 0, memory = 0;
-    std::vector<std::thread> threads;
-    for (int i = 0; i < 8; ++i) {
-      threads.emplace_back([&] {
+    std::array<std::thread, 8> threads;
+    for (std::thread& thread : threads) {
+      thread = std::thread([&] {
         if (!readings::AreDue(now)) return;
         const readings::Due due = readings::Claim(now);
         clocks += due.clock;

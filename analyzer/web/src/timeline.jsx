@@ -229,7 +229,7 @@ export function Timeline({ process, range, only }) {
         <p class="note">
           Drag over a chart to look at a part of the time. Allocations, bytes, live memory and lock waits follow it, in {SLOTS} steps
           of {formatTime(process.slotWidth)}; temporary and leaked allocations, the peak, lifetimes, blame and holds are known of the whole recording only.
-          {shown.some(({ above }) => above) && <> The dashed line is the greatest resident size so far, of the whole process, as the kernel counts it: it never falls, and follows no choice.</>}
+          {shown.some(({ above }) => above) && <> The dashed line is the greatest resident size so far, of the whole process and with this recording’s pages, as the kernel counts it: it never falls, and follows no choice.</>}
           {process.heap?.peak_resident_before_exec > 0 && <> Before its first point it was at most {formatBytes(process.heap.peak_resident_before_exec)}, which an earlier program of the process had before exec.</>}
           {resident && <> Resident memory is known at the process’s end: {formatBytes(resident.total)}.</>}
         </p>
