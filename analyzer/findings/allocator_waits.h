@@ -1,6 +1,6 @@
 // allocator_waits.h: do threads wait for one another inside the allocator?
 //
-//   its locks are seen      jemalloc's and tcmalloc's: the caller of the lock function is in the allocator's object
+//   its locks are seen      jemalloc's, and of others that lock through libc: the caller is in the allocator's object
 //   they are not            glibc's: then timed calls tell. A free only puts its block into a list; where one in a hundred
 //                           takes tens of microseconds, it waited for the thread that had the list's lock. (Of a block that
 //                           was mapped on its own it calls the kernel: of such blocks nothing is said.)
