@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/hash/hash.h"
 
 namespace perfagent {
@@ -38,17 +39,34 @@ class FrameNumbers {
     uint32_t number = kNone;
   };
 
+  // The set holds numbers, and is asked for frames: a hostile dump may have a different one in each byte.
+  struct Hash {
+    using is_transparent = void;
+    const std::vector<Frame>* frames;
+    size_t operator()(const Frame& frame) const { return absl::HashOf(frame); }
+    size_t operator()(uint32_t number) const { return (*this)((*frames)[number]); }
+  };
+  struct Equal {
+    using is_transparent = void;
+    const std::vector<Frame>* frames;
+    bool operator()(uint32_t a, uint32_t b) const { return a == b; }
+    bool operator()(uint32_t number, const Frame& frame) const {
+      return (*frames)[number] == frame;
+    }
+  };
+
   uint32_t NumberOf(const Frame& frame) {
-    const auto next = static_cast<uint32_t>(frames_.size());
-    const auto [known, is_new] = numbers_.try_emplace(frame, next);
-    if (is_new) frames_.push_back(frame);
-    return known->second;
+    if (const auto known = numbers_.find(frame); known != numbers_.end()) return *known;
+    frames_.push_back(frame);
+    const auto number = static_cast<uint32_t>(frames_.size() - 1);
+    numbers_.insert(number);
+    return number;
   }
 
   std::vector<Entry> last_;
   FrameAt frame_at_;
   std::vector<Frame>& frames_;
-  absl::flat_hash_map<Frame, uint32_t> numbers_;
+  absl::flat_hash_set<uint32_t, Hash, Equal> numbers_{0, Hash{&frames_}, Equal{&frames_}};
 };
 
 bool IdIsLess(const StackDefinition& a, const StackDefinition& b) {
