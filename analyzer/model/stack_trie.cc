@@ -9,8 +9,16 @@
 namespace perfagent {
 namespace {
 
-// Ids above this are kept in a map, so that one hostile id cannot ask for gigabytes.
-uint64_t SmallIdLimit(size_t pcs) { return uint64_t{pcs} * 2 + 1024; }
+// Ids from here on are kept in a map, so that one hostile id cannot ask for gigabytes.
+uint64_t SmallIdLimit(const std::vector<StackDefinition>& definitions, size_t pcs) {
+  uint64_t ids = 1;  // 0 is always defined
+  for (const StackDefinition& definition : definitions) {
+    uint64_t end = 0;
+    if (!__builtin_add_overflow(definition.first_id, definition.count, &end))
+      ids = std::max(ids, end);
+  }
+  return std::min(ids, uint64_t{pcs} * 2 + 1024);
+}
 
 using FrameAt = absl::FunctionRef<Frame(uint64_t pc, uint64_t epoch)>;
 
@@ -77,7 +85,7 @@ bool IdIsLess(const StackDefinition& a, const StackDefinition& b) {
 
 StackTrie::StackTrie(std::vector<StackDefinition> definitions, std::span<const uint64_t> pcs,
                      uint64_t max_frames, FrameAt frame_at)
-    : max_frames_(max_frames), by_small_id_(SmallIdLimit(pcs.size())) {
+    : max_frames_(max_frames), by_small_id_(SmallIdLimit(definitions, pcs.size())) {
   nodes_.reserve(pcs.size() + 2);
   nodes_.push_back({kWholeRoot, 0, false, 0});
   nodes_.push_back({kTruncatedRoot, 0, true, 0});
@@ -85,8 +93,10 @@ StackTrie::StackTrie(std::vector<StackDefinition> definitions, std::span<const u
   // A parent's id is less than its children's, whichever stream defines them. A single stream defines them in order.
   if (!std::is_sorted(definitions.begin(), definitions.end(), IdIsLess))
     std::stable_sort(definitions.begin(), definitions.end(), IdIsLess);
+  // As many as a hostile dump may have. What is not used is not touched, and growing would need twice as much for a moment.
+  frames_.reserve(pcs.size());
   FrameNumbers numbers(pcs.size(), frame_at, &frames_);
-  Children children(pcs.size());
+  Children children(pcs.size(), NodeHash{&nodes_}, NodeEqual{&nodes_});
   for (const StackDefinition& definition : definitions) {
     uint32_t node = RootOf(definition);
     for (uint32_t i = 0; i < definition.count; ++i) {
@@ -104,13 +114,13 @@ uint32_t StackTrie::RootOf(const StackDefinition& definition) const {
 }
 
 uint32_t StackTrie::Intern(uint32_t parent, uint32_t frame, Children* children) {
-  const auto next = static_cast<uint32_t>(nodes_.size());
-  const auto [child, is_new] = children->try_emplace(uint64_t{parent} << 32 | frame, next);
-  if (is_new) {
-    const Node outer = nodes_[parent];
-    nodes_.push_back({parent, uint32_t{outer.depth} + 1, outer.is_truncated, frame});
-  }
-  return child->second;
+  const auto known = children->find(KeyOf(parent, frame));
+  if (known != children->end()) return *known;
+  const Node outer = nodes_[parent];
+  nodes_.push_back({parent, uint32_t{outer.depth} + 1, outer.is_truncated, frame});
+  const auto node = static_cast<uint32_t>(nodes_.size() - 1);
+  children->insert(node);
+  return node;
 }
 
 KnownStack StackTrie::Known(uint32_t node) const {

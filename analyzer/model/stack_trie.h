@@ -14,7 +14,9 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
+#include "absl/hash/hash.h"
 #include "analyzer/model/ids.h"
 
 namespace perfagent {
@@ -88,8 +90,22 @@ class StackTrie {
   };
   // The two that have no frames: of whole stacks (kNoStack, too), and of truncated ones.
   static constexpr uint32_t kWholeRoot = 0, kTruncatedRoot = 1;
-  // A node by its parent and frame.
-  using Children = absl::flat_hash_map<uint64_t, uint32_t>;
+  // A node by its parent and frame, which are one word: the set holds nodes, and is asked for what is not one yet.
+  static uint64_t KeyOf(uint32_t parent, uint32_t frame) { return uint64_t{parent} << 32 | frame; }
+  static uint64_t KeyOf(const Node& node) { return KeyOf(node.parent, node.frame); }
+  struct NodeHash {
+    using is_transparent = void;
+    const std::vector<Node>* nodes;
+    size_t operator()(uint64_t key) const { return absl::HashOf(key); }
+    size_t operator()(uint32_t node) const { return (*this)(KeyOf((*nodes)[node])); }
+  };
+  struct NodeEqual {
+    using is_transparent = void;
+    const std::vector<Node>* nodes;
+    bool operator()(uint32_t a, uint32_t b) const { return a == b; }
+    bool operator()(uint32_t node, uint64_t key) const { return KeyOf((*nodes)[node]) == key; }
+  };
+  using Children = absl::flat_hash_set<uint32_t, NodeHash, NodeEqual>;
 
   // Calls `visit` with the number of each frame, leaf first.
   template <typename Visit>
