@@ -162,7 +162,7 @@ $(BUILD)/$(1)/%.o: $(4)%.cc $(5)
 	@mkdir -p $$(@D)
 	$$(Q)$(2) $$(TEST_CXXFLAGS) $(3) $$(DEP) -c $$< -o $$@
 endef
-# $(call precompiled_rule,directory,flags,below): the same with clang. Two thirds of the time would go to the headers of all.
+# $(call precompiled_rule,directory,flags,below): the same with clang. Half of the time would go to the headers of all.
 define precompiled_rule
 $(BUILD)/$(1)/precompiled.pch: tests/support/precompiled.h
 	@mkdir -p $$(@D)

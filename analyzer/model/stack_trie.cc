@@ -22,8 +22,8 @@ uint64_t SmallIdLimit(const std::vector<StackDefinition>& definitions, size_t pc
 
 using FrameAt = absl::FunctionRef<Frame(uint64_t pc, uint64_t epoch)>;
 
-// Equal frames have one number. Those looked up last are found fast: a program has few, and a hostile dump cannot make
-// their table grow.
+// Equal frames have one number. Those looked up last are found without asking for their module; a hostile dump cannot make
+// the table of these grow.
 class FrameNumbers {
  public:
   FrameNumbers(size_t pcs, FrameAt frame_at, std::vector<Frame>* frames)

@@ -121,20 +121,26 @@ TEST_F(MergedFindingsTest, DeadlocksOfProcessesAreOneWhereTheirLocksAre) {
   EXPECT_EQ(findings.front().spread->processes, 3u);
 }
 
+// Findings that no rule made, of a process without events.
+class MergedByHandTest : public testing::Test {
+ protected:
+  Symbolizer symbolizer_{{.debug_paths = {}, .in_this_process = true}};
+  DumpBuilder dump_;
+  Profile profile_ = ProfileOf(dump_);
+  StackNames names_{profile_.dump.process, &symbolizer_};
+  StackNames merged_names_{profile_.dump.process, &symbolizer_};
+  MergedFindings merged_{&merged_names_};
+};
+
 // Intervals of independent estimates: half-widths of 30 and 40 make 50.
-TEST_F(MergedFindingsTest, ErrorsOfGainsAddInSquares) {
-  DumpBuilder dump;
-  const Profile profile = ProfileOf(dump);
-  StackNames names(profile.dump.process, &symbolizer_);
-  StackNames merged_names(profile.dump.process, &symbolizer_);
-  MergedFindings merged(&merged_names);
+TEST_F(MergedByHandTest, ErrorsOfGainsAddInSquares) {
   Finding finding;
   finding.kind = "temporary";
   finding.gains.calls = Estimate{1000, 970, 1030};
-  merged.Add({profile, names}, {finding});
+  merged_.Add({profile_, names_}, {finding});
   finding.gains.calls = Estimate{500, 460, 540};
-  merged.Add({profile, names}, {finding});
-  const Findings findings = merged.Finish();
+  merged_.Add({profile_, names_}, {finding});
+  const Findings findings = merged_.Finish();
   ASSERT_EQ(findings.size(), 1u);
   EXPECT_EQ(findings[0].gains.calls->value, 1500);
   EXPECT_EQ(findings[0].gains.calls->low, 1450);
@@ -142,21 +148,16 @@ TEST_F(MergedFindingsTest, ErrorsOfGainsAddInSquares) {
   EXPECT_FALSE(findings[0].gains.time_ns.has_value());
 }
 
-TEST_F(MergedFindingsTest, OfOneProcessThereAreSoManyAtMostAndTheRestIsCounted) {
-  DumpBuilder dump;
-  const Profile profile = ProfileOf(dump);
-  StackNames names(profile.dump.process, &symbolizer_);
-  StackNames merged_names(profile.dump.process, &symbolizer_);
-  MergedFindings merged(&merged_names);
+TEST_F(MergedByHandTest, OfOneProcessThereAreSoManyAtMostAndTheRestIsCounted) {
   Findings findings;
   for (size_t i = 0; i < MergedFindings::kMostOfAProcess + 7; ++i) {
     Finding& finding = findings.emplace_back();
     finding.kind = "hot_lock";
     finding.where.lock_anywhere = "lock " + std::to_string(i);
   }
-  merged.Add({profile, names}, std::move(findings));
-  EXPECT_EQ(merged.left_out(), 7u);
-  EXPECT_EQ(merged.Finish().size(), MergedFindings::kMostOfAProcess);
+  merged_.Add({profile_, names_}, std::move(findings));
+  EXPECT_EQ(merged_.left_out(), 7u);
+  EXPECT_EQ(merged_.Finish().size(), MergedFindings::kMostOfAProcess);
 }
 
 }  // namespace
