@@ -75,10 +75,15 @@ ANALYZER_CXXFLAGS := $(STD) $(OPT) -g1 $(WARN) $(INC) -I.
 ABSL_LIBS := $(shell pkg-config --libs absl_flat_hash_map absl_str_format absl_strings 2>/dev/null)
 ANALYZER_LIBS := -pthread -ldw -lelf -l:libiberty.a -lz -lzstd $(ABSL_LIBS)
 
-$(BUILD)/analyzer.d/%.o: analyzer/%.cc
+ANALYZER_PCH := $(BUILD)/analyzer.d/precompiled.h
+$(ANALYZER_PCH).gch: analyzer/precompiled.h
 	$(if $(ABSL_LIBS),,$(error Debian packages are missing: run  make deps))
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $(ANALYZER_CXXFLAGS) $(DEP) -c $< -o $@
+	$(Q)$(CXX) $(ANALYZER_CXXFLAGS) $(DEP) -x c++-header $< -o $@
+
+$(BUILD)/analyzer.d/%.o: analyzer/%.cc $(ANALYZER_PCH).gch
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(ANALYZER_CXXFLAGS) -Winvalid-pch -include $(ANALYZER_PCH) $(DEP) -c $< -o $@
 
 ANALYZER_LIB_OBJ := $(ANALYZER_LIB_SRC:analyzer/%.cc=$(BUILD)/analyzer.d/%.o)
 
@@ -162,18 +167,18 @@ $(BUILD)/$(1)/%.o: $(4)%.cc $(5)
 	@mkdir -p $$(@D)
 	$$(Q)$(2) $$(TEST_CXXFLAGS) $(3) $$(DEP) -c $$< -o $$@
 endef
-# $(call precompiled_rule,directory,flags,below): the same with clang. Half of the time would go to the headers of all.
+# $(call precompiled_rule,directory,flags,below,header): the same with clang, and a header compiled once.
 define precompiled_rule
-$(BUILD)/$(1)/precompiled.pch: tests/support/precompiled.h
+$(BUILD)/$(1)/precompiled.pch: $(4)
 	@mkdir -p $$(@D)
 	$$(Q)$(ASAN_CXX) $$(TEST_CXXFLAGS) $(2) $$(DEP) -fpch-instantiate-templates -x c++-header $$< -o $$@
 $(call object_rule,$(1),$(ASAN_CXX),$(2) -include-pch $(BUILD)/$(1)/precompiled.pch,$(3),$(BUILD)/$(1)/precompiled.pch)
 endef
 # Of a test's own file counts how fast it compiles; what reads long reports for it is optimized.
-$(eval $(call object_rule,plain/tests/e2e,$(CXX),-O0,tests/e2e/))
+$(eval $(call precompiled_rule,plain/tests/e2e,-O0,tests/e2e/,tests/support/precompiled.h))
 $(eval $(call object_rule,plain,$(CXX),-O2))
-$(eval $(call precompiled_rule,asan/tests/analyzer,-O0 -fsanitize=fuzzer-no-link $(ASAN),tests/analyzer/))
-$(eval $(call precompiled_rule,asan/analyzer,-fsanitize=fuzzer-no-link $(ASAN),analyzer/))
+$(eval $(call precompiled_rule,asan/tests/analyzer,-O0 -fsanitize=fuzzer-no-link $(ASAN),tests/analyzer/,tests/support/precompiled.h))
+$(eval $(call precompiled_rule,asan/analyzer,-fsanitize=fuzzer-no-link $(ASAN),analyzer/,analyzer/precompiled.h))
 $(eval $(call object_rule,asan,$(ASAN_CXX),-fsanitize=fuzzer-no-link $(ASAN)))
 $(eval $(call object_rule,tsan,$(CXX),$(TSAN)))
 

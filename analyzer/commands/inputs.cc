@@ -118,8 +118,17 @@ std::optional<Profile> LoadInView(size_t threads, const std::string& path, const
                                   Symbolizer* symbolizer, std::string* error) {
   std::optional<ViewedDump> viewed = LoadDumpInView(threads, path, view, symbolizer, error);
   if (!viewed) return std::nullopt;
+  return ReplayWith(threads, std::move(viewed->dump), std::move(viewed->view));
+}
+
+Profile ReplayWith(size_t threads, LoadedDump dump, EventView view) {
   Workers workers(threads);
-  return ReplayDump(std::move(viewed->dump), std::move(viewed->view), &workers);
+  return ReplayDump(std::move(dump), std::move(view), &workers);
+}
+
+void ReplayWith(size_t threads, EventView view, Profile* profile) {
+  Workers workers(threads);
+  Replay(std::move(view), &workers, profile);
 }
 
 void PrintError(const std::string& line) {

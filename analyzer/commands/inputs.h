@@ -42,6 +42,9 @@ struct ViewedDump {
 };
 std::optional<ViewedDump> LoadDumpInView(size_t threads, const std::string& path, const View& view,
                                          Symbolizer* symbolizer, std::string* error);
+// ReplayDump and Replay with so many threads, which are gone then.
+Profile ReplayWith(size_t threads, LoadedDump dump, EventView view);
+void ReplayWith(size_t threads, EventView view, Profile* profile);
 
 // One line on stderr, escaped.
 void PrintError(const std::string& line);

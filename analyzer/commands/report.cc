@@ -9,6 +9,7 @@
 #include "analyzer/report/html_report.h"
 #include "analyzer/report/json_report.h"
 #include "analyzer/report/text_report.h"
+#include "analyzer/views/findings_in_view.h"
 #include "analyzer/views/pool.h"
 
 namespace perfagent {
@@ -27,11 +28,6 @@ NameStyle StyleOf(const View& view, const ReportOptions& options) {
   return style;
 }
 
-Findings FindingsOf(const NamedProfile& named, const ReportInput& input) {
-  if (!HasFindings(input)) return {};
-  return FindProblems(named, input.sections, input.memory_limit);
-}
-
 // The profiles of all dumps that can be used, with their names. Elements stay where they are.
 class Profiles {
  public:
@@ -43,34 +39,39 @@ class Profiles {
 
   void Load(const std::string& dump, ReportInput* input) {
     std::string error;
-    std::optional<Profile> profile =
-        LoadInView(options_.threads, dump, view_, &symbolizer_, &error);
-    if (!profile) {
+    std::optional<ViewedDump> viewed =
+        LoadDumpInView(options_.threads, dump, view_, &symbolizer_, &error);
+    if (!viewed) {
       input->unusable.push_back({dump, error});
       return;
     }
-    WarnOfDamage(profile->dump);
-    is_damaged_ = is_damaged_ || !profile->dump.damage.empty();
     // Of those that are pooled only the last one stays.
     if (options_.merges) {
+      findings_.clear();
       names_.clear();
       profiles_.clear();
     }
-    Profile& kept = profiles_.emplace_back(*std::move(profile));
+    Profile& kept =
+        profiles_.emplace_back(ReplayWith(options_.threads, std::move(viewed->dump), EventView()));
+    WarnOfDamage(kept.dump);
+    is_damaged_ = is_damaged_ || !kept.dump.damage.empty();
     StackNames& names = names_.emplace_back(kept.dump.process, &symbolizer_);
-    if (input->sections.churn || input->sections.leaks) {
-      Suppress(kept.dump.process, &names, &kept.heap);
+    Prepare(input->sections, &names, &kept);
+    Findings& findings =
+        findings_.emplace_back(FindProblems({kept, names}, input->sections, input->memory_limit));
+    if (!viewed->view.IsEverything()) {
+      ReplayWith(options_.threads, std::move(viewed->view), &kept);
+      Prepare(input->sections, &names, &kept);
       LeaveOutStacks(&kept);
+      findings = FindingsInView(std::move(findings), kept);
     }
-    if (input->sections.contention) FindFutexLocks(&names, &kept.locks);
-    names.Show(StyleOf(view_, options_));
     // Stacks that differ in what is hidden alone are the same to see.
     if (view_.hide()) Group(Grouping::kStack, &names, &kept.heap);
     if (options_.group) Group(*options_.group, &names, &kept.heap);
     if (options_.merges) {
-      pool_.Add({kept, names}, FindingsOf({kept, names}, *input));
+      pool_.Add({kept, names}, std::move(findings));
     } else {
-      input->profiles.push_back({kept, names});
+      input->profiles.push_back({kept, names, &findings});
     }
   }
 
@@ -86,11 +87,20 @@ class Profiles {
   const Symbolizer& symbolizer() const { return symbolizer_; }
 
  private:
+  // What names say about it: as they were found, whatever of them is shown.
+  void Prepare(const Sections& sections, StackNames* names, Profile* profile) const {
+    names->Show({});
+    if (sections.churn || sections.leaks) Suppress(profile->dump.process, names, &profile->heap);
+    if (sections.contention) FindFutexLocks(names, &profile->locks);
+    names->Show(StyleOf(view_, options_));
+  }
+
   const ReportOptions& options_;
   const View& view_;
   Symbolizer symbolizer_;
   std::deque<Profile> profiles_;
   std::deque<StackNames> names_;
+  std::deque<Findings> findings_;
   Pool pool_;
   bool is_damaged_ = false;
 };
@@ -124,7 +134,6 @@ ExitCode RunReport(const ReportOptions& options) {
   input.unusable = inputs.unusable;
   input.view = view->Description();
   input.all_frames = options.all_frames;
-  input.is_grouped = options.group.has_value();
   input.tree = options.tree;
   input.source = options.source;
   Profiles profiles(options, *view);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "analyzer/model/estimate.h"
+#include "analyzer/model/ids.h"
 #include "analyzer/symbols/symbolizer.h"
 
 namespace perfagent {
@@ -28,6 +29,7 @@ struct Where {
       {};  // SharedLockName: what the like lock of another process is called, too
   // Leaf first, and the first of them that is the program's own. As long-lived as the names that they are from.
   std::vector<const SourceFrame*> stack = {};
+  std::optional<StackId> site = {};    // whose stack that is, in a finding of one process
   const SourceFrame* place = nullptr;  // null where nothing is known of the stack
 
   std::string allocator = {};  // the library that it is in; empty where it is not accused

@@ -43,6 +43,7 @@ Finding HeapCase::Accuse(const HeapSite& site, const char* kind) const {
   return {.kind = kind,
           .title = {},
           .where = {.stack = named_.names.Frames(site.stack),
+                    .site = site.stack,
                     .place = named_.names.Headline(site.stack)},
           .evidence = {},
           .gain = {},

@@ -8,8 +8,6 @@ namespace perfagent {
 
 Findings FindLockProblems(const NamedProfile& named) {
   Findings findings;
-  // What is much, or too much, is so of all that there was.
-  if (!named.profile.view.IsEverything()) return findings;
   FindDeadlocked(named, &findings);
   FindLockOrders(named, &findings);
   FindHotLocks(named, &findings);

@@ -27,6 +27,7 @@ void MergeStacks(const Lock& other, Lock* lock) {
   const auto add = [](auto* a, const auto& b) {
     a->waits.Merge(b.waits);
     a->wait_ns.Merge(b.wait_ns);
+    a->history.Merge(b.history);
   };
   const auto rank = [](const auto& part) { return part.wait_ns.value(); };
   MergeParts(

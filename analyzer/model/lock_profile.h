@@ -124,6 +124,7 @@ struct LockPair {
   Role role = Role::kNone;  // the holder's
   Tally waits = {};
   Tally wait_ns = {};
+  WaitHistory history = {};  // of wait_ns; none of what is pooled
 };
 
 // Kept waits as they are, without weights: blame, hand-over and unattributed are their sum, exactly.

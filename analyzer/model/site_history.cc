@@ -1,8 +1,25 @@
 #include "analyzer/model/site_history.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace perfagent {
+
+void SiteHistory::NoteLeak(size_t slot, double bytes) {
+  auto at =
+      std::lower_bound(changes_.begin(), changes_.end(), slot,
+                       [](const Change& change, size_t wanted) { return change.slot < wanted; });
+  // Clocks of two processors may have put the call into the slot beside this one.
+  if (at == changes_.end() || at->slot != slot) {
+    const double live = LiveAfter(slot);
+    at = changes_.insert(at, {.slot = static_cast<uint32_t>(slot), .live_bytes = live});
+  }
+  at->leaked_bytes += bytes;
+}
+
+void SiteHistory::ForgetLeaks() {
+  for (Change& change : changes_) change.leaked_bytes = 0;
+}
 
 void SiteHistory::Merge(SiteHistory other) {
   if (changes_.empty()) {
@@ -16,10 +33,12 @@ void SiteHistory::Merge(SiteHistory other) {
   while (mine != changes_.end() || theirs != other.changes_.end()) {
     const uint32_t my_slot = mine == changes_.end() ? kSlots : mine->slot;
     const uint32_t their_slot = theirs == other.changes_.end() ? kSlots : theirs->slot;
-    Change sum = {std::min(my_slot, their_slot), 0, 0, 0};
+    Change sum = {.slot = std::min(my_slot, their_slot)};
     const auto take = [&sum](auto* from, double* live) {
       sum.calls = Sum(sum.calls, (*from)->calls);
+      sum.temporary = Sum(sum.temporary, (*from)->temporary);
       sum.bytes += (*from)->bytes;
+      sum.leaked_bytes += (*from)->leaked_bytes;
       *live = (*from)->live_bytes;
       ++*from;
     };
@@ -38,18 +57,6 @@ double SiteHistory::LiveAfter(size_t slot) const {
     live = change.live_bytes;
   }
   return live;
-}
-
-std::array<double, kSlots> SiteHistory::calls() const {
-  std::array<double, kSlots> calls = {};
-  for (const Change& change : changes_) calls[change.slot] = change.calls;
-  return calls;
-}
-
-std::array<double, kSlots> SiteHistory::bytes() const {
-  std::array<double, kSlots> bytes = {};
-  for (const Change& change : changes_) bytes[change.slot] = change.bytes;
-  return bytes;
 }
 
 std::array<double, kSlots> SiteHistory::live_bytes() const {

@@ -26,37 +26,67 @@ inline constexpr size_t kFirstSlotOfEnd = kSlots - 1;
 // What is live from before here is the program's beginning: tables, pools, the first of everything.
 inline constexpr size_t kStartSlots = 3;
 
+// As wide as the ticks, put together.
+constexpr uint64_t SlotWidthNs(uint64_t duration_ns) {
+  return (duration_ns / kTicks + 1) * kTicksPerSlot;
+}
+// What is later than all of them is of the last one.
+constexpr size_t SlotAt(uint64_t time_ns, uint64_t duration_ns) {
+  return std::min<uint64_t>(time_ns / SlotWidthNs(duration_ns), kSlots - 1);
+}
+
 class SiteHistory {
  public:
   // A slot in which the site was called, or after which not as much is live as before.
   struct Change {
-    uint32_t slot;
-    uint32_t calls;  // in it
-    double bytes;    // asked for by them
-    double live_bytes;
+    uint32_t slot = 0;
+    uint32_t calls = 0;      // in it
+    uint32_t temporary = 0;  // temporary blocks that were freed in it
+    double bytes = 0;        // asked for by the calls
+    double live_bytes = 0;
+    double leaked_bytes = 0;  // of blocks that were made in it, and are live at the end
+  };
+
+  struct Calls {
+    uint64_t calls = 0;
+    uint64_t temporary = 0;
+    double bytes = 0;
   };
 
   // More calls in `slot`, the last one so far or a later one, after which `live_bytes` are live.
-  void Note(size_t slot, uint64_t calls, double bytes, double live_bytes) {
-    if (calls == 0 && live_bytes == LastLive()) return;
+  void Note(size_t slot, const Calls& more, double live_bytes) {
+    if (more.calls == 0 && more.temporary == 0 && live_bytes == LastLive()) return;
     if (changes_.empty() || changes_.back().slot != slot)
-      changes_.push_back({static_cast<uint32_t>(slot), 0, 0, 0});
+      changes_.push_back({.slot = static_cast<uint32_t>(slot)});
     Change& change = changes_.back();
-    change.calls = Sum(change.calls, calls);
-    change.bytes += bytes;
+    change.calls = Sum(change.calls, more.calls);
+    change.temporary = Sum(change.temporary, more.temporary);
+    change.bytes += more.bytes;
     change.live_bytes = live_bytes;
   }
+  // After all that: a block of so many bytes that was made in `slot` is live at the end.
+  void NoteLeak(size_t slot, double bytes);
+  // They are none after all.
+  void ForgetLeaks();
   void Merge(SiteHistory other);
 
   bool IsEmpty() const { return changes_.empty(); }
   std::span<const Change> changes() const { return changes_; }
   double LiveAfter(size_t slot) const;
   // Each of kSlots.
-  std::array<double, kSlots> calls() const;
-  std::array<double, kSlots> bytes() const;
+  std::array<double, kSlots> calls() const { return Each(&Change::calls); }
+  std::array<double, kSlots> temporary() const { return Each(&Change::temporary); }
+  std::array<double, kSlots> bytes() const { return Each(&Change::bytes); }
+  std::array<double, kSlots> leaked_bytes() const { return Each(&Change::leaked_bytes); }
   std::array<double, kSlots> live_bytes() const;
 
  private:
+  template <typename Number>
+  std::array<double, kSlots> Each(Number Change::*number) const {
+    std::array<double, kSlots> numbers = {};
+    for (const Change& change : changes_) numbers[change.slot] = change.*number;
+    return numbers;
+  }
   double LastLive() const { return changes_.empty() ? 0 : changes_.back().live_bytes; }
   static uint32_t Sum(uint64_t a, uint64_t b) {
     return static_cast<uint32_t>(std::min<uint64_t>(a + b, UINT32_MAX));

@@ -24,7 +24,6 @@ const SourceFrame* Best(std::span<const SourceFrame* const> frames) {
 void StackNames::Show(NameStyle style) {
   style_ = std::move(style);
   is_hidden_.clear();
-  short_.clear();
 }
 
 const SourceFrame* StackNames::ShortOf(const SourceFrame& frame) {

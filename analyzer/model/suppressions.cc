@@ -99,6 +99,7 @@ void Suppress(const Process& process, StackNames* names, HeapProfile* profile) {
     if (site.suppressed_by == nullptr) continue;
     site.metrics.leaked_bytes = {};
     site.metrics.leaked_blocks = {};
+    site.evidence.history.ForgetLeaks();
   }
   profile->SumSites();
 }

@@ -6,14 +6,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "analyzer/model/heap_evidence.h"
+#include "analyzer/model/site_history.h"
 
 namespace perfagent {
-
-// As wide as the ticks of the heap's events, put together.
-constexpr uint64_t SlotWidthNs(uint64_t duration_ns) {
-  return (duration_ns / kTicks + 1) * kTicksPerSlot;
-}
 
 // Only of slots with a wait: hostile dumps have hundreds of thousands of locks with one each.
 class WaitHistory {

@@ -11,19 +11,23 @@ bool IsOfOneHolder(const HolderShare& a, const HolderShare& b) {
 }
 
 // One share of each holder: a wait may be cut by the same code again and again.
-void Join(std::vector<HolderShare>* shares) {
-  std::sort(shares->begin(), shares->end(), [](const HolderShare& a, const HolderShare& b) {
+std::vector<HolderShare> Join(const std::vector<HeldPiece>& pieces) {
+  std::vector<HolderShare> shares;
+  shares.reserve(pieces.size());
+  for (const HeldPiece& piece : pieces) shares.push_back(piece.share);
+  std::sort(shares.begin(), shares.end(), [](const HolderShare& a, const HolderShare& b) {
     return std::tie(a.holder, a.role) < std::tie(b.holder, b.role);
   });
   size_t joined = 0;
-  for (const HolderShare& share : *shares) {
-    if (joined > 0 && IsOfOneHolder((*shares)[joined - 1], share)) {
-      (*shares)[joined - 1].ns += share.ns;
+  for (const HolderShare& share : shares) {
+    if (joined > 0 && IsOfOneHolder(shares[joined - 1], share)) {
+      shares[joined - 1].ns += share.ns;
     } else {
-      (*shares)[joined++] = share;
+      shares[joined++] = share;
     }
   }
-  shares->resize(joined);
+  shares.resize(joined);
+  return shares;
 }
 
 }  // namespace
@@ -42,12 +46,12 @@ CutWait Cut(uint64_t wait_ns, std::span<const KnownCut> cuts, bool begin_is_lost
     if (!is_known) {
       result.unattributed_ns += ns;
     } else if (ns > 0) {
-      result.holders.push_back({cuts[i].holder, cuts[i].role, ns});
+      result.pieces.push_back({begin, {cuts[i].holder, cuts[i].role, ns}});
     }
     begin = end;
   }
   result.hand_over_ns = wait_ns - begin;
-  Join(&result.holders);
+  result.holders = Join(result.pieces);
   return result;
 }
 

@@ -28,9 +28,16 @@ struct HolderShare {
   uint64_t ns;
 };
 
+// One of them.
+struct HeldPiece {
+  uint64_t begin_ns;  // after the wait's
+  HolderShare share;
+};
+
 // The parts add up to the wait.
 struct CutWait {
-  std::vector<HolderShare> holders;  // by stack and role; none of no length
+  std::vector<HeldPiece> pieces;     // by time; none of no length
+  std::vector<HolderShare> holders;  // the same by stack and role
   uint64_t hand_over_ns = 0;
   uint64_t unattributed_ns = 0;
 };

@@ -54,7 +54,7 @@ void HeapShard::Finish(std::optional<uint32_t> last_peak) {
 
 void HeapShard::AddLeft(const Block& block) {
   if (blocks_.CountsBegin(block)) {
-    sums_.AddLeft(block);
+    sums_.AddLeft(block, SlotAt(block.time_ns, duration_ns_));
   } else if (BlockReplay::CountsLive(block)) {
     sums_.DropLeft(block);
   }

@@ -97,8 +97,9 @@ std::optional<LoadedDump> LoadDump(const std::string& path, Reading reading, Wor
   facts.recorder = std::move(opened->recorder);
   Process process = builder.Build(std::move(facts), index.clock);
   process.SetNames(std::move(opened->names));
-  return LoadedDump{path, std::move(*file), std::move(index), std::move(process),
-                    std::move(damage)};
+  const size_t places = damage.size();
+  return LoadedDump{
+      path, std::move(*file), std::move(index), std::move(process), std::move(damage), places};
 }
 
 std::optional<Profile> LoadProfile(const std::string& path, Workers* workers, std::string* error) {
@@ -108,6 +109,13 @@ std::optional<Profile> LoadProfile(const std::string& path, Workers* workers, st
 }
 
 Profile ReplayDump(LoadedDump dump, EventView view, Workers* workers) {
+  Profile profile{std::move(dump), {}, {}, {}};
+  Replay(std::move(view), workers, &profile);
+  return profile;
+}
+
+void Replay(EventView view, Workers* workers, Profile* profile) {
+  LoadedDump& dump = profile->dump;
   const std::vector<LockTableEntry> tables = ReadLockTables(dump);
   LockReplay locks(dump.process, !view.IsEverything(), LockAddresses(tables, dump.index.ongoing));
   const bool full = dump.process.facts.mode == Mode::kFull;
@@ -118,28 +126,27 @@ Profile ReplayDump(LoadedDump dump, EventView view, Workers* workers) {
   }
   Progress progress("replaying " + dump.path, dump.index.event_segments);
   std::vector<Damage> damage;
-  HeapProfile heap = ReplayEvents(
+  profile->heap = ReplayEvents(
       dump.file, dump.index, dump.process, view, workers, &locks,
       [&](Damage place) { damage.push_back(std::move(place)); },
       [&](uint64_t done) { progress.Update(done); });
   std::sort(damage.begin(), damage.end(),
             [](const Damage& a, const Damage& b) { return a.offset < b.offset; });
-  dump.damage.insert(dump.damage.end(), damage.begin(), damage.end());
   // Only now it is known which locks there were. What is going on at the end is no matter of an earlier time.
   if (dump.process.facts.duration_ns < view.until_ns) {
     for (const OngoingEntry& wait : dump.index.ongoing) locks.OnUnended(wait);
   }
   locks.OnTables(tables);
-
-  LockProfile lock_profile = locks.Finish();
-  Profile profile{std::move(dump), std::move(heap), std::move(lock_profile), std::move(view)};
-  const uint64_t undefined = profile.heap.undefined_stacks + profile.locks.undefined_stacks;
+  profile->locks = locks.Finish();
+  profile->view = std::move(view);
+  const uint64_t undefined = profile->heap.undefined_stacks + profile->locks.undefined_stacks;
   if (undefined > 0) {
-    profile.dump.damage.push_back(
-        {profile.dump.path, 0,
-         absl::StrCat(undefined, " events name stacks that the file does not define"), 0});
+    damage.push_back({dump.path, 0,
+                      absl::StrCat(undefined, " events name stacks that the file does not define"),
+                      0});
   }
-  return profile;
+  dump.damage.resize(dump.damage_of_definitions);
+  dump.damage.insert(dump.damage.end(), damage.begin(), damage.end());
 }
 
 }  // namespace perfagent

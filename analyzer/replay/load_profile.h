@@ -24,6 +24,7 @@ struct LoadedDump {
   SegmentIndex index;
   Process process;
   std::vector<Damage> damage;
+  size_t damage_of_definitions = 0;  // so many of them; the rest was found in the second reading
 
   uint64_t SkippedBytes() const;
   AgentCost Cost() const;
@@ -42,6 +43,8 @@ struct Profile {
 
 // The second time that a dump is read (segment_reader.h). REQUIRES: the first was for definitions.
 Profile ReplayDump(LoadedDump dump, EventView view, Workers* workers);
+// Once more, of other events: what the dump defines stays where it is.
+void Replay(EventView view, Workers* workers, Profile* profile);
 
 // Both.
 std::optional<Profile> LoadProfile(const std::string& path, Workers* workers, std::string* error);

@@ -73,7 +73,15 @@ void LockBlame::Attribute(const OpenWait& wait, std::span<const WaitCut> cuts) {
                  .unattributed_ns = parts.unattributed_ns};
   for (const HolderShare& share : parts.holders) {
     kept.blame_ns += share.ns;
-    AddPair(wait, share);
+    LockPair& pair = PairOf(wait, share);
+    pair.waits.Add(1, wait.weight);
+    pair.wait_ns.Add(static_cast<double>(share.ns), wait.weight);
+  }
+  const uint64_t slot_width_ns = SlotWidthNs(process_.facts.duration_ns);
+  for (const HeldPiece& piece : parts.pieces) {
+    PairOf(wait, piece.share)
+        .history.Add(SaturatingSum(wait.time_ns, piece.begin_ns), piece.share.ns,
+                     wait.weight.factor, slot_width_ns);
   }
   lock.kept.Merge(kept);
   if (lock.kind == LockKind::kRwlock) AddRoles(wait, parts.holders);
@@ -104,16 +112,14 @@ void LockBlame::AddRoles(const OpenWait& wait, std::span<const HolderShare> shar
   if (readers_left > 0) waited.readers_left.Add(static_cast<double>(readers_left), wait.weight);
 }
 
-void LockBlame::AddPair(const OpenWait& wait, const HolderShare& share) {
+LockPair& LockBlame::PairOf(const OpenWait& wait, const HolderShare& share) {
   std::vector<LockPair>& pairs = profile_->locks[wait.lock.value()].pairs;
   const auto [found, is_new] =
       pair_at_.try_emplace({wait.lock, wait.waiter, share.holder, share.role}, pairs.size());
   if (is_new) {
     pairs.push_back({.waiter = wait.waiter, .holder = share.holder, .role = share.role});
   }
-  LockPair& pair = pairs[found->second];
-  pair.waits.Add(1, wait.weight);
-  pair.wait_ns.Add(static_cast<double>(share.ns), wait.weight);
+  return pairs[found->second];
 }
 
 }  // namespace perfagent

@@ -47,7 +47,7 @@ class LockBlame {
   void Attribute(const OpenWait& wait, std::span<const WaitCut> cuts);
   // Of an rwlock: for whom its readers and writers waited.
   void AddRoles(const OpenWait& wait, std::span<const HolderShare> shares);
-  void AddPair(const OpenWait& wait, const HolderShare& share);
+  LockPair& PairOf(const OpenWait& wait, const HolderShare& share);
 
   const Process& process_;
   LockProfile* profile_;

@@ -10,6 +10,11 @@ namespace {
 // Far enough ahead for memory to answer, near enough for the first-level cache to keep it.
 constexpr size_t kChangesAhead = 12;
 
+// Of the rounded sums, so that nothing is rounded away.
+uint64_t RoundedGrowth(double before, double now) {
+  return static_cast<uint64_t>(std::llround(now) - std::llround(before));
+}
+
 }  // namespace
 
 void SiteSums::Apply(std::span<const Change> changes) {
@@ -145,13 +150,16 @@ void SiteSums::Settle(SiteId id, Exact* site) {
 // All that was called since the site was settled last was called in its tick, or nothing would have been settled then.
 void SiteSums::NoteTime(SiteId id, Exact* site) {
   const double calls = CallsOf(id, *site);
+  const double temporary = TemporaryOf(id, *site);
   const double bytes = BytesOf(id, *site);
-  // Of the rounded sums, so that nothing is rounded away.
-  const auto more = static_cast<uint64_t>(std::llround(calls) - std::llround(site->settled_calls));
-  histories_[id.value()].Note(site->tick / kTicksPerSlot, more, bytes - site->settled_bytes,
+  histories_[id.value()].Note(site->tick / kTicksPerSlot,
+                              {.calls = RoundedGrowth(site->settled_calls, calls),
+                               .temporary = RoundedGrowth(site->settled_temporary, temporary),
+                               .bytes = bytes - site->settled_bytes},
                               LiveBytesOf(id, *site));
   calls_[site->tick] += calls - site->settled_calls;
   site->settled_calls = calls;
+  site->settled_temporary = temporary;
   site->settled_bytes = bytes;
   site->tick = tick_;
 }
@@ -160,6 +168,12 @@ double SiteSums::CallsOf(SiteId id, const Exact& site) const {
   const Estimated* estimated = FindEstimated(id);
   return static_cast<double>(site.begun.blocks) +
          (estimated == nullptr ? 0 : estimated->metrics.allocations.value());
+}
+
+double SiteSums::TemporaryOf(SiteId id, const Exact& site) const {
+  const Estimated* estimated = FindEstimated(id);
+  return static_cast<double>(site.temporary) +
+         (estimated == nullptr ? 0 : estimated->metrics.temporary.value());
 }
 
 double SiteSums::BytesOf(SiteId id, const Exact& site) const {
@@ -185,12 +199,17 @@ SiteSums::Estimated& SiteSums::EstimatedOf(SiteId site) {
   return *estimated;
 }
 
-void SiteSums::AddLeft(const Block& block) {
+void SiteSums::AddLeft(const Block& block, size_t slot) {
+  if (block.dropped) return;
+  Settle(block.site, &exact_[block.site.value()]);
+  const auto bytes = static_cast<double>(block.size);
+  const bool is_exact = block.interval_bytes == 0;
+  const Weight weight = is_exact ? Weight() : Weight::OfBlock(block.size, block.interval_bytes);
+  histories_[block.site.value()].NoteLeak(slot, bytes * weight.factor);
   // Exact::live has it already; running sums of estimates carry rounding errors.
-  if (block.dropped || block.interval_bytes == 0) return;
-  const Weight weight = Weight::OfBlock(block.size, block.interval_bytes);
+  if (is_exact) return;
   HeapMetrics& metrics = EstimatedOf(block.site).metrics;
-  metrics.live_bytes.Add(static_cast<double>(block.size), weight);
+  metrics.live_bytes.Add(bytes, weight);
   metrics.live_blocks.Add(1, weight);
 }
 

@@ -41,8 +41,8 @@ class SiteSums {
     tick_ = tick;
   }
 
-  // After all changes: a block that is live at the end.
-  void AddLeft(const Block& block);
+  // After all changes: a block that is live at the end, and was made in this slot.
+  void AddLeft(const Block& block, size_t slot);
   // Instead, of one that is live and does not count as such.
   void DropLeft(const Block& block);
   // Adds a site's sums to what other shards have of it; once. REQUIRES: AddLeft was called for all of them, and BeginTick(kTicks).
@@ -60,6 +60,7 @@ class SiteSums {
     uint32_t settled = 0;  // in this epoch
     uint32_t tick = 0;     // which was of this tick
     double settled_calls = 0;
+    double settled_temporary = 0;
     double settled_bytes = 0;
     Amount live;
     Amount begun;
@@ -91,6 +92,7 @@ class SiteSums {
   void NoteEnd(const Change& change, double blocks);
   void NoteTime(SiteId id, Exact* site);
   double CallsOf(SiteId id, const Exact& site) const;
+  double TemporaryOf(SiteId id, const Exact& site) const;
   double BytesOf(SiteId id, const Exact& site) const;
   double LiveBytesOf(SiteId id, const Exact& site) const;
   const Estimated* FindEstimated(SiteId site) const;

@@ -262,6 +262,7 @@ void WritePairs(JsonWriter* json, const NamedProfile& named, const char* key,
     WriteRole(json, pair.role);
     WriteTally(json, "wait_ns", pair.wait_ns);
     WriteTally(json, "waits", pair.waits);
+    if (json->tables() != nullptr) WriteWaitHistory(json, pair.history);
   });
 }
 

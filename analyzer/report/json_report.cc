@@ -5,7 +5,6 @@
 #include <span>
 #include <vector>
 
-#include "analyzer/findings/all_findings.h"
 #include "analyzer/report/format.h"
 #include "analyzer/report/json_findings.h"
 #include "analyzer/report/json_heap.h"
@@ -324,19 +323,15 @@ class Writer {
   }
 
   void WriteFindings(std::span<const NamedProfile> profiles) {
-    json_.Key("findings");
-    if (input_.pool != nullptr) {
-      perfagent::WriteFindings(&json_, input_.pool->findings());
-      json_.Key("findings_left_out").Integer(input_.pool->findings_left_out());
-      return;
-    }
     Findings findings;
     for (const NamedProfile& named : profiles) {
-      if (!HasFindings(input_)) break;
-      std::ranges::move(FindProblems(named, input_.sections, input_.memory_limit),
-                        std::back_inserter(findings));
+      if (named.findings == nullptr) continue;
+      findings.insert(findings.end(), named.findings->begin(), named.findings->end());
     }
+    json_.Key("findings");
     perfagent::WriteFindings(&json_, findings);
+    if (input_.pool != nullptr)
+      json_.Key("findings_left_out").Integer(input_.pool->findings_left_out());
   }
 
   void WriteNotes() {

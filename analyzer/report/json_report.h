@@ -25,7 +25,8 @@
 // in whose stack there was such a one.
 //
 // `view` says what part of the recordings this is about ("": all of them); heap.whole and locks.whole are then what there is
-// without it, and lock figures are those of the kept waits.
+// without it, and lock figures are those of the kept waits; findings are those of the whole recording that are about what
+// is in it (findings_in_view.h).
 //
 // `tree` (tree_report.h) and `source` (source_report.h) are there where they were asked for. Of dumps that were merged,
 // processes[] have a few fields each, settings are null, locks have no address, findings are those of all processes

@@ -42,7 +42,9 @@ void WriteHistory(JsonWriter* json, const SiteHistory& history) {
   json->BeginObject();
   WriteNumbers(json, "calls", history.calls());
   WriteNumbers(json, "bytes", history.bytes());
+  WriteNumbers(json, "temporary", history.temporary());
   WriteNumbers(json, "live_bytes", history.live_bytes());
+  WriteNumbers(json, "leaked_bytes", history.leaked_bytes());
   json->EndObject();
 }
 

@@ -9,8 +9,8 @@
 //   calls      in each of the equal ticks of the recording, the last one shorter
 //   handovers  [{"maker", "freer", "blocks"}]: threads' names, most blocks first; `handovers_pruned` has the rest's blocks
 //
-// and in a site `place`, the frame that a reader would call it by (null where nothing is known of its stack), and `history`: {"calls", "bytes", "live_bytes"}, one number for each slot (heap_evidence.h), live ones at its
-// end; null where nothing is known of time.
+// and in a site `place`, the frame that a reader would call it by (null where nothing is known of its stack), and `history`: {"calls", "bytes", "temporary",
+// "live_bytes", "leaked_bytes"}, one number for each slot (site_history.h): what is live at its end, and what was made in it and is leaked; null where nothing is known of time.
 #pragma once
 
 #include <vector>

@@ -7,7 +7,7 @@
 //               is an estimate where not all were kept
 //
 // and in a lock `history`, likewise (of what is no lock, too), `blame_pruned` {"stacks", "wait_ns"}: pairs of stacks that are
-// left out of blame or wakers, and `waits_pruned` of waits; each of waits has a `history`, and
+// left out of blame or wakers, and `waits_pruned` of waits; each of blame, wakers and waits has a `history`, and
 // each distribution `quantiles`, [[part of all, ns], ...].
 #pragma once
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "analyzer/findings/finding.h"
 #include "analyzer/model/stack_names.h"
 #include "analyzer/replay/load_profile.h"
 #include "analyzer/report/lock_names.h"
@@ -25,6 +26,7 @@ enum class TreeOf { kCallers, kCallees };
 struct NamedProfile {
   const Profile& profile;
   StackNames& names;
+  const Findings* findings = nullptr;  // null: nobody looked for any
 };
 
 // A file that was asked for and could not be used.
@@ -48,13 +50,7 @@ struct ReportInput {
   std::string source;  // the function whose lines are shown with their costs; empty: none
   bool all_frames =
       false;  // text: also those of the allocator and of std::, which are on top of most stacks
-  bool is_grouped = false;  // sites are made up of others
 };
-
-// Rules judge whole recordings, site by site.
-inline bool HasFindings(const ReportInput& input) {
-  return input.view.empty() && !input.is_grouped;
-}
 
 const char* Name(Ended ended);
 // "exited with status 0", "killed (or replaced by exec)", "still running".

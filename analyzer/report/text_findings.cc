@@ -34,9 +34,9 @@ class FindingWriter : private LineWriter {
  public:
   explicit FindingWriter(Output* output) : LineWriter(output, 8) {}
 
-  void Write(const Findings& findings, uint64_t limit) {
+  void Write(const Findings& findings, bool are_of_whole, uint64_t limit) {
     Line();
-    Line("FINDINGS");
+    Line("FINDINGS", are_of_whole ? " of the whole recording, about what is in view" : "");
     if (findings.empty()) Line("  none");
     const size_t shown = std::min<uint64_t>(limit, findings.size());
     for (size_t i = 0; i < shown; ++i) WriteFinding(findings[i]);
@@ -87,8 +87,9 @@ class FindingWriter : private LineWriter {
 
 }  // namespace
 
-void WriteFindingsText(const Findings& findings, uint64_t limit, Output* output) {
-  FindingWriter(output).Write(findings, limit);
+void WriteFindingsText(const Findings& findings, bool are_of_whole, uint64_t limit,
+                       Output* output) {
+  FindingWriter(output).Write(findings, are_of_whole, limit);
 }
 
 }  // namespace perfagent

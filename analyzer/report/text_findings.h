@@ -8,7 +8,7 @@
 
 namespace perfagent {
 
-// `limit` of them.
-void WriteFindingsText(const Findings& findings, uint64_t limit, Output* output);
+// `limit` of them. `are_of_whole`: all else in the report is about a part of what they are of (findings_in_view.h).
+void WriteFindingsText(const Findings& findings, bool are_of_whole, uint64_t limit, Output* output);
 
 }  // namespace perfagent

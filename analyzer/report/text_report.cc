@@ -6,7 +6,6 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "analyzer/findings/all_findings.h"
 #include "analyzer/model/frame_kinds.h"
 #include "analyzer/report/format.h"
 #include "analyzer/report/line_writer.h"
@@ -71,7 +70,7 @@ class Writer : private LineWriter {
     WriteLost();
     WriteAccuracy();
     WriteView();
-    if (HasFindings(input_)) WriteFindings();
+    if (named_.findings != nullptr) WriteFindings(*named_.findings);
     WriteUnseen();
     if (input_.pool == nullptr) WriteMarks();
     const bool shows_heap = facts_.heap_enabled && !unseen_.HidesTheHeap(named_.profile.heap);
@@ -206,12 +205,10 @@ class Writer : private LineWriter {
     }
   }
 
-  void WriteFindings() {
-    if (input_.pool == nullptr) {
-      return WriteFindingsText(FindProblems(named_, sections_, input_.memory_limit), limit_,
-                               output());
-    }
-    WriteFindingsText(input_.pool->findings(), limit_, output());
+  void WriteFindings(const Findings& findings) {
+    WriteFindingsText(findings, /*are_of_whole=*/!named_.profile.view.IsEverything(), limit_,
+                      output());
+    if (input_.pool == nullptr) return;
     if (const uint64_t left_out = input_.pool->findings_left_out(); left_out > 0) {
       Line("  without ", Count(left_out), " of processes with more than ",
            MergedFindings::kMostOfAProcess);

@@ -4,6 +4,8 @@
 
 #include <cstdlib>
 
+#include "absl/strings/str_cat.h"
+
 namespace perfagent {
 namespace {
 
@@ -36,9 +38,9 @@ const Library& LoadedLibrary() {
 
 std::string WhyNoDebuginfod() {
   const char* urls = getenv(kUrls);
-  if (urls == nullptr || urls[0] == '\0') return std::string(kUrls) + " names no server";
+  if (urls == nullptr || urls[0] == '\0') return absl::StrCat(kUrls, " names no server");
   if (LoadedLibrary().begin == nullptr || LoadedLibrary().find == nullptr) {
-    return std::string(kLibrary) + " cannot be loaded; install libdebuginfod1";
+    return absl::StrCat(kLibrary, " cannot be loaded; install libdebuginfod1");
   }
   return "";
 }

@@ -192,6 +192,7 @@ Lock Pool::Remake(const Lock& lock, StackNames* names) {
   for (LockPair& pair : remade.pairs) {
     pair.waiter = Remake(pair.waiter, names);
     pair.holder = Remake(pair.holder, names);
+    pair.history = {};
   }
   for (LockCaller& caller : remade.callers) caller.pc = Remake(caller.pc, names);
   for (LockReleaser& releaser : remade.releasers) releaser.pc = Remake(releaser.pc, names);
@@ -231,7 +232,7 @@ NamedProfile Pool::Finish(Profile any) {
   findings_ = merged_findings_.Finish();
   any.locks = std::move(locks_);
   profile_.emplace(std::move(any));
-  return {*profile_, names_};
+  return {*profile_, names_, &findings_};
 }
 
 }  // namespace perfagent

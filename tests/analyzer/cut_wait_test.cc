@@ -35,6 +35,18 @@ TEST(CutWait, AHolderThatComesAgainHasOneShare) {
   EXPECT_EQ(wait.holders[1].ns, 40u);
 }
 
+TEST(CutWait, PiecesSayWhenEachHeldIt) {
+  const KnownCut cuts[] = {{10, kB}, {30, kNoStack}, {30, kA}, {60, kB}};
+  const CutWait wait = Cut(70, cuts, false);
+  ASSERT_EQ(wait.pieces.size(), 2u);
+  EXPECT_EQ(wait.pieces[0].begin_ns, 0u);
+  EXPECT_EQ(wait.pieces[0].share.holder, kB);
+  EXPECT_EQ(wait.pieces[0].share.ns, 10u);
+  EXPECT_EQ(wait.pieces[1].begin_ns, 30u);
+  EXPECT_EQ(wait.pieces[1].share.holder, kB);
+  EXPECT_EQ(wait.pieces[1].share.ns, 30u);
+}
+
 TEST(CutWait, WithoutCutsNobodyIsKnown) {
   EXPECT_EQ(Cut(100, {}, false).unattributed_ns, 100u);
   EXPECT_EQ(Cut(100, {}, true).unattributed_ns, 100u);

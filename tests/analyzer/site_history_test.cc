@@ -9,11 +9,14 @@ namespace perfagent {
 namespace {
 
 struct Naive {
-  std::array<double, kSlots> calls = {}, bytes = {}, live_bytes = {};
+  std::array<double, kSlots> calls = {}, temporary = {}, bytes = {}, live_bytes = {},
+                             leaked_bytes = {};
 
   void Add(const Naive& other) {
     for (size_t i = 0; i < kSlots; ++i) {
       calls[i] += other.calls[i];
+      temporary[i] += other.temporary[i];
+      leaked_bytes[i] += other.leaked_bytes[i];
       bytes[i] += other.bytes[i];
       live_bytes[i] += other.live_bytes[i];
     }
@@ -24,19 +27,27 @@ struct Naive {
 void MakeSite(std::mt19937* random, SiteHistory* history, Naive* naive) {
   size_t slot = 0;
   while ((slot += (*random)() % 6) < kSlots) {
-    const uint32_t calls = (*random)() % 3;
+    const uint32_t calls = (*random)() % 3, temporary = (*random)() % 2;
     const double bytes = calls * 16.0, live = (*random)() % 4 * 16.0;
-    history->Note(slot, calls, bytes, live);
+    history->Note(slot, {calls, temporary, bytes}, live);
     naive->calls[slot] += calls;
+    naive->temporary[slot] += temporary;
     naive->bytes[slot] += bytes;
     std::fill(naive->live_bytes.begin() + static_cast<std::ptrdiff_t>(slot),
               naive->live_bytes.end(), live);
+  }
+  for (uint32_t leaks = (*random)() % 4; leaks > 0; --leaks) {
+    const size_t made = (*random)() % kSlots;
+    history->NoteLeak(made, 32);
+    naive->leaked_bytes[made] += 32;
   }
 }
 
 void ExpectSame(const SiteHistory& history, const Naive& naive) {
   EXPECT_EQ(history.calls(), naive.calls);
+  EXPECT_EQ(history.temporary(), naive.temporary);
   EXPECT_EQ(history.bytes(), naive.bytes);
+  EXPECT_EQ(history.leaked_bytes(), naive.leaked_bytes);
   EXPECT_EQ(history.live_bytes(), naive.live_bytes);
   for (size_t slot = 0; slot < kSlots; ++slot)
     EXPECT_EQ(history.LiveAfter(slot), naive.live_bytes[slot]) << slot;
@@ -58,12 +69,21 @@ TEST(SiteHistory, SaysWhatArraysWould) {
 
 TEST(SiteHistory, IsEmptyUntilSomethingHappens) {
   SiteHistory history;
-  history.Note(3, 0, 0, 0);
+  history.Note(3, {}, 0);
   EXPECT_TRUE(history.IsEmpty());
   history.Merge({});
   EXPECT_TRUE(history.IsEmpty());
-  history.Note(4, uint64_t{1} << 40, 0, 0);
+  history.Note(4, {.calls = uint64_t{1} << 40}, 0);
   EXPECT_EQ(history.calls()[4], UINT32_MAX);
+}
+
+TEST(SiteHistory, ForgetsLeaksAlone) {
+  SiteHistory history;
+  history.Note(3, {.calls = 1, .temporary = 0, .bytes = 8}, 8);
+  history.NoteLeak(3, 8);
+  history.ForgetLeaks();
+  EXPECT_EQ(history.leaked_bytes(), (std::array<double, kSlots>{}));
+  EXPECT_EQ(history.live_bytes()[31], 8);
 }
 
 }  // namespace

@@ -284,6 +284,51 @@ TEST(Merge, ManyDumpsAddUpByTheNamesOfFunctions) {
   EXPECT_NE(text.find("process      and 190 more\n"), std::string::npos) << text;
 }
 
+// ---- findings -------------------------------------------------------------------------------
+
+std::vector<nlohmann::json> FindingsIn(const nlohmann::json& report, const std::string& kind) {
+  std::vector<nlohmann::json> found;
+  for (const nlohmann::json& finding : report.at("findings")) {
+    if (finding.at("kind") == kind) found.push_back(finding);
+  }
+  return found;
+}
+
+TEST(FindingsInView, AreThoseOfTheWholeThatAccuseWhatIsInIt) {
+  const Recording recording = Record({Sample("heap_findings"), "temporary"}, {{"MODE", "full"}});
+  const std::vector<nlohmann::json> whole = FindingsIn(InView(recording.dump(), {}), "temporary");
+  ASSERT_EQ(whole.size(), 1u);
+  const std::string function = whole.front().at("where").at("function");
+  EXPECT_EQ(FindingsIn(InView(recording.dump(), {"--focus", function}), "temporary"), whole);
+  EXPECT_EQ(FindingsIn(InView(recording.dump(), {"--group", "module"}), "temporary"), whole);
+  EXPECT_EQ(FindingsIn(InView(recording.dump(), {"--since", "1ns"}), "temporary"), whole);
+  for (const std::vector<std::string>& elsewhere : std::vector<std::vector<std::string>>{
+           {"--ignore", function}, {"--thread", "no such thread"}, {"--until", "1ns"}})
+    EXPECT_EQ(InView(recording.dump(), elsewhere).at("findings"), nlohmann::json::array())
+        << elsewhere.front();
+  const std::string text = TextInView(recording.dump(), {"--focus", function});
+  EXPECT_NE(text.find("\nFINDINGS of the whole recording, about what is in view\n  temporary: "),
+            std::string::npos)
+      << text;
+}
+
+TEST(FindingsInView, HiddenFramesAreNotShownInThem) {
+  const Recording recording = Record({Sample("heap_findings"), "temporary"}, {{"MODE", "full"}});
+  const std::vector<nlohmann::json> found =
+      FindingsIn(InView(recording.dump(), {"--hide", "^main$"}), "temporary");
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(CountFrames(found.front().at("where").at("stack"), "main"), 0u);
+}
+
+TEST(FindingsInView, OfLocksAreThoseThatWereWaitedForInIt) {
+  const Recording recording = Record({Sample("lock_holders"), "one"}, {{"MODE", "full"}});
+  const std::vector<nlohmann::json> whole = FindingsIn(InView(recording.dump(), {}), "hot_lock");
+  ASSERT_EQ(whole.size(), 1u);
+  EXPECT_EQ(FindingsIn(InView(recording.dump(), {"--focus", "."}), "hot_lock"), whole);
+  EXPECT_TRUE(
+      FindingsIn(InView(recording.dump(), {"--focus", "NoSuchFunction"}), "hot_lock").empty());
+}
+
 // ---- findings of merged dumps ---------------------------------------------------------------
 
 class MergedFindings : public testing::Test {
@@ -303,10 +348,7 @@ class MergedFindings : public testing::Test {
   }
   // Of that kind; throws unless there is exactly one.
   static nlohmann::json Only(const nlohmann::json& report, const std::string& kind) {
-    std::vector<nlohmann::json> found;
-    for (const nlohmann::json& finding : report.at("findings")) {
-      if (finding.at("kind") == kind) found.push_back(finding);
-    }
+    const std::vector<nlohmann::json> found = FindingsIn(report, kind);
     if (found.size() != 1) throw std::runtime_error(report.at("findings").dump(1));
     return found.front();
   }
@@ -331,7 +373,8 @@ TEST_F(MergedFindings, OfProcessesOfOneProgramAreOneWithWhatAllOfThemGain) {
   const std::string text = TextInView(dumps_.path(), {"--merge"});
   EXPECT_NE(text.find("\nFINDINGS\n  large_realloc: "), std::string::npos) << text;
   EXPECT_NE(text.find("in all  3 of 3 processes; can be gained at most: "), std::string::npos);
-  EXPECT_TRUE(Merged({"--focus", "GrowBuffer"}).at("findings").empty()) << "a view has none";
+  EXPECT_EQ(Only(Merged({"--focus", "GrowBuffer"}), "large_realloc"), finding);
+  EXPECT_TRUE(Merged({"--ignore", "GrowBuffer"}).at("findings").empty());
 }
 
 TEST_F(MergedFindings, OfDifferentProgramsAreAllThere) {

@@ -209,15 +209,37 @@ async function brush() {
   await drawn();
   claimEqual('and of all when the part is let go', await treeValue(), sum(whole.heap.sites.map((s) => s.bytes.value)));
 
+  const flows = { allocations: 'allocations', bytes: 'bytes', temporary: 'temporary', leaked: 'leaked_bytes' };
+  const cards = () => Promise.all(Object.keys(flows).map(card));
   await to('#view=overview&range=0-15');
-  const first = [await card('allocations'), await card('bytes')];
+  const first = await cards();
   await to('#view=overview&range=16-31');
-  const second = [await card('allocations'), await card('bytes')];
-  claimEqual('two halves are the whole', first.map((n, i) => n + second[i]), [whole.heap.allocations.value, whole.heap.bytes.value]);
+  const second = await cards();
+  claimEqual('two halves are the whole', first.map((n, i) => n + second[i]), Object.values(flows).map((id) => whole.heap[id].value));
 
   await to('#view=threads');
   claimEqual('whose blocks whom frees is what the program says', await values('table.matrix data'), [100000]);
 }
+
+// What is estimated of a part of the time, beside the report with --since and --until, which has the samples themselves.
+async function estimatesOfAPart() {
+  const { heap } = json('leak_part');
+  await open('leak', '#view=overview&range=8-15');
+  for (const [id, estimate] of [['allocations', heap.allocations], ['bytes', heap.bytes], ['leaked', heap.leaked_bytes]]) {
+    const value = await card(id);
+    claim(`${id} of a part of the time are those of the samples in it`, near(value, estimate.value, 0.03), value, estimate);
+    const words = await page.$eval(`#card-${id} .interval`, (element) => element.textContent);
+    claim('with their interval', words.startsWith('in the chosen time, 95 %: '), words);
+  }
+  await to('#view=sites&range=8-15');
+  const shown = (await page.$$eval('table[aria-label=sites] tbody tr:first-child data', (all) => all.map((one) => one.title)))[1];
+  const [low, high] = shown.replace('95 %: ', '').split(' to ').map(bytesOf);
+  const { bytes } = heap.sites[0];
+  claim('which is as wide as that of the samples', near(high - low, bytes.high - bytes.low, 0.15), shown, bytes);
+}
+
+const UNITS = { B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
+const bytesOf = (text) => Number(text.split(' ')[0]) * UNITS[text.split(' ')[1]];
 
 // The second line of the first chart is in its data, and on its canvas in its colour.
 async function residentOverTime() {
@@ -254,6 +276,16 @@ async function waitsInTime() {
   const first = await card('wait');
   await to('#range=16-31');
   claim('waits of two halves are the whole', near(first + await card('wait'), locks.wait_ns.value, 1e-6), first, locks.wait_ns);
+  const blame = [];
+  for (const range of ['0-15', '16-31']) {
+    await to(`#view=flame&metric=blame_ns&range=${range}`);
+    blame.push(await treeValue());
+  }
+  const blamed = sum(locks.objects.filter((lock) => lock.is_lock).flatMap((lock) => lock.blame.map((pair) => pair.wait_ns.value)));
+  claim('so is blame', near(sum(blame), blamed, 1e-6) && Math.min(...blame) > 0.2 * blamed, blame, blamed);
+  await to('#view=locks&lock=1&range=0-15');
+  const cells = sum(await values('#detail table.matrix data'));
+  claim('who waited for whom is of the chosen time', cells > 0.2 * blamed && cells < 0.8 * blamed, cells, blamed);
 }
 
 async function hostile() {
@@ -343,7 +375,7 @@ const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, ar
 try {
   await figuresEqual('locks');
   await figuresEqual('leak');
-  for (const check of [locksEqual, flameGraphs, tables, brush, residentOverTime, waitsInTime, hostile, pruned, processes, diff, colours]) await check();
+  for (const check of [locksEqual, flameGraphs, tables, brush, estimatesOfAPart, residentOverTime, waitsInTime, hostile, pruned, processes, diff, colours]) await check();
 } catch (error) {
   claim('the pages can be used', false, error.stack);
 }

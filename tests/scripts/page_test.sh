@@ -37,10 +37,15 @@ for name in locks leak cross hostile stacks; do Report $name report $name.dump; 
 cp locks.dump leak.dump many
 Report many report many
 Report diff diff before.dump after.dump
-# Slots 8 to 15 of the page's 32, as wide as model/wait_history.h has them.
-ran_ns=$(sed -nE 's/.*"duration_ns":([0-9]+).*/\1/p' cross.json | head -1)
-slot_ns=$(((ran_ns / 512 + 1) * 16))
-"$build/analyzer" report --since $((slot_ns * 8))ns --until $((slot_ns * 16))ns --format json -o cross_part.json cross.dump
+# Slots 8 to 15 of the page's 32, as wide as model/site_history.h has them.
+ReportPart() {  # NAME
+  local ran_ns slot_ns
+  ran_ns=$(sed -nE 's/.*"duration_ns":([0-9]+).*/\1/p' "$1.json" | head -1)
+  slot_ns=$(((ran_ns / 512 + 1) * 16))
+  "$build/analyzer" report --since $((slot_ns * 8))ns --until $((slot_ns * 16))ns --format json -o "$1_part.json" "$1.dump"
+}
+ReportPart cross
+ReportPart leak
 
 CHROMIUM=$chromium NODE_PATH=$build/tests/page/node_modules node "$root/tests/page/page_test.mjs" "$pages" > claims.txt
 cat claims.txt

@@ -8,6 +8,7 @@
 #include <stdexcept>
 
 #include "analyzer/export/export_format.h"
+#include "analyzer/findings/all_findings.h"
 #include "analyzer/live/live_profile.h"
 #include "analyzer/model/futex_locks.h"
 #include "analyzer/model/stack_names.h"
@@ -34,12 +35,14 @@ using WriteReport = void (*)(const ReportInput&, Output*);
 std::string ReportOf(std::span<Profile> profiles, WriteReport write) {
   Symbolizer symbolizer(kHere);
   std::deque<StackNames> names;
+  std::deque<Findings> findings;
   ReportInput input;
   for (Profile& profile : profiles) {
     names.emplace_back(profile.dump.process, &symbolizer);
     Suppress(profile.dump.process, &names.back(), &profile.heap);
     FindFutexLocks(&names.back(), &profile.locks);
-    input.profiles.push_back({profile, names.back()});
+    findings.push_back(FindProblems({profile, names.back()}, {}));
+    input.profiles.push_back({profile, names.back(), &findings.back()});
   }
   input.symbolizer = &symbolizer;
   StringOutput output;

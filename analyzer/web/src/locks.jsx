@@ -3,7 +3,7 @@ import { useMemo } from 'preact/hooks';
 import { addressWith } from './address.js';
 import { valueOf } from './data.js';
 import { formatCount, formats, formatShare, nameOf, visible } from './format.js';
-import { inRange } from './model.js';
+import { waitedIn, waitOfLock } from './model.js';
 import { Distribution, Facts, Figure, Matrix, Stack } from './parts.jsx';
 import { RangeNote } from './range.jsx';
 import { Table } from './table.jsx';
@@ -11,11 +11,6 @@ import { LockHistory, Timeline } from './timeline.jsx';
 
 // A matrix is read by people: the largest rows and columns, the rest together.
 const MOST = 12;
-
-const waitOf = (lock, range) => {
-  const whole = lock.is_lock ? lock.wait_ns : lock.idle_ns ?? lock.wait_ns;
-  return range === null ? whole : Math.round(inRange(lock, 'history', range));
-};
 
 function columnsOf(range) {
   const number = (id, header, unit, get, whole = true) => ({
@@ -25,7 +20,7 @@ function columnsOf(range) {
     { id: 'name', header: 'Lock', value: ({ label }) => label, text: (lock) => `${lock.label} ${lock.kind} ${lock.address}`,
       cell: (lock) => <a href={addressWith({ view: 'locks', lock: lock.id, site: undefined })}>{lock.label}</a> },
     { id: 'kind', header: 'Kind', value: ({ kind }) => kind, text: ({ kind }) => kind, cell: ({ kind, is_lock }) => (is_lock || kind === 'condition' ? kind : `${kind}, no lock`) },
-    number('wait', 'Waited', 'ns', (lock) => waitOf(lock, range), false),
+    number('wait', 'Waited', 'ns', (lock) => waitOfLock(lock, range), false),
     number('contended', 'Waits', 'count', (lock) => lock.waits_ended),
     number('longest', 'Longest', 'ns', (lock) => lock.longest_wait_ns),
     number('hold', 'Held', 'ns', (lock) => lock.hold_ns),
@@ -34,12 +29,12 @@ function columnsOf(range) {
 }
 
 // Pairs of stacks, by the places a reader would call them.
-function matrixOf(process, pairs, other) {
+function matrixOf(process, pairs, other, range) {
   const cells = new Map();
   const sums = { waiter: new Map(), other: new Map() };
   const add = (map, key, value) => map.set(key, (map.get(key) ?? 0) + value);
   for (const pair of pairs) {
-    const value = valueOf(pair.wait_ns);
+    const value = valueOf(waitedIn(pair, range));
     add(sums.waiter, nameOf(process.tables.placeOf(pair.waiter_stack)), value);
     add(sums.other, nameOf(process.tables.placeOf(pair[other])), value);
   }
@@ -50,7 +45,7 @@ function matrixOf(process, pairs, other) {
   for (const pair of pairs) {
     const waiter = within(names.waiter, nameOf(process.tables.placeOf(pair.waiter_stack)));
     const holder = within(names.other, nameOf(process.tables.placeOf(pair[other])));
-    add(cells, `${waiter}\n${holder}`, valueOf(pair.wait_ns));
+    add(cells, `${waiter}\n${holder}`, valueOf(waitedIn(pair, range)));
   }
   const withRest = (map, list) => (map.size > MOST ? [...list, REST] : list);
   return {
@@ -60,22 +55,26 @@ function matrixOf(process, pairs, other) {
   };
 }
 
-function Blame({ process, lock }) {
-  const pairs = lock.is_lock ? lock.blame : lock.wakers;
+function Blame({ process, lock, range }) {
   const other = lock.is_lock ? 'holder_stack' : 'waker_stack';
-  const matrix = useMemo(() => matrixOf(process, pairs, other), [process, lock]);
+  const pairs = useMemo(() => {
+    const waited = (lock.is_lock ? lock.blame : lock.wakers).filter((pair) => valueOf(waitedIn(pair, range)) > 0);
+    return waited.sort((a, b) => valueOf(waitedIn(b, range)) - valueOf(waitedIn(a, range)));
+  }, [lock, range]);
+  const matrix = useMemo(() => matrixOf(process, pairs, other, range), [process, pairs]);
   if (pairs.length === 0) return null;
   const title = lock.is_lock ? 'Who waited for whom' : 'Who woke whom';
   const pruned = lock.blame_pruned;
   return (
     <section aria-label={title}>
       <h4>{title}</h4>
+      <RangeNote process={process} range={range} isRanged />
       <Matrix label={title} corner={lock.is_lock ? 'waiter \\ holder' : 'waiter \\ waker'} unit="ns" {...matrix} />
-      {pruned.stacks > 0 && <p class="note">{formatCount(pruned.stacks)} stacks below threshold, total {formats.ns(valueOf(pruned.wait_ns))}</p>}
+      {range === null && pruned.stacks > 0 && <p class="note">{formatCount(pruned.stacks)} stacks below threshold, total {formats.ns(valueOf(pruned.wait_ns))}</p>}
       {pairs.slice(0, 5).map((pair, i) => (
         <details class="more" key={i}>
           <summary>
-            {formats.ns(valueOf(pair.wait_ns))} in {formatCount(valueOf(pair.waits))} waits: {nameOf(process.tables.placeOf(pair.waiter_stack))} ← {nameOf(process.tables.placeOf(pair[other]))}
+            {formats.ns(valueOf(waitedIn(pair, range)))}{range === null && ` in ${formatCount(valueOf(pair.waits))} waits`}: {nameOf(process.tables.placeOf(pair.waiter_stack))} ← {nameOf(process.tables.placeOf(pair[other]))}
             {pair.holder_role && ` (${pair.holder_role})`}
           </summary>
           <div class="stacks">
@@ -152,7 +151,7 @@ function Detail({ process, lock, range }) {
       <Distribution label="Waits" of={lock.wait_distribution} />
       {lock.hold !== null && <Distribution label="Holds" of={lock.hold} />}
       <Inside lock={lock} />
-      <Blame process={process} lock={lock} />
+      <Blame process={process} lock={lock} range={range} />
       <Waiting process={process} lock={lock} />
       {lock.allocated_at !== null && <Stack title="Allocated at" frames={process.tables.framesOf(lock.allocated_at.stack)} />}
     </article>

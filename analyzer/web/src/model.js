@@ -1,5 +1,5 @@
 // model.js: what the views ask of one process's (or the merged) part of the report.
-import { valueOf } from './data.js';
+import { highOf, isExact, lowOf, valueOf } from './data.js';
 import { visible } from './format.js';
 
 export const SLOTS = 32;
@@ -9,12 +9,12 @@ export const SLOTS = 32;
 export const METRICS = [
   { id: 'bytes', label: 'Bytes allocated', unit: 'bytes', of: 'heap', history: 'bytes' },
   { id: 'allocations', label: 'Allocations', unit: 'count', of: 'heap', history: 'calls' },
-  { id: 'temporary', label: 'Temporary allocations', unit: 'count', of: 'heap' },
+  { id: 'temporary', label: 'Temporary allocations', unit: 'count', of: 'heap', history: 'temporary' },
   { id: 'peak_bytes', label: 'Live at the peak', unit: 'bytes', of: 'heap' },
   { id: 'live_bytes', label: 'Live at the end', unit: 'bytes', of: 'heap', history: 'live_bytes' },
-  { id: 'leaked_bytes', label: 'Leaked', unit: 'bytes', of: 'heap' },
+  { id: 'leaked_bytes', label: 'Leaked', unit: 'bytes', of: 'heap', history: 'leaked_bytes' },
   { id: 'wait_ns', label: 'Lock wait', unit: 'ns', of: 'locks', history: 'wait_ns' },
-  { id: 'blame_ns', label: 'Blame: who held the lock meanwhile', unit: 'ns', of: 'locks' },
+  { id: 'blame_ns', label: 'Blame: who held the lock meanwhile', unit: 'ns', of: 'locks', history: 'wait_ns' },
 ];
 
 export const metricOf = (id) => METRICS.find((metric) => metric.id === id) ?? METRICS[0];
@@ -26,8 +26,38 @@ const sum = (numbers, [first, last]) => {
 };
 
 // What `history` says of the slots in the range: flows are summed, levels are those at its end.
-export const inRange = (history, field, range) =>
-  field === 'live_bytes' ? history[field][range[1]] : sum(history[field], range);
+const inRange = (history, field, range) => (field === 'live_bytes' ? history[field][range[1]] : sum(history[field], range));
+
+// A part of `whole`. Where that is an estimate, so is the part: its samples are a part of the whole's, and variances of
+// samples add up, so its interval is as wide as the square root of the part. Of what no sample was seen there may have
+// been one, which counts as much as half of an interval squared by the value.
+export function partOf(whole, part) {
+  if (isExact(whole)) return Math.round(part);
+  const [value, low, high] = whole;
+  if (value <= 0) return [part, Math.min(low, part), Math.max(high, part)];
+  if (part <= 0) return [0, 0, (high - value) ** 2 / value];
+  const narrower = Math.sqrt(part / value);
+  return [part, Math.max(part - (value - low) * narrower, 0), part + (high - value) * narrower];
+}
+
+// Of numbers that were estimated independently.
+function sumOf(numbers) {
+  const value = numbers.reduce((total, number) => total + valueOf(number), 0);
+  if (numbers.every(isExact)) return value;
+  const width = (end) => Math.sqrt(numbers.reduce((squares, number) => squares + (end(number) - valueOf(number)) ** 2, 0));
+  return [value, value - width(lowOf), value + width(highOf)];
+}
+
+// What kept waits say of all of a lock's waits, which are known exactly: a part of them is not.
+const keptWaits = (lock) => [...lock.waits, lock.waits_pruned].map((waits) => waits.wait_ns);
+
+// Of stacks that waited, or of a pair of stacks, in the range; `range` null: of all the time.
+export const waitedIn = (stacks, range) => (range === null ? stacks.wait_ns : partOf(stacks.wait_ns, sum(stacks.history, range)));
+
+export function waitOfLock(lock, range) {
+  if (range !== null) return partOf(sumOf(keptWaits(lock)), sum(lock.history, range));
+  return lock.is_lock ? lock.wait_ns : lock.idle_ns ?? lock.wait_ns;
+}
 
 export class Process {
   // `facts` is what processes[] has, `contents` what there is of its heap and locks (the same but for merged dumps).
@@ -63,8 +93,9 @@ export class Process {
 
   // A site's number of a metric, in the range where that is known; `range` null: of all the time.
   numberOf(site, metric, range) {
-    if (range === null || metric.history === undefined) return site[metric.id];
-    return site.history ? inRange(site.history, metric.history, range) : 0;
+    const whole = site[metric.id];
+    if (range === null || metric.history === undefined) return whole;
+    return site.history ? partOf(whole, inRange(site.history, metric.history, range)) : 0;
   }
 
   siteAt(stack) {
@@ -86,9 +117,12 @@ export class Process {
 
   // Of all sites, those that were left out, too; of all locks.
   totalInRange(metric, range) {
-    if (metric.of === 'locks') return sum(this.locks.history, range);
+    if (metric.of === 'locks') {
+      const kept = this.objects.filter((lock) => lock.is_lock).flatMap(keptWaits);
+      return partOf(sumOf(kept), sum(this.locks.history, range));
+    }
     const histories = [...this.sites, this.heap.pruned].map((site) => site.history).filter((history) => history !== null);
-    return histories.reduce((total, history) => total + inRange(history, metric.history, range), 0);
+    return partOf(this.heap[metric.id], histories.reduce((total, history) => total + inRange(history, metric.history, range), 0));
   }
 
   total(metric) {

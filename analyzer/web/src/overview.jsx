@@ -19,21 +19,24 @@ function Card({ id, label, number, unit, detail }) {
 function cardsOf(process, range) {
   const { heap, locks } = process;
   const timed = (id, of) => (range === null || !process.hasTime ? of[id] : process.totalInRange(metricOf(id), range));
-  const inRange = range === null ? undefined : 'in the chosen time';
-  const ofAll = range === null ? undefined : 'of the whole recording';
+  const inRange = (number, unit) => (range === null ? undefined : `in the chosen time${isExact(number) ? '' : `, 95 %: ${formatInterval(number, unit)}`}`);
+  const card = (id, metric, label, of) => {
+    const { unit } = metricOf(metric);
+    const number = timed(metric, of);
+    return { id, label, number, unit, detail: inRange(number, unit) };
+  };
   const cards = [];
   if (heap !== null) {
-    const temporary = heap.temporary;
-    const share = formatShare(valueOf(temporary), valueOf(heap.allocations));
+    const share = formatShare(valueOf(timed('temporary', heap)), valueOf(timed('allocations', heap)));
     cards.push(
-      { id: 'allocations', label: 'Allocations', number: timed('allocations', heap), unit: 'count', detail: inRange },
-      { id: 'bytes', label: 'Bytes allocated', number: timed('bytes', heap), unit: 'bytes', detail: inRange },
-      { id: 'temporary', label: `Temporary, ${share}`, number: temporary, unit: 'count', detail: ofAll },
-      { id: 'peak', label: `Peak at ${formatTime(heap.peak_time_ns)}`, number: heap.peak_bytes, unit: 'bytes', detail: ofAll },
-      { id: 'leaked', label: 'Leaked', number: heap.leaked_bytes, unit: 'bytes', detail: ofAll },
+      card('allocations', 'allocations', 'Allocations', heap),
+      card('bytes', 'bytes', 'Bytes allocated', heap),
+      card('temporary', 'temporary', `Temporary, ${share}`, heap),
+      { id: 'peak', label: `Peak at ${formatTime(heap.peak_time_ns)}`, number: heap.peak_bytes, unit: 'bytes', detail: range === null ? undefined : 'of the whole recording' },
+      card('leaked', 'leaked_bytes', range === null ? 'Leaked' : 'Leaked of what was made then', heap),
     );
   }
-  if (locks !== null) cards.push({ id: 'wait', label: `Waited for locks, ${formatCount(valueOf(locks.contended))} times`, number: timed('wait_ns', locks), unit: 'ns', detail: inRange });
+  if (locks !== null) cards.push(card('wait', 'wait_ns', `Waited for locks, ${formatCount(valueOf(locks.contended))} times`, locks));
   return cards;
 }
 

@@ -18,7 +18,7 @@ export function RangeNote({ process, range, isRanged }) {
   const [from, to] = process.timesOf(range);
   return (
     <p class="note" role="status">
-      {isRanged ? `Of ${formatTime(from)} to ${formatTime(to)}; live memory at its end. Grey figures are of the whole recording.` : 'Of the whole recording: this is not known of a part of the time.'}
+      {isRanged ? `Of ${formatTime(from)} to ${formatTime(to)}; live memory at its end, leaks of what was made in it. Grey figures are of the whole recording.` : 'Of the whole recording: this is not known of a part of the time.'}
     </p>
   );
 }

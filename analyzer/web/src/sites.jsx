@@ -21,7 +21,7 @@ function columnsOf(process, range) {
     return {
       id, header, numeric: true, whole: metric.history === undefined,
       value: (site) => valueOf(number(site)),
-      cell: (site) => <Figure number={rounded(number(site), range, metric)} unit={metric.unit} />,
+      cell: (site) => <Figure number={number(site)} unit={metric.unit} />,
     };
   });
   const place = {
@@ -37,9 +37,6 @@ function columnsOf(process, range) {
   const api = { id: 'api', header: 'Call', value: (site) => site.api, text: (site) => site.api, cell: (site) => site.api };
   return [place, api, ...numbers];
 }
-
-// What is summed of a part of the time has no interval of its own, and is an estimate where the whole is.
-const rounded = (number, range, metric) => (range === null || metric.history === undefined ? number : Math.round(number));
 
 function Detail({ process, site, range }) {
   const frames = process.tables.framesOf(site.stack);
@@ -71,7 +68,7 @@ function Pruned({ process, range }) {
   return (
     <tr class="pruned">
       <td colSpan={2}>{formatCount(pruned.sites)} stacks below threshold, total</td>
-      {COLUMNS.map(([id]) => <td key={id} class="number"><Figure number={rounded(process.numberOf(pruned, metricOf(id), range), range, metricOf(id))} unit={metricOf(id).unit} /></td>)}
+      {COLUMNS.map(([id]) => <td key={id} class="number"><Figure number={process.numberOf(pruned, metricOf(id), range)} unit={metricOf(id).unit} /></td>)}
     </tr>
   );
 }

@@ -3,6 +3,7 @@
 // A tree's node is {name, value, frame, children}; its value is what its children have and what ended in it.
 import { valueOf } from './data.js';
 import { formats, visible } from './format.js';
+import { waitedIn } from './model.js';
 
 const newNode = (name, frame) => ({ name, frame, value: 0, children: [], byKey: new Map() });
 
@@ -30,12 +31,12 @@ export function weightedStacks(process, metric, range) {
   const locks = process.objects.filter((lock) => lock.is_lock);
   if (metric.id === 'blame_ns') {
     return locks.flatMap((lock) => lock.blame.map((pair) => ({
-      frames: tables.framesOf(pair.holder_stack), value: valueOf(pair.wait_ns), note: `holding ${lock.label}`,
-    })));
+      frames: tables.framesOf(pair.holder_stack), value: valueOf(waitedIn(pair, range)), note: `holding ${lock.label}`,
+    }))).filter(({ value }) => value > 0);
   }
   return locks.flatMap((lock) => lock.waits.map((waits) => ({
     frames: tables.framesOf(waits.waiter_stack),
-    value: range === null ? valueOf(waits.wait_ns) : waits.history.slice(range[0], range[1] + 1).reduce((a, b) => a + b, 0),
+    value: valueOf(waitedIn(waits, range)),
     note: `waiting for ${lock.label}`,
   }))).filter(({ value }) => value > 0);
 }
