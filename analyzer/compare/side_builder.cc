@@ -36,14 +36,6 @@ void AddLockTotals(size_t run, const LockProfile& locks, MetricSums* sums) {
   (*sums)[Metric::kUnattributedNs].Add(run, locks.unattributed_ns);
 }
 
-// A thread is named again in each of its segments.
-bool HasThreads(const Process& process) {
-  const std::vector<Thread>& threads = process.threads();
-  return std::any_of(threads.begin(), threads.end(), [&](const Thread& thread) {
-    return thread.stream != threads.front().stream || thread.tid != threads.front().tid;
-  });
-}
-
 // The frame that StackNames::Headline has chosen.
 size_t PlaceOf(const std::vector<SourceFrame>& frames, const SourceFrame* headline) {
   if (headline == nullptr) return 0;
@@ -157,7 +149,8 @@ void SideBuilder::AddProcess(const NamedProfile& named) {
   ++side_.processes;
   side_.has_heap = side_.has_heap && process.facts.heap_enabled;
   side_.has_locks = side_.has_locks && process.facts.locks_enabled;
-  side_.is_timed = side_.is_timed || HasThreads(process) || process.facts.ended != Ended::kExited;
+  side_.is_timed =
+      side_.is_timed || process.thread_count() > 1 || process.facts.ended != Ended::kExited;
   side_.widest_interval_bytes =
       std::max(side_.widest_interval_bytes, named.profile.heap.widest_interval_bytes);
   for (const ModuleImage& module : process.modules()) {

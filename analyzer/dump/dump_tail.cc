@@ -75,11 +75,10 @@ bool DumpTail::Adopt(uint64_t index, TailSink* sink) {
                         .kind = static_cast<SegmentKind>(header.kind),
                         .stream = header.stream,
                         .sequence = header.sequence};
-  if (header.magic != kSegmentMagic) {
-    unreadable_bytes_ += kSegmentPayload;
-  } else if (segment.kind == SegmentKind::kEvents) {
+  const bool is_whole = header.magic == kSegmentMagic;
+  if (is_whole && segment.kind == SegmentKind::kEvents) {
     AdoptEvents(segment, sink);
-  } else if (segment.kind == SegmentKind::kLockTable) {
+  } else if (is_whole && segment.kind == SegmentKind::kLockTable) {
     lock_tables_.push_back(segment);
   } else {
     unreadable_bytes_ += kSegmentPayload;

@@ -117,12 +117,12 @@ class Writer {
       WriteName("thread_name", thread.tid, thread.name);
   }
 
-  void WriteWaits(std::vector<LockSpan> waits, std::vector<LockSpan> others) {
+  void WriteWaits(std::vector<LockSpan> waits, const std::vector<LockSpan>& others) {
     const auto is_before = [](const LockSpan& a, const LockSpan& b) {
       return std::tuple(a.tid, a.begin_ns, b.length_ns) <
              std::tuple(b.tid, b.begin_ns, a.length_ns);
     };
-    for (LockSpan& other : others) waits.push_back(other);
+    waits.insert(waits.end(), others.begin(), others.end());
     std::sort(waits.begin(), waits.end(), is_before);
     Nest(&waits);
     for (const LockSpan& wait : waits) WriteWait(wait);

@@ -1,7 +1,9 @@
 // DHAT's JSON, version 2, for dh_view.html and the Firefox Profiler: of each stack the blocks in all, at the heap's peak,
 // at the end, and at most, and how long they lived. Lock waits are another mode of the same format, without lifetimes.
 #include <algorithm>
+#include <cmath>
 #include <map>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -167,7 +169,7 @@ class Writer {
 
   static Point WithLives(const StackRow& row, const Lives& lives) {
     const auto round = [](double value) {
-      return static_cast<uint64_t>(std::max(value, 0.0) + 0.5);
+      return static_cast<uint64_t>(std::round(std::max(value, 0.0)));
     };
     Point point = row.values;
     const uint64_t end_bytes = point[2], end_blocks = point[3], peak_bytes = point[4];
@@ -190,8 +192,8 @@ class Writer {
 
   void WritePoint(const std::vector<uint32_t>& locations, const Point& point) {
     json_.BeginObject();
-    for (size_t i = 0; i < point.size(); ++i)
-      json_.Key(of_locks_ ? kWaitKeys[i] : kHeapKeys[i]).Integer(point[i]);
+    const auto keys = of_locks_ ? std::span<const char* const>(kWaitKeys) : kHeapKeys;
+    for (size_t i = 0; i < keys.size(); ++i) json_.Key(keys[i]).Integer(point[i]);
     json_.Key("fs").BeginArray();
     for (const uint32_t location : locations) {
       for (uint32_t frame : FramesOf(location)) json_.Integer(frame);

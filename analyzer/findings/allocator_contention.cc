@@ -59,10 +59,11 @@ Finding Accuse(const HeapCase& heap, std::string title) {
 
 void AddGain(const HeapCase& heap, const Estimate& ns, Finding* finding) {
   finding->gains.time_ns = ns;
-  finding->gain = absl::StrCat("at most ", FormatEstimate(ns, FormatDuration),
-                               " of waiting: ", FormatShare(ns.value, heap.duration_ns()),
-                               " of the time that the program ran, ",
-                               ThreadsOf(heap.named().profile.dump.process), " threads added up");
+  finding->gain =
+      absl::StrCat("at most ", FormatEstimate(ns, FormatDuration),
+                   " of waiting: ", FormatShare(ns.value, heap.duration_ns()),
+                   " of the time that the program ran, ",
+                   heap.named().profile.dump.process.thread_count(), " threads added up");
   finding->stake = ns.low / heap.duration_ns();
 }
 

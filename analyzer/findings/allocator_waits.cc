@@ -1,7 +1,6 @@
 #include "analyzer/findings/allocator_waits.h"
 
 #include <algorithm>
-#include <set>
 
 #include "analyzer/model/frame_kinds.h"
 
@@ -32,12 +31,6 @@ bool IsSlowFree(const HeapProfile& heap, const SlowCalls& slow) {
 
 }  // namespace
 
-size_t ThreadsOf(const Process& process) {
-  std::set<uint64_t> tids;
-  for (const Thread& thread : process.threads()) tids.insert(thread.tid);
-  return tids.size();
-}
-
 bool IsOfAllocator(const NamedProfile& named, const Lock& lock) {
   const Process& process = named.profile.dump.process;
   const std::string& allocator = process.facts.allocator;
@@ -61,7 +54,7 @@ bool MayBeWaits(const SlowCalls& slow) { return slow.size_bucket <= kGreatestBuc
 
 std::vector<SlowCalls> WaitingCalls(const NamedProfile& named) {
   const HeapProfile& heap = named.profile.heap;
-  if (ThreadsOf(named.profile.dump.process) < 2 || !AllocatorLocks(named).empty()) return {};
+  if (named.profile.dump.process.thread_count() < 2 || !AllocatorLocks(named).empty()) return {};
   std::vector<SlowCalls> slow = FindSlowCalls(heap.timed_calls);
   std::erase_if(slow, [](const SlowCalls& calls) { return !MayBeWaits(calls); });
   const bool do_frees_wait = std::any_of(

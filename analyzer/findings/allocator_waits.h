@@ -13,9 +13,6 @@
 
 namespace perfagent {
 
-// That recorded something.
-size_t ThreadsOf(const Process& process);
-
 // One of the allocator's own. Never where that is a part of the program itself, whose locks are in the same object.
 bool IsOfAllocator(const NamedProfile& named, const Lock& lock);
 

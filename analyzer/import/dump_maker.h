@@ -27,6 +27,7 @@ class DumpMaker {
   // Events, by time: nanoseconds since the start.
   void Put(const AllocRecord& record) { events_.Put(record, record.time); }
   void Put(const FreeRecord& record) { events_.Put(record, record.time); }
+  void Put(const PeakResidentRecord& record) { events_.Put(record, record.time); }
 
   // Facts of the process are set here, before Finish.
   HeaderPage& header() { return *header_; }

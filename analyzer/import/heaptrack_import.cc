@@ -133,8 +133,10 @@ class Importer {
       case 'S':
         ++suppressions_;
         return true;
-      case 'R':  // resident memory
-      case 'I':  // the machine's memory
+      case 'R':
+        return OnResident(text);
+      case 'I':
+        return OnMachine(text);
       case 'A':  // recorded from here on
         return true;
       case 'x':
@@ -248,6 +250,25 @@ class Importer {
     return true;
   }
 
+  // The size of a page, and how many of them the machine has.
+  bool OnMachine(std::string_view text) {
+    Fields fields(text);
+    uint64_t bytes = 0;
+    if (!fields.Next(&bytes) || bytes == 0 || bytes > kMostPageBytes) return false;
+    page_bytes_ = bytes;
+    return true;
+  }
+
+  // Pages that are resident now.
+  bool OnResident(std::string_view text) {
+    Fields fields(text);
+    uint64_t pages = 0;
+    if (!fields.Next(&pages) || pages > UINT64_MAX / page_bytes_) return false;
+    peak_resident_ = std::max(peak_resident_, pages * page_bytes_);
+    dump_->Put(PeakResidentRecord{.time = end_ns(), .bytes = peak_resident_, .flags = 0});
+    return true;
+  }
+
   bool OnEvent(bool is_free, std::string_view text) {
     Fields fields(text);
     uint64_t index = 0;
@@ -322,11 +343,14 @@ class Importer {
   }
 
   static constexpr uint64_t kNone = UINT64_MAX;
+  static constexpr uint64_t kMostPageBytes = uint64_t{1} << 30;
   static constexpr uint64_t kMostMs = UINT64_MAX / 4 / kNsPerMs;
 
   PackedLines* lines_;
   DumpMaker* dump_;
   std::string version_;
+  uint64_t page_bytes_ = 4096;
+  uint64_t peak_resident_ = 0;
   std::string command_;
   std::string problem_;
   std::vector<std::string> damage_;

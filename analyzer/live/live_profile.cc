@@ -253,8 +253,10 @@ std::vector<LiveProfile::RankedLock> LiveProfile::RankLocks() const {
 void LiveProfile::MakeNames(const std::vector<RankedSite>& sites,
                             const std::vector<RankedLock>& locks) {
   std::vector<uint64_t> stacks;
+  stacks.reserve(sites.size() + locks.size());
   for (const auto& [site, activity] : sites) stacks.push_back(site.stack);
   std::vector<uint64_t> addresses;
+  addresses.reserve(locks.size());
   for (const auto& [key, lock] : locks) addresses.push_back(key.address);
   lock_blocks_ = heap_.BlocksAround(std::move(addresses));
   for (const auto& [address, block] : lock_blocks_) stacks.push_back(block.site.stack);

@@ -4,12 +4,28 @@
 #include <cstring>
 #include <iterator>
 #include <map>
+#include <string>
 #include <tuple>
+#include <utility>
+#include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 
 namespace perfagent {
 namespace {
+
+// Where segments are to be readable by themselves, each says again whose it is.
+std::vector<Thread> WithoutRepetitions(std::vector<Thread> threads) {
+  absl::flat_hash_map<uint32_t, std::pair<uint64_t, std::string>> last;  // by stream
+  std::erase_if(threads, [&](const Thread& thread) {
+    std::pair<uint64_t, std::string> described(thread.tid, thread.name);
+    const auto [found, is_first] = last.try_emplace(thread.stream, described);
+    if (is_first) return false;
+    return std::exchange(found->second, described) == described;
+  });
+  return threads;
+}
 
 struct LossText {
   Loss loss;
@@ -167,7 +183,7 @@ void ProcessBuilder::OnDefinition(const Segment& segment, const Record& record) 
 }
 
 void ProcessBuilder::Append(ProcessBuilder&& later) {
-  const auto append = [](auto* all, auto&& more) {
+  const auto append = [](auto* all, auto& more) {
     if (all->empty()) {
       *all = std::move(more);
     } else {
@@ -232,7 +248,7 @@ Process ProcessBuilder::Build(ProcessFacts facts, const ClockMap& clock) {
   ConvertTimes(clock);
   Process process;
   process.facts = std::move(facts);
-  process.threads_ = std::move(threads_);
+  process.threads_ = WithoutRepetitions(std::move(threads_));
   for (size_t i = 0; i < process.threads_.size(); ++i) {
     process.thread_at_[process.threads_[i].tid] = i;
   }

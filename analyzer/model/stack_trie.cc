@@ -77,6 +77,9 @@ class FrameNumbers {
   absl::flat_hash_set<uint32_t, Hash, Equal> numbers_{0, Hash{&frames_}, Equal{&frames_}};
 };
 
+// Enough for memory to be busy; all that is fetched of so many stays in the first-level cache.
+constexpr size_t kDefinitionsAtOnce = 16;
+
 bool IdIsLess(const StackDefinition& a, const StackDefinition& b) {
   return a.first_id < b.first_id;
 }
@@ -97,14 +100,50 @@ StackTrie::StackTrie(std::vector<StackDefinition> definitions, std::span<const u
   frames_.reserve(pcs.size());
   FrameNumbers numbers(pcs.size(), frame_at, &frames_);
   Children children(pcs.size(), NodeHash{&nodes_}, NodeEqual{&nodes_});
+  std::vector<uint32_t> frames;  // of a few definitions
+  for (std::span<const StackDefinition> left = definitions; !left.empty();) {
+    const auto some = left.first(std::min(left.size(), kDefinitionsAtOnce));
+    left = left.subspan(some.size());
+    frames.clear();
+    for (const StackDefinition& definition : some) {
+      for (uint32_t i = 0; i < definition.count; ++i)
+        frames.push_back(numbers.Of(pcs[definition.first_pc + i], definition.epoch));
+    }
+    Prefetch(some, frames, children);
+    Define(some, frames, &children);
+  }
+  JoinDeepStacks(definitions);
+}
+
+// A node is looked for by its parent, and each look costs some cache misses: one after the other where each waits for the
+// one before. But nearly all that is defined is new, so numbers of nodes can be foretold, and a wrong one costs time only.
+void StackTrie::Prefetch(std::span<const StackDefinition> definitions,
+                         std::span<const uint32_t> frames, const Children& children) const {
+  const uint64_t first_id = definitions.front().first_id;
+  auto next = static_cast<uint32_t>(nodes_.size());
+  size_t at = 0;
+  for (const StackDefinition& definition : definitions) {
+    const bool is_parent_known = definition.parent < first_id;
+    uint32_t parent = is_parent_known
+                          ? RootOf(definition)
+                          : static_cast<uint32_t>(nodes_.size() + definition.parent - first_id);
+    for (uint32_t i = 0; i < definition.count; ++i) {
+      children.prefetch(KeyOf(parent, frames[at++]));
+      parent = next++;
+    }
+  }
+}
+
+void StackTrie::Define(std::span<const StackDefinition> definitions,
+                       std::span<const uint32_t> frames, Children* children) {
+  size_t at = 0;
   for (const StackDefinition& definition : definitions) {
     uint32_t node = RootOf(definition);
     for (uint32_t i = 0; i < definition.count; ++i) {
-      node = Intern(node, numbers.Of(pcs[definition.first_pc + i], definition.epoch), &children);
+      node = Intern(node, frames[at++], children);
       Define(definition.first_id + i, node);
     }
   }
-  JoinDeepStacks(definitions);
 }
 
 uint32_t StackTrie::RootOf(const StackDefinition& definition) const {
@@ -114,13 +153,11 @@ uint32_t StackTrie::RootOf(const StackDefinition& definition) const {
 }
 
 uint32_t StackTrie::Intern(uint32_t parent, uint32_t frame, Children* children) {
-  const auto known = children->find(KeyOf(parent, frame));
-  if (known != children->end()) return *known;
-  const Node outer = nodes_[parent];
-  nodes_.push_back({parent, uint32_t{outer.depth} + 1, outer.is_truncated, frame});
-  const auto node = static_cast<uint32_t>(nodes_.size() - 1);
-  children->insert(node);
-  return node;
+  return *children->lazy_emplace(KeyOf(parent, frame), [&](const auto& make) {
+    const Node outer = nodes_[parent];
+    nodes_.push_back({parent, uint32_t{outer.depth} + 1, outer.is_truncated, frame});
+    make(static_cast<uint32_t>(nodes_.size() - 1));
+  });
 }
 
 KnownStack StackTrie::Known(uint32_t node) const {

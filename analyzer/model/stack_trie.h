@@ -110,6 +110,11 @@ class StackTrie {
   // Calls `visit` with the number of each frame, leaf first.
   template <typename Visit>
   void ForEachFrame(StackId stack, Visit visit) const;
+  // `frames` has the numbers of all their frames.
+  void Prefetch(std::span<const StackDefinition> definitions, std::span<const uint32_t> frames,
+                const Children& children) const;
+  void Define(std::span<const StackDefinition> definitions, std::span<const uint32_t> frames,
+              Children* children);
   uint32_t Intern(uint32_t parent, uint32_t frame, Children* children);
   uint32_t RootOf(const StackDefinition& definition) const;
   void Define(uint64_t dump_id, uint32_t node);

@@ -22,7 +22,6 @@ constexpr Pattern kPatterns[] = {
     {"__gnu_cxx::(anonymous namespace)::pool::pool", "libstdc++'s emergency pool for exceptions"},
     {"_IO_file_doallocate", "buffer of an open stdio stream"},
     {"_IO_wfile_doallocate", "buffer of an open stdio stream"},
-    {"__GI__IO_file_doallocate", "buffer of an open stdio stream"},
     {"_dl_new_object", "the dynamic linker's record of a loaded object"},
     {"_dl_map_object", "the dynamic linker's record of a loaded object"},
     {"_dl_allocate_tls", "thread-local storage of a thread"},
@@ -48,7 +47,10 @@ constexpr Pattern kPatterns[] = {
 bool BeginsWith(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
 
 const char* MatchName(const std::string& function) {
-  const std::string name = QualifiedName(function);
+  std::string name = QualifiedName(function);
+  // libc's own names for its functions, where its debug information is installed.
+  constexpr std::string_view kInternal = "__GI_";
+  if (name.starts_with(kInternal)) name.erase(0, kInternal.size());
   const auto found = std::find_if(std::begin(kPatterns), std::end(kPatterns), [&](Pattern pattern) {
     return BeginsWith(name, pattern.function);
   });

@@ -7,7 +7,7 @@ namespace perfagent {
 HeapShard::HeapShard(const Process& process, const EventView& view, const LockAddresses& locks,
                      const ThreadTurns& turns)
     : duration_ns_(process.facts.duration_ns),
-      has_threads_(process.threads().size() > 1),
+      has_threads_(process.thread_count() > 1),
       handovers_(turns),
       blocks_(process, view, locks, &handovers_),
       sums_(SizeClassesOf(process.facts.allocator)),

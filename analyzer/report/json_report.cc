@@ -229,7 +229,7 @@ class Writer {
       json_.Null();
     }
     json_.Key("duration_ns").Integer(facts.duration_ns);
-    json_.Key("threads").Integer(named.profile.dump.process.threads().size());
+    json_.Key("threads").Integer(named.profile.dump.process.thread_count());
     json_.Key("dump").String(named.profile.dump.path);
     json_.Key("marks");
     WriteMarks(&json_, named.profile.dump.process.marks());

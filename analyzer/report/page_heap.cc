@@ -109,6 +109,7 @@ void WriteHandovers(JsonWriter* json, const HeapProfile& heap) {
     blocks[{handover.maker, handover.freer}].Merge(handover.blocks);
   }
   std::vector<const std::pair<const std::pair<std::string, std::string>, Tally>*> most;
+  most.reserve(blocks.size());
   for (const auto& pair : blocks) most.push_back(&pair);
   std::stable_sort(most.begin(), most.end(), [](const auto* a, const auto* b) {
     return a->second.value() > b->second.value();
@@ -133,6 +134,7 @@ void WriteHandovers(JsonWriter* json, const HeapProfile& heap) {
 PageSites SitesOfPage(const HeapProfile& heap, std::vector<const HeapSite*> sites, size_t most) {
   PageSites page;
   std::vector<std::pair<double, const HeapSite*>> by_share;
+  by_share.reserve(sites.size());
   for (const HeapSite* site : sites) {
     by_share.emplace_back(ShareOf(site->metrics, heap.total), site);
   }

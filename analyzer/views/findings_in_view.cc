@@ -23,6 +23,8 @@ absl::flat_hash_set<uint64_t> LocksInView(const LockProfile& locks) {
   for (const Lock& lock : locks.locks) {
     if (lock.contended > 0) addresses.insert(lock.address);
   }
+  for (const UnendedWait& wait : locks.unended)
+    addresses.insert(locks.locks[wait.lock.value()].address);
   return addresses;
 }
 

@@ -27,7 +27,9 @@ constexpr char kFile[] =
     "t 2 1\n"
     "a 0 1\n"
     "a 40 2\n"
+    "I 2000 100000\n"
     "c 0\n"
+    "R 700\n"
     "+ 1\n"
     "+ 1\n"
     "- 1\n"
@@ -75,6 +77,21 @@ TEST(HeaptrackImport, FiguresAndNamesAreThoseOfTheFile) {
     EXPECT_EQ(stack.at(1).at("line"), 43);
     EXPECT_EQ(stack.at(2).at("line"), 42);
     EXPECT_EQ(stack.at(2).at("module"), "/opt/svc");
+  }
+}
+
+TEST(HeaptrackImport, ResidentMemoryIsItsPeakSoFar) {
+  Profile profile = ProfileOf(Bytes(kFile));
+  const auto heap = nlohmann::json::parse(JsonReportOf(&profile)).at("heap");
+  const nlohmann::json points = heap.at("peak_resident");
+  ASSERT_EQ(points.size(), 2u) << points;
+  EXPECT_EQ(points.at(0).at("bytes"), 0x700 * 0x2000);
+  EXPECT_EQ(points.at(0).at("time_ns"), 0);
+  EXPECT_EQ(points.at(1).at("bytes"), 0x700 * 0x2000) << "less is resident then";
+  EXPECT_EQ(points.at(1).at("time_ns"), 1'000'000'000);
+  for (const char* bad : {"R 10000000000000", "R", "I 0 100000", "I"}) {
+    Profile damaged = ProfileOf(Bytes(Replaced(kFile, "R 700", bad)));
+    EXPECT_EQ(damaged.dump.damage.size(), 1u) << bad;
   }
 }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "tests/support/analyze.h"
 #include "tests/support/dump_builder.h"
 
@@ -40,6 +42,19 @@ TEST(Process, UnloadOfOneModuleLeavesOthersAndTheirStacksAsTheyWere) {
   const Profile profile = ProfileOf(dump);
   EXPECT_EQ(profile.dump.process.FindStack(before), profile.dump.process.FindStack(after));
   EXPECT_EQ(PathAt(profile.dump.process, gone, 0), "none");
+}
+
+TEST(Process, AThreadThatIsDescribedAgainIsOne) {
+  DumpBuilder dump;
+  StreamBuilder& first = dump.AddStream();
+  StreamBuilder& second = dump.AddStream();
+  for (const char* name : {"main", "main", "renamed", "main"}) first.Thread(1, 4711, name);
+  second.Thread(2, 4712, "worker");
+  second.Thread(3, 4712, "worker");
+  Profile profile = ProfileOf(dump);
+  EXPECT_EQ(profile.dump.process.threads().size(), 4u);
+  const nlohmann::json report = nlohmann::json::parse(JsonReportOf(&profile));
+  EXPECT_EQ(report.at("processes").at(0).at("threads"), 2);
 }
 
 TEST(Process, ModuleLoadedAgainAtItsPlaceMakesTheSameStacks) {

@@ -49,5 +49,19 @@ TEST(Suppressions, BlockOfTheProgramsOwnInitializerMayBeALeak) {
   EXPECT_EQ(heap.at("leaked_bytes").at("value"), 72704);
 }
 
+// Where libc's debug information is installed, its functions have such names.
+TEST(Suppressions, LibcsInternalNamesAreThoseOfItsFunctions) {
+  for (const auto& [name, leaked] : std::initializer_list<std::pair<const char*, uint64_t>>{
+           {"_dl_allocate_tls", 0}, {"__GI__dl_allocate_tls", 0}, {"__GI_strdup", 64}}) {
+    DumpBuilder dump;
+    dump.Module(kLoader, kLoader + kSize, "/nonexistent/ld-linux-x86-64.so.2");
+    dump.AddStream().Alloc(1, 0x1000, 64, dump.Stack({kLoader + 0x5000}));
+    Profile profile = ProfileOf(dump);
+    profile.dump.process.SetNames({{kLoader + 0x5000, {{.function = name}}}});
+    const nlohmann::json heap = nlohmann::json::parse(JsonReportOf(&profile)).at("heap");
+    EXPECT_EQ(heap.at("leaked_bytes").at("value"), leaked) << name;
+  }
+}
+
 }  // namespace
 }  // namespace perfagent::test
