@@ -133,6 +133,7 @@ class Writer {
   // Ids begin with 1.
   static std::vector<uint64_t> Numbered(const std::vector<uint32_t>& numbers) {
     std::vector<uint64_t> ids;
+    ids.reserve(numbers.size());
     for (const uint32_t number : numbers) ids.push_back(uint64_t{number} + 1);
     return ids;
   }
