@@ -16,6 +16,7 @@
 #include "agent/real.h"
 #include "agent/sandbox.h"
 #include "agent/say.h"
+#include "perfagent/dump_header.h"
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -160,18 +161,12 @@ void FillClock(HeaderPage* h) {
 void FillHeader(const process::Facts& facts, uint64_t size) {
   HeaderPage* h = reinterpret_cast<HeaderPage*>(base);
   const bool sampled = config.mode == RunMode::kSample;
-  h->version_major = kVersionMajor;
-  h->version_minor = kVersionMinor;
-  h->machine = kMachineX86_64;
-  h->header_bytes = kHeaderBytes;
-  h->segment_bytes = kSegmentBytes;
   h->file_bytes = size;
   h->process_start_ticks = facts.start_ticks;
   h->interval_bytes = sampled ? config.interval_bytes : 0;
   h->wait_interval_ticks = clock::TicksOf(process::kWaitIntervalNs);
   h->acquire_interval = process::kAcquireInterval;
   h->seed = facts.seed;
-  h->page_bytes = 4096;
   h->pid = facts.pid;
   h->parent_pid = facts.parent_pid;
   h->mode = sampled ? Mode::kSample : Mode::kFull;
@@ -187,7 +182,7 @@ void FillHeader(const process::Facts& facts, uint64_t size) {
   CopyText(h->bypassed_by, facts.bypassed_by);
   FillClock(h);
   h->paused.store(config.paused);
-  h->magic = kDumpMagic;
+  SetFormat(h);
   h->checksum = XXH3_64bits(h, offsetof(HeaderPage, checksum));
 }
 

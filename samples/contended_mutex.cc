@@ -5,10 +5,8 @@
 // In each round the holder takes the mutex, calls the waiters, sees each of them asleep in futex on
 // this very mutex (/proc/self/task/TID/syscall), holds on for HOLD_US more, and releases. So
 // every lock of a waiter is contended, none of the holder's is, and a wait lasts HOLD_US at least.
-#include <fcntl.h>
 #include <pthread.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -16,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-#include "truth.h"
+#include "lock_truth.h"
 
 static pthread_mutex_t hot_mutex = PTHREAD_MUTEX_INITIALIZER;
 static std::atomic<size_t> round_number;
@@ -24,35 +22,6 @@ static std::atomic<size_t> waiters_done;
 static std::atomic<size_t> contended;
 static std::atomic<uint64_t> wait_ns;
 static std::atomic<uint64_t> hold_ns;
-
-static uint64_t NowNs() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + now.tv_nsec;
-}
-
-static void Nap(size_t us) {
-  const timespec time = {static_cast<time_t>(us / 1'000'000),
-                         static_cast<long>(us % 1'000'000) * 1000};
-  nanosleep(&time, nullptr);
-}
-
-static bool SleepsOnTheMutex(pid_t tid) {
-  char path[64];
-  std::snprintf(path, sizeof path, "/proc/self/task/%d/syscall", tid);
-  char text[256] = {};
-  const int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
-    std::perror(path);
-    std::exit(2);
-  }
-  const ssize_t length = read(fd, text, sizeof text - 1);
-  close(fd);
-  long number = -1;
-  uint64_t address = 0;
-  return length > 0 && std::sscanf(text, "%ld %" SCNx64, &number, &address) == 2 &&
-         number == SYS_futex && address == reinterpret_cast<uint64_t>(&hot_mutex);
-}
 
 NAMED void WaitForMutex() {
   const uint64_t before = NowNs();
@@ -68,7 +37,7 @@ NAMED void HoldForAWhile(const std::vector<std::atomic<pid_t>>& waiters, size_t 
   const uint64_t before = NowNs();
   ++round_number;
   for (const std::atomic<pid_t>& tid : waiters) {
-    while (!SleepsOnTheMutex(tid)) Nap(20);
+    while (!IsAsleepOn(tid, hot_mutex)) Nap(20);
   }
   Nap(hold_us);
   hold_ns += NowNs() - before;

@@ -12,7 +12,6 @@
 // asleep on it before going on.
 #pragma once
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -29,6 +28,7 @@
 #include <thread>
 #include <vector>
 
+#include "asleep.h"
 #include "truth.h"
 
 inline uint64_t NowNs(clockid_t clock = CLOCK_MONOTONIC) {
@@ -143,11 +143,11 @@ class Worker {
   // On any word: under a mutex of Abseil's it is one of the thread's own.
   void CallUntilAsleep() {
     Call();
-    Await([&] { return IsAsleepWithin(0, UINT64_MAX); });
+    Await([&] { return IsAsleep(tid_); });
   }
   template <typename Object>
   bool IsAsleepOn(const Object& object) const {
-    return IsAsleepWithin(reinterpret_cast<uint64_t>(&object), sizeof object);
+    return ::IsAsleepOn(tid_, object);
   }
   // CPU time of the thread.
   uint64_t RunningNs() {
@@ -166,22 +166,6 @@ class Worker {
       call_();
       ++returned_;
     }
-  }
-  bool IsAsleepWithin(uint64_t address, uint64_t size) const {
-    char path[64];
-    std::snprintf(path, sizeof path, "/proc/self/task/%d/syscall", tid_.load());
-    char text[256] = {};
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-      std::perror(path);
-      std::exit(2);
-    }
-    const ssize_t length = read(fd, text, sizeof text - 1);
-    close(fd);
-    long number = -1;
-    uint64_t word = 0;
-    return length > 0 && std::sscanf(text, "%ld %" SCNx64, &number, &word) == 2 &&
-           number == SYS_futex && word - address < size;
   }
 
   std::function<void()> call_;

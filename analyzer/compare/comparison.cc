@@ -62,7 +62,7 @@ class Comparer {
     if (thing == nullptr) return side.total;
     if (*thing) return (*thing)->figures;
     Figures figures;
-    ForEachMetric([&](Metric metric) { figures[metric] = Unseen(side, **other, metric); });
+    ForEachMetric([&](Metric metric) { figures[metric] = FigureOfAbsent(side, **other, metric); });
     return figures;
   }
 

@@ -24,7 +24,7 @@ Estimate IntervalOfMean(const Figure& figure, size_t runs) {
           std::max(mean.high, mean.value + of_runs)};
 }
 
-Figure Unseen(const Side& side, const Thing& seen, Metric metric) {
+Figure FigureOfAbsent(const Side& side, const Thing& seen, Metric metric) {
   const double blocks = seen.figures[Metric::kAllocations].mean.value;
   if (seen.is_lock || side.widest_interval_bytes == 0 || blocks <= 0) return {};
   const double size = seen.figures[Metric::kBytes].mean.value / blocks;

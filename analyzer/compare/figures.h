@@ -58,8 +58,8 @@ struct Side {
   std::map<std::string, std::set<std::string>> builds;  // module's file name: its build ids, in hex
 };
 
-// What `side` says of something it has not seen, but that elsewhere is `seen`: 0, and where the heap was sampled at most
-// what may have been missed of blocks of that size.
-Figure Unseen(const Side& side, const Thing& seen, Metric metric);
+// What `side` says of something that it does not have, but that elsewhere is `seen`: 0, and where the heap was sampled at
+// most what may have been missed of blocks of that size.
+Figure FigureOfAbsent(const Side& side, const Thing& seen, Metric metric);
 
 }  // namespace perfagent

@@ -81,18 +81,6 @@ std::string Utf8Of(std::string_view text) {
   return valid;
 }
 
-const char* UnitName(ExportUnit unit) {
-  switch (unit) {
-    case ExportUnit::kBytes:
-      return "bytes";
-    case ExportUnit::kNanoseconds:
-      return "nanoseconds";
-    case ExportUnit::kCount:
-      break;
-  }
-  return "count";
-}
-
 class Writer {
  public:
   explicit Writer(const ExportInput& input)
@@ -107,7 +95,8 @@ class Writer {
       if (Traits(metric).pprof_name != nullptr) metrics.push_back(metric);
     }
     for (const StackMetric metric : metrics)
-      WriteType(profile::kSampleType, Traits(metric).pprof_name, UnitName(Traits(metric).unit));
+      WriteType(profile::kSampleType, Traits(metric).pprof_name,
+                UnitName(Traits(metric).unit, "count"));
     const StackCosts costs = CostsOf(input_.named, metrics);
     for (const StackRow& row : costs.rows) WriteSample(row);
     AddMainMapping();

@@ -13,18 +13,6 @@
 namespace perfagent {
 namespace {
 
-const char* UnitName(ExportUnit unit) {
-  switch (unit) {
-    case ExportUnit::kBytes:
-      return "bytes";
-    case ExportUnit::kNanoseconds:
-      return "nanoseconds";
-    case ExportUnit::kCount:
-      break;
-  }
-  return "none";
-}
-
 struct Sample {
   std::vector<uint32_t> frames;  // outermost first
   std::vector<uint64_t> values;
@@ -114,7 +102,7 @@ class Writer {
     json_.BeginObject();
     json_.Key("type").String("sampled");
     json_.Key("name").String(traits.title);
-    json_.Key("unit").String(UnitName(traits.unit));
+    json_.Key("unit").String(UnitName(traits.unit, "none"));
     json_.Key("startValue").Integer(0);
     json_.Key("endValue").Integer(group.totals[i]);
     json_.Key("samples").BeginArray();

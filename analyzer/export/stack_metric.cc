@@ -30,6 +30,18 @@ constexpr StackMetricTraits kTraits[] = {
 
 }  // namespace
 
+const char* UnitName(ExportUnit unit, const char* of_count) {
+  switch (unit) {
+    case ExportUnit::kBytes:
+      return "bytes";
+    case ExportUnit::kNanoseconds:
+      return "nanoseconds";
+    case ExportUnit::kCount:
+      break;
+  }
+  return of_count;
+}
+
 const StackMetricTraits& Traits(StackMetric metric) { return kTraits[static_cast<size_t>(metric)]; }
 
 std::vector<StackMetric> MetricsOf(bool of_locks) {

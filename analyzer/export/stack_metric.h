@@ -27,6 +27,9 @@ enum class StackMetric : uint8_t {
 
 enum class ExportUnit : uint8_t { kCount, kBytes, kNanoseconds };
 
+// As viewers spell it. What a mere count has for a unit differs between formats.
+const char* UnitName(ExportUnit unit, const char* of_count);
+
 struct StackMetricTraits {
   StackMetric metric;
   const char* name;        // as in JSON reports

@@ -8,18 +8,14 @@
 #include <cerrno>
 #include <cstring>
 
+#include "perfagent/dump_header.h"
+
 namespace perfagent {
 
 static_assert(MaxStackRecord(1) <= kMaxPlainRecord);
 
 DumpMaker::DumpMaker(int fd) : fd_(fd), header_(std::make_unique<HeaderPage>()) {
-  header_->magic = kDumpMagic;
-  header_->version_major = kVersionMajor;
-  header_->version_minor = kVersionMinor;
-  header_->machine = kMachineX86_64;
-  header_->header_bytes = kHeaderBytes;
-  header_->segment_bytes = kSegmentBytes;
-  header_->page_bytes = 4096;
+  SetFormat(header_.get());
   header_->mode = Mode::kFull;
   header_->clock = Clock::kMonotonic;  // a tick is a nanosecond
   header_->heap_enabled = 1;

@@ -1,4 +1,5 @@
 // Streams and segments of many threads at once, written for the thread sanitizer; the bytes are read back.
+// And one whose file takes too long to write to.
 #include "agent/stream.h"
 
 #include <fcntl.h>
@@ -9,6 +10,7 @@
 
 #include <atomic>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <thread>
@@ -90,24 +92,31 @@ Found ReadDump() {
   return found;
 }
 
-TEST(Streams, OfManyThreadsKeepEveryRecordOnceAndInOrder) {
-  static const std::string path = testing::TempDir() + "/stream_test." + std::to_string(getpid());
-  config.output = path.c_str();
-  config.mode = RunMode::kFull;
-  process::Gather();
-  process::GatherAllocator();
-  streams::Start();
-  ASSERT_TRUE(dump_writer::Start());
-  // One opener of many.
-  std::atomic<int> openers = 0;
-  std::vector<std::thread> racers;
-  for (int i = 0; i < kAtOnce; ++i)
-    racers.emplace_back([&] { openers += dump_writer::ClaimOpening(); });
-  for (std::thread& racer : racers) racer.join();
-  ASSERT_EQ(openers, 1);
-  ASSERT_TRUE(dump_writer::Open());
-  ASSERT_EQ(unlink(path.c_str()), 0);
+class Streams : public testing::Test {
+ protected:
+  // A process has one dump.
+  static void SetUpTestSuite() {
+    if (dump_writer::Header() != nullptr) return;
+    static const std::string path = testing::TempDir() + "/stream_test." + std::to_string(getpid());
+    config.output = path.c_str();
+    config.mode = RunMode::kFull;
+    process::Gather();
+    process::GatherAllocator();
+    streams::Start();
+    ASSERT_TRUE(dump_writer::Start());
+    // One opener of many.
+    std::atomic<int> openers = 0;
+    std::vector<std::thread> racers;
+    for (int i = 0; i < kAtOnce; ++i)
+      racers.emplace_back([&] { openers += dump_writer::ClaimOpening(); });
+    for (std::thread& racer : racers) racer.join();
+    ASSERT_EQ(openers, 1);
+    ASSERT_TRUE(dump_writer::Open());
+    ASSERT_EQ(unlink(path.c_str()), 0);
+  }
+};
 
+TEST_F(Streams, OfManyThreadsKeepEveryRecordOnceAndInOrder) {
   // Rounds, so that streams are taken over from threads that have ended.
   for (uint64_t round = 0; round < kRounds; ++round) {
     std::vector<std::thread> threads;
@@ -124,6 +133,111 @@ TEST(Streams, OfManyThreadsKeepEveryRecordOnceAndInOrder) {
   std::set<uint32_t> streams;
   for (const auto& [stream, sequence] : found.segments) streams.insert(stream);
   EXPECT_LT(streams.size(), size_t{kAtOnce * kRounds}) << "no stream was taken over";
+}
+
+// How long a store to the file takes is up to what a tick of the clock is worth.
+class StalledStore : public Streams {
+ protected:
+  void SetUp() override {
+    config.clock = ClockChoice::kVdso;  // whose ticks do not go back
+    clock::Start();
+    clock::Calibrate();
+    stream_ = streams::Current();
+    ASSERT_NE(stream_, nullptr);
+    ASSERT_TRUE(stream_->Put(IntervalRecord{clock::Now(), 1}));
+    ASSERT_GT(stream_->present, stream_->committed);
+    stream_->stalls = 0;
+  }
+  void TearDown() override {
+    LeaveAloneForNoTime();
+    stream_->present = stream_->committed;
+    EXPECT_TRUE(stream_->Put(IntervalRecord{clock::Now(), 5}));
+    EXPECT_FALSE(dump_writer::IsRefused());
+    clock::source.ticks_per_ns = 1;
+    config.clock = choice_before_;
+  }
+
+  // A tick is more than the millisecond that is a stall; the second for which the file is left alone is none.
+  static constexpr double kAnyTimeIsLong = 1e-10;
+  // The other way round, a stall would take hours, and the second months.
+  static constexpr double kNoTimeIsLong = 1e7;
+
+  void Stall(int stores = 1) {
+    clock::source.ticks_per_ns = kAnyTimeIsLong;
+    for (int i = 0; i < stores; ++i) stream_->NoteStall();
+  }
+  void DoNotStall() {
+    clock::source.ticks_per_ns = kNoTimeIsLong;
+    stream_->NoteStall();
+  }
+
+  static void LeaveAloneForNoTime() {
+    clock::source.ticks_per_ns = kAnyTimeIsLong;
+    dump_writer::BackOff();
+  }
+
+  const ClockChoice choice_before_ = config.clock;
+  Stream* stream_;
+};
+
+TEST_F(StalledStore, FourInARowStopWritingUntilThereIsRoom) {
+  Stall(3);
+  EXPECT_FALSE(dump_writer::IsRefused());
+  EXPECT_GT(stream_->present, stream_->committed);
+  Stall();
+  EXPECT_TRUE(dump_writer::IsRefused());
+  EXPECT_EQ(stream_->present, stream_->committed) << "room is not asked for";
+
+  // What the agent costs goes to the header, then to the segment again.
+  const uint64_t billed = stream_->segment->agent_ticks;
+  stream_->Bill(1000);
+  EXPECT_EQ(stream_->segment->agent_ticks, billed);
+  ASSERT_TRUE(stream_->Put(IntervalRecord{clock::Now(), 2}));
+  EXPECT_FALSE(dump_writer::IsRefused());
+  stream_->Bill(0);
+  EXPECT_EQ(stream_->segment->agent_ticks, billed + 1000);
+  Stall(3);
+  EXPECT_FALSE(dump_writer::IsRefused()) << "a new row";
+}
+
+TEST_F(StalledStore, OneThatDoesNotStallBreaksTheRow) {
+  for (int row = 0; row < 3; ++row) {
+    Stall(3);
+    DoNotStall();
+  }
+  EXPECT_FALSE(dump_writer::IsRefused());
+  Stall(4);
+  EXPECT_TRUE(dump_writer::IsRefused());
+  EXPECT_TRUE(stream_->Put(IntervalRecord{clock::Now(), 3}));
+}
+
+TEST_F(StalledStore, EventsOfAFileThatIsLeftAloneAreCounted) {
+  clock::source.ticks_per_ns = kNoTimeIsLong;
+  stream_->present = stream_->committed;
+  dump_writer::BackOff();
+  std::atomic<uint64_t>& lost = dump_writer::Header()->losses[static_cast<size_t>(Loss::kDiskFull)];
+  const uint64_t before = lost;
+  EXPECT_FALSE(stream_->Put(IntervalRecord{clock::Now(), 4}));
+  EXPECT_EQ(lost, before + 1);
+  const uint32_t claimed = dump_writer::Used().segments;
+  LeaveAloneForNoTime();
+  EXPECT_TRUE(stream_->BeginSegment());
+  EXPECT_EQ(dump_writer::Used().segments, claimed) << "the one that was claimed in vain is used";
+}
+
+TEST_F(StalledStore, ChangesNothingOfWhatIsWritten) {
+  const auto* segment = reinterpret_cast<const unsigned char*>(stream_->segment);
+  const std::vector<unsigned char> before(segment, segment + kSegmentBytes);
+  Stall(3);
+  DoNotStall();
+  EXPECT_EQ(std::vector<unsigned char>(segment, segment + kSegmentBytes), before);
+}
+
+TEST_F(StalledStore, IsLookedForOnlyWhereThereIsASegment) {
+  const auto none = std::make_unique<Stream>();
+  clock::source.ticks_per_ns = kAnyTimeIsLong;
+  for (int i = 0; i < 10; ++i) none->NoteStall();
+  EXPECT_FALSE(dump_writer::IsRefused());
 }
 
 // The same rule for the same pc, whoever compiles it first.

@@ -8,9 +8,10 @@ Each line beginning with "ok" or "not ok" is a claim. The files stay in DIRECTOR
 import json
 import os
 import re
-import subprocess
 import sys
 import tempfile
+
+from claims import Claims, Heaptrack, from_heaptrack, heaptrack_bytes, run
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PPROF = os.environ.get("PPROF", "/usr/lib/go-1.19/pkg/tool/linux_amd64/pprof")
@@ -22,17 +23,10 @@ PPROF_NAMES = {
 }
 
 
-def run(*command, stream="stdout"):
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise RuntimeError(f"{' '.join(command)}: exit {done.returncode}: {done.stderr}")
-    return getattr(done, stream)
-
-
-class Checker:
+class Checker(Claims):
     def __init__(self, analyzer, dump, directory):
+        super().__init__(os.path.basename(dump))
         self.analyzer, self.dump, self.directory = analyzer, dump, directory
-        self.name = os.path.basename(dump)
         report = json.loads(run(analyzer, "report", "--format", "json", dump))
         self.mode = report["settings"]["mode"]
         self.is_sampled = self.mode == "sample" or report["settings"]["full_until_ns"] is not None
@@ -49,18 +43,6 @@ class Checker:
             os.remove(path)
         self.notes = run(self.analyzer, "export", *options, "-o", path, self.dump, stream="stderr")
         return path
-
-    def claim(self, text, found, expected):
-        if found == expected:
-            print(f"ok - {self.name}: {text}: {found}")
-        else:
-            print(f"not ok - {self.name}: {text}: {found}, expected {expected}")
-
-    def claim_near(self, text, found, expected, tolerance):
-        if abs(found - expected) <= tolerance:
-            print(f"ok - {self.name}: {text}: {found} (report: {expected})")
-        else:
-            print(f"not ok - {self.name}: {text}: {found}, expected {expected} +- {tolerance}")
 
     # ---- Go's pprof ------------------------------------------------------------------------------------------------
     def pprof(self, metric):
@@ -148,14 +130,9 @@ class Checker:
     def heaptrack(self):
         path = self.export("heaptrack.zst", "--to", "heaptrack")
         massif = os.path.join(self.directory, f"{self.name}.massif")
-        shown = run("heaptrack_print", "-M", massif, "-f", path)
-
-        def number(label):
-            return re.search(label + r": (\S+)", shown).group(1)
-
-        calls = int(number("calls to allocation functions"))
-        temporary = int(number("temporary memory allocations"))
-        peak, leaked = number(r"peak heap memory consumption"), number("total memory leaked")
+        shown = Heaptrack(path, "-M", massif)
+        calls, temporary = shown.calls(), shown.temporary()
+        peak, leaked = shown.peak(), shown.leaked()
         if not self.is_sampled:
             self.claim("heaptrack_print, calls", calls, self.truth("allocations"))
             self.claim("heaptrack_print, temporary", temporary, self.truth("temporary"))
@@ -227,19 +204,6 @@ def nests(spans):
 def within(slices, event):
     at = round(event["ts"] * 1000)
     return any(begin <= at <= end for begin, end, _ in slices.get(event["tid"], []))
-
-
-# As heaptrack_print prints a size.
-def heaptrack_bytes(size):
-    units = ["B", "K", "M", "G", "T"]
-    value, unit = float(size), 0
-    while value >= 1000 and unit + 1 < len(units):
-        value, unit = value / 1000, unit + 1
-    return f"{size}B" if unit == 0 else f"{value:.2f}{units[unit]}"
-
-
-def from_heaptrack(text):
-    return float(text[:-1]) * 1000 ** "BKMGT".index(text[-1])
 
 
 # Of all kinds of blocks: those of one size and stack.

@@ -47,7 +47,7 @@ for dump in full sample locks; do
   if [[ -n $missing ]]; then
     Skip "exports of $dump.dump" "missing:$missing"
   else
-    Claims python3 "$exports/check_exports.py" "$analyzer" "$work/$dump.dump"
+    Claims python3 -B "$exports/check_exports.py" "$analyzer" "$work/$dump.dump"
   fi
 done
 
@@ -95,7 +95,7 @@ else
   zstd -dcq churn.zst > churn.heaptrack
   gzip -c churn.heaptrack > churn.gz
   for file in churn.zst churn.gz churn.heaptrack; do
-    Claims python3 "$exports/check_import.py" "$analyzer" "$work/$file"
+    Claims python3 -B "$exports/check_import.py" "$analyzer" "$work/$file"
   done
   heaptrack --raw -o "$work/raw" "$build/samples/churn" > out 2>&1
   raw=(raw*)

@@ -8,6 +8,8 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "perfagent/dump_header.h"
+
 namespace perfagent::test {
 
 SegmentBuilder::SegmentBuilder(SegmentKind kind, uint32_t stream, uint32_t sequence)
@@ -117,15 +119,9 @@ SegmentBuilder& StreamBuilder::Room(size_t bytes) {
 
 DumpBuilder::DumpBuilder() : header_(std::make_unique<HeaderPage>()) {
   memset(static_cast<void*>(header_.get()), 0, sizeof(HeaderPage));
-  header_->magic = kDumpMagic;
-  header_->version_major = kVersionMajor;
-  header_->version_minor = kVersionMinor;
-  header_->machine = kMachineX86_64;
-  header_->header_bytes = kHeaderBytes;
-  header_->segment_bytes = kSegmentBytes;
+  SetFormat(header_.get());
   header_->file_bytes = uint64_t{1} << 30;
   header_->start_realtime_ns = 1'700'000'000'000'000'000;
-  header_->page_bytes = 4096;
   header_->pid = 4711;
   header_->parent_pid = 1;
   header_->mode = Mode::kFull;

@@ -1,6 +1,5 @@
 // fork_beside_waiter: forks while one thread each waits for a mutex, an rwlock and a semaphore. In the child nobody waits:
 // it releases them, which is no event, and ends. The parent releases them to its waiters.
-#include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <sys/syscall.h>
@@ -9,9 +8,10 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
+
+#include "samples/asleep.h"
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_rwlock_t rwlock = PTHREAD_RWLOCK_INITIALIZER;
@@ -48,17 +48,9 @@ static void ReleaseAll() {
 }
 
 static void AwaitSleep(const std::atomic<pid_t>& tid) {
-  long number = -1;
-  while (number != SYS_futex) {
+  while (tid == 0 || !IsAsleep(tid)) {
     const timespec time = {0, 100'000};
     nanosleep(&time, nullptr);
-    if (tid == 0) continue;
-    char path[64], text[256] = {};
-    std::snprintf(path, sizeof path, "/proc/self/task/%d/syscall", tid.load());
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    Require(fd >= 0 && read(fd, text, sizeof text - 1) > 0);
-    close(fd);
-    if (std::sscanf(text, "%ld", &number) != 1) number = -1;
   }
 }
 

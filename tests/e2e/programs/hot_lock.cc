@@ -11,10 +11,8 @@
 // Prints "wait NS" for each call of a waiter, by the clock just outside the call, and the truth: how many waits; the sum of
 // those clocks (outer_ns), and of the time in which the waiters were asleep for certain (inner_ns); how often the holder
 // and the waiters released the lock while others waited.
-#include <fcntl.h>
 #include <pthread.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -23,7 +21,7 @@
 #include <thread>
 #include <vector>
 
-#include "samples/truth.h"
+#include "samples/lock_truth.h"
 
 static union {
   pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -32,34 +30,6 @@ static union {
 
 static std::atomic<size_t> round_number, waiters_done;
 static pthread_barrier_t all_have_it;
-
-static uint64_t NowNs() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
-}
-
-static void Nap(size_t us) {
-  const timespec time = {0, static_cast<long>(us * 1000)};
-  nanosleep(&time, nullptr);
-}
-
-static bool SleepsOnTheLock(pid_t tid) {
-  char path[64];
-  std::snprintf(path, sizeof path, "/proc/self/task/%d/syscall", tid);
-  char text[256] = {};
-  const int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
-    std::perror(path);
-    std::exit(2);
-  }
-  const ssize_t length = read(fd, text, sizeof text - 1);
-  close(fd);
-  long number = -1;
-  uint64_t address = 0;
-  return length > 0 && std::sscanf(text, "%ld %" SCNx64, &number, &address) == 2 &&
-         number == SYS_futex && address - reinterpret_cast<uint64_t>(&hot_lock) < sizeof hot_lock;
-}
 
 using Function = int(void*);
 template <typename Lock>
@@ -130,7 +100,7 @@ static uint64_t Hold(const std::vector<Waiter>& waiters, size_t hold_us) {
   }
   ++round_number;
   for (const Waiter& waiter : waiters) {
-    while (!SleepsOnTheLock(waiter.tid)) Nap(20);
+    while (!IsAsleepOn(waiter.tid, hot_lock)) Nap(20);
   }
   const uint64_t before = NowNs();
   Nap(hold_us);

@@ -2,7 +2,6 @@
 // waits there were, and how many calls ended them (released).
 //
 // conditions, semaphores, barriers, threads, once, futexes, spin, c11; handed: a mutex that a condition wait gives away.
-#include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -16,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "samples/asleep.h"
 #include "samples/truth.h"
 
 static constexpr int kRounds = 20;
@@ -39,7 +39,7 @@ class Waiter {
   void AwaitSleep(int round) {
     may_begin_ = round + 1;
     while (begun_ <= round) Nap();
-    while (!IsInFutex()) Nap();
+    while (!IsAsleep(tid_)) Nap();
   }
   void AwaitSpinning(int round) {
     may_begin_ = round + 1;
@@ -65,16 +65,6 @@ class Waiter {
       ended_ = round + 1;
     }
   }
-  bool IsInFutex() const {
-    char path[64], text[64] = {};
-    std::snprintf(path, sizeof path, "/proc/self/task/%d/syscall", tid_.load());
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
-    Require(fd >= 0);
-    const ssize_t length = read(fd, text, sizeof text - 1);
-    close(fd);
-    return length > 0 && std::atoi(text) == SYS_futex;
-  }
-
   long CpuNs() const {
     clockid_t clock;
     timespec time;
