@@ -104,12 +104,14 @@ class Writer {
     if (frames.empty()) frames.push_back(&no_stack_);
     Functions::value_type* callee = &FunctionOf(*frames.front());
     Add(costs, &callee->second.self[frames.front()->line]);
-    // Of a recursion's rounds only one: else a stack would cost more than it did.
+    // Of a recursion's rounds only one, and none of a function that calls itself (or a part of itself, which was inlined):
+    // readers add calls to what a function costs, and it would seem to cost more than it did.
     std::set<std::pair<const Function*, Call>> seen;
     for (size_t i = 1; i < frames.size(); ++i) {
       Functions::value_type* caller = &FunctionOf(*frames[i]);
       const Call call{frames[i]->line, &callee->first, frames[i - 1]->line};
-      if (seen.emplace(&caller->first, call).second) Add(costs, &caller->second.calls[call]);
+      if (caller != callee && seen.emplace(&caller->first, call).second)
+        Add(costs, &caller->second.calls[call]);
       callee = caller;
     }
   }

@@ -180,5 +180,42 @@ TEST(Exports, FoldedNamesHaveNoSeparatorsInThem) {
   EXPECT_EQ(std::count(text.begin(), text.end(), ';'), 1) << text;
 }
 
+// As callgrind_annotate adds up: what a function costs itself, and what its calls cost.
+std::map<std::string, uint64_t> CallgrindInclusive(const std::string& text) {
+  std::map<std::string, std::string> names;  // by number in brackets
+  const auto name_of = [&](const std::string& field) {
+    const size_t end = field.find(')');
+    const std::string number = field.substr(0, end + 1);
+    if (end + 2 < field.size()) names[number] = field.substr(end + 2);
+    return names[number];
+  };
+  std::map<std::string, uint64_t> inclusive;
+  std::string function;
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("fn=")) function = name_of(line.substr(3));
+    if (line.starts_with("cfn=")) name_of(line.substr(4));
+    if (line.empty() || isdigit(static_cast<unsigned char>(line[0])) == 0) continue;
+    uint64_t position = 0, bytes = 0;
+    std::istringstream(line) >> position >> bytes;
+    inclusive[function] += bytes;
+  }
+  return inclusive;
+}
+
+TEST(CallgrindExport, AFunctionThatCallsItselfCostsItsStackOnce) {
+  DumpBuilder dump;
+  dump.Module(0x1000, 0x9000, "/nonexistent/app");
+  dump.AddStream().Alloc(1, 0x10, 64, dump.Stack({0x1100, 0x1200, 0x1300, 0x1400}));
+  Profile profile = ProfileOf(dump);
+  profile.dump.process.SetNames({{0x1100, {{.function = "leaf"}}},
+                                 {0x1200, {{.function = "round", .line = 2}}},
+                                 {0x1300, {{.function = "round", .line = 1}}},
+                                 {0x1400, {{.function = "main"}}}});
+  const auto inclusive = CallgrindInclusive(ExportOf(&profile, "callgrind"));
+  EXPECT_EQ(inclusive,
+            (std::map<std::string, uint64_t>{{"leaf", 64}, {"main", 64}, {"round", 64}}));
+}
+
 }  // namespace
 }  // namespace perfagent::test
