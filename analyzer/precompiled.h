@@ -1,5 +1,5 @@
-// precompiled.h: what most files of the analyzer read, compiled once: most of the time would go to it. Files name what they
-// use all the same; clang-tidy reads them without it. (No "#pragma once" in what is compiled on its own.)
+// precompiled.h: headers that most files of the analyzer read, compiled once: half of a build would go to them. Files name
+// what they use all the same; clang-tidy reads them without it. (No "#pragma once" in what is compiled on its own.)
 
 #include <algorithm>
 #include <array>

@@ -108,7 +108,7 @@ class Process {
   }
   void SetNames(FrameNames names) { names_ = std::move(names); }
 
-  // By stream, and in it by time; one that was renamed is there with each of its names.
+  // Those of one stream by time; one that was renamed is there with each of its names.
   const std::vector<Thread>& threads() const { return threads_; }
   // That recorded something, by their ids.
   size_t thread_count() const { return thread_at_.size(); }

@@ -30,7 +30,8 @@ const inRange = (history, field, range) => (field === 'live_bytes' ? history[fie
 
 // A part of `whole`. Where that is an estimate, so is the part: its samples are a part of the whole's, and variances of
 // samples add up, so its interval is as wide as the square root of the part. Of what no sample was seen there may have
-// been one, which counts as much as half of an interval squared by the value.
+// been one, which counts as much as half of an interval squared by the value. Live memory is a level and no part: where
+// there was more than at the end, its interval is wider by the same rule.
 export function partOf(whole, part) {
   if (isExact(whole)) return Math.round(part);
   const [value, low, high] = whole;
