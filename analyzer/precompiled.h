@@ -1,4 +1,4 @@
-// precompiled.h: headers that most files of the analyzer read, compiled once: half of a build would go to them. Files name
+// precompiled.h: headers that most files of the analyzer read, compiled once: a quarter of a build would go to them. Files name
 // what they use all the same; clang-tidy reads them without it. (No "#pragma once" in what is compiled on its own.)
 
 #include <algorithm>
