@@ -88,16 +88,21 @@ sub FindAllocators {
 
 # Starts the program and prints status, wall nanoseconds, CPU microseconds and peak RSS in KiB, the
 # last two with those of its children that it waited for. A process of its own, and a small one: what
-# the kernel calls a program's peak begins with what was forked, here 3 MiB.
+# the kernel calls a program's peak begins with what was forked, here 3 MiB. INT, TERM and HUP are passed on to the program,
+# however early they come: it is begun with all three blocked, and takes them one by one with rt_sigtimedwait.
 my $kLauncher = <<'LAUNCHER';
 my ($preload, $input, $output, $errors) = splice @ARGV, 0, 4;
 sub Now { my $t = "\0" x 16; syscall(228, 1, $t); my ($s, $n) = unpack("q2", $t); $s * 1e9 + $n }
+my $signals = pack("Q", 1 << 16 | 0x4003);  # CHLD, TERM, INT, HUP
+$SIG{CHLD} = "DEFAULT";
+syscall(14, 0, $signals, 0, 8);
 my $begin = Now();
 my $pid = fork;
 defined $pid or die "cannot start a process: $!\n";
 if (!$pid) {
   open(STDIN, "<", $input) && open(STDOUT, ">>", $output) && open(STDERR, ">", $errors)
     or syscall(231, 125);
+  syscall(14, 1, $signals, 0, 8);
   delete $ENV{PERL_BADLANG};
   $preload eq "" ? delete $ENV{LD_PRELOAD} : ($ENV{LD_PRELOAD} = $preload);
   no warnings "exec";
@@ -105,9 +110,11 @@ if (!$pid) {
   print STDERR "cannot be run: $!\n";
   syscall(231, 126);
 }
-$SIG{$_} = sub { kill $_[0], $pid } for qw(INT TERM HUP);
 my ($status, $usage) = ("\0" x 4, "\0" x 144);
-1 until syscall(61, $pid, $status, 0, $usage) == $pid;
+until (syscall(61, $pid, $status, 1, $usage) == $pid) {
+  my $signal = syscall(128, $signals, 0, 0, 8);
+  kill $signal, $pid if $signal > 0 && $signal != 17;
+}
 my $wall = Now() - $begin;
 my @used = unpack("q5", $usage);
 printf "%d %d %d %d\n", unpack("i", $status), $wall, ($used[0] + $used[2]) * 1e6 + $used[1] + $used[3],
@@ -128,6 +135,11 @@ sub OutputOf {
 
 my $launcher = 0;  # of the run that goes on
 
+# INT, TERM and HUP wait: nobody is there yet to whom they could be passed on.
+my $held = pack("Q", 0x4003);
+sub HoldSignals { syscall(14, 0, $held, 0, 8) }
+sub ReleaseSignals { syscall(14, 1, $held, 0, 8) }
+
 # Leaves status, wall, CPU and RSS.
 sub RunOnce {
   my ($allocator, $name, @preload) = @_;
@@ -135,11 +147,13 @@ sub RunOnce {
   my $errors = $keep eq "" ? "$state/err" : "$keep/$name.err";
   unlink $output if $output ne "/dev/null";
   my $preload = join ":", grep { $_ ne "" } @preload, $allocator->{library}, $ENV{LD_PRELOAD} // "";
+  HoldSignals();
   $launcher = open(my $pipe, "-|") // Leave(126, "cannot start a process: $!");
   if (!$launcher) {
     exec $^X, "-e", $kLauncher, "--", $preload, Input(), $output, $errors, @command
       or syscall(231, 126);
   }
+  ReleaseSignals();
   my @measured = split " ", scalar(<$pipe>) // "";
   close $pipe;
   $launcher = 0;

@@ -38,6 +38,7 @@ void SiteHistory::Merge(SiteHistory other) {
       sum.calls = Sum(sum.calls, (*from)->calls);
       sum.temporary = Sum(sum.temporary, (*from)->temporary);
       sum.bytes += (*from)->bytes;
+      sum.variance += (*from)->variance;
       sum.leaked_bytes += (*from)->leaked_bytes;
       *live = (*from)->live_bytes;
       ++*from;

@@ -42,6 +42,7 @@ class SiteHistory {
     uint32_t slot = 0;
     uint32_t calls = 0;      // in it
     uint32_t temporary = 0;  // temporary blocks that were freed in it
+    float variance = 0;      // of the bytes, where they are an estimate
     double bytes = 0;        // asked for by the calls
     double live_bytes = 0;
     double leaked_bytes = 0;  // of blocks that were made in it, and are live at the end
@@ -51,6 +52,7 @@ class SiteHistory {
     uint64_t calls = 0;
     uint64_t temporary = 0;
     double bytes = 0;
+    double variance = 0;  // of the bytes
   };
 
   // More calls in `slot`, the last one so far or a later one, after which `live_bytes` are live.
@@ -62,6 +64,7 @@ class SiteHistory {
     change.calls = Sum(change.calls, more.calls);
     change.temporary = Sum(change.temporary, more.temporary);
     change.bytes += more.bytes;
+    change.variance += static_cast<float>(more.variance);
     change.live_bytes = live_bytes;
   }
   // After all that: a block of so many bytes that was made in `slot` is live at the end.
@@ -77,6 +80,7 @@ class SiteHistory {
   std::array<double, kSlots> calls() const { return Each(&Change::calls); }
   std::array<double, kSlots> temporary() const { return Each(&Change::temporary); }
   std::array<double, kSlots> bytes() const { return Each(&Change::bytes); }
+  std::array<double, kSlots> variance() const { return Each(&Change::variance); }
   std::array<double, kSlots> leaked_bytes() const { return Each(&Change::leaked_bytes); }
   std::array<double, kSlots> live_bytes() const;
 

@@ -155,7 +155,8 @@ void SiteSums::NoteTime(SiteId id, Exact* site) {
   histories_[id.value()].Note(site->tick / kTicksPerSlot,
                               {.calls = RoundedGrowth(site->settled_calls, calls),
                                .temporary = RoundedGrowth(site->settled_temporary, temporary),
-                               .bytes = bytes - site->settled_bytes},
+                               .bytes = bytes - site->settled_bytes,
+                               .variance = TakeVarianceOf(id)},
                               LiveBytesOf(id, *site));
   calls_[site->tick] += calls - site->settled_calls;
   site->settled_calls = calls;
@@ -180,6 +181,14 @@ double SiteSums::BytesOf(SiteId id, const Exact& site) const {
   const Estimated* estimated = FindEstimated(id);
   return static_cast<double>(site.begun.bytes) +
          (estimated == nullptr ? 0 : estimated->metrics.bytes.value());
+}
+
+// Of the bytes since it was taken last.
+double SiteSums::TakeVarianceOf(SiteId id) {
+  const auto* estimated = estimated_.Find(id.value());
+  if (estimated == nullptr || *estimated == nullptr) return 0;
+  const double variance = (*estimated)->metrics.bytes.variance();
+  return variance - std::exchange((*estimated)->settled_variance, variance);
 }
 
 double SiteSums::LiveBytesOf(SiteId id, const Exact& site) const {

@@ -83,6 +83,7 @@ class SiteSums {
     Lifetimes lifetimes;
     Tally live_bytes;
     Tally taken_bytes;
+    double settled_variance = 0;  // as Exact's
     Copies copies;
     uint64_t least_size = UINT64_MAX;
     uint64_t greatest_size = 0;
@@ -94,6 +95,7 @@ class SiteSums {
   double CallsOf(SiteId id, const Exact& site) const;
   double TemporaryOf(SiteId id, const Exact& site) const;
   double BytesOf(SiteId id, const Exact& site) const;
+  double TakeVarianceOf(SiteId id);
   double LiveBytesOf(SiteId id, const Exact& site) const;
   const Estimated* FindEstimated(SiteId site) const;
   void AddEvidence(SiteId id, const Exact& site, SiteEvidence* evidence);

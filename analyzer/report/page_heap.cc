@@ -1,6 +1,7 @@
 #include "analyzer/report/page_heap.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <functional>
 #include <map>
@@ -36,6 +37,16 @@ void WriteNumbers(JsonWriter* json, const char* key, const Numbers& numbers) {
   json->EndArray();
 }
 
+// The mean of bytes between samples in each slot, as its bytes have it: the variance of a small block by its bytes. None
+// where all was recorded.
+void WriteIntervals(JsonWriter* json, const SiteHistory& history) {
+  std::array<double, kSlots> intervals = history.variance();
+  if (std::ranges::all_of(intervals, [](double variance) { return variance <= 0; })) return;
+  const std::array<double, kSlots> bytes = history.bytes();
+  for (size_t i = 0; i < kSlots; ++i) intervals[i] /= std::max(bytes[i], 1.0);
+  WriteNumbers(json, "interval_bytes", intervals);
+}
+
 void WriteHistory(JsonWriter* json, const SiteHistory& history) {
   json->Key("history");
   if (history.IsEmpty()) return json->Null();
@@ -45,6 +56,7 @@ void WriteHistory(JsonWriter* json, const SiteHistory& history) {
   WriteNumbers(json, "temporary", history.temporary());
   WriteNumbers(json, "live_bytes", history.live_bytes());
   WriteNumbers(json, "leaked_bytes", history.leaked_bytes());
+  WriteIntervals(json, history);
   json->EndObject();
 }
 

@@ -9,7 +9,7 @@ namespace perfagent {
 namespace {
 
 struct Naive {
-  std::array<double, kSlots> calls = {}, temporary = {}, bytes = {}, live_bytes = {},
+  std::array<double, kSlots> calls = {}, temporary = {}, bytes = {}, variance = {}, live_bytes = {},
                              leaked_bytes = {};
 
   void Add(const Naive& other) {
@@ -18,6 +18,7 @@ struct Naive {
       temporary[i] += other.temporary[i];
       leaked_bytes[i] += other.leaked_bytes[i];
       bytes[i] += other.bytes[i];
+      variance[i] += other.variance[i];
       live_bytes[i] += other.live_bytes[i];
     }
   }
@@ -29,10 +30,11 @@ void MakeSite(std::mt19937* random, SiteHistory* history, Naive* naive) {
   while ((slot += (*random)() % 6) < kSlots) {
     const uint32_t calls = (*random)() % 3, temporary = (*random)() % 2;
     const double bytes = calls * 16.0, live = (*random)() % 4 * 16.0;
-    history->Note(slot, {calls, temporary, bytes}, live);
+    history->Note(slot, {calls, temporary, bytes, bytes * 64}, live);
     naive->calls[slot] += calls;
     naive->temporary[slot] += temporary;
     naive->bytes[slot] += bytes;
+    naive->variance[slot] += bytes * 64;
     std::fill(naive->live_bytes.begin() + static_cast<std::ptrdiff_t>(slot),
               naive->live_bytes.end(), live);
   }
@@ -47,6 +49,7 @@ void ExpectSame(const SiteHistory& history, const Naive& naive) {
   EXPECT_EQ(history.calls(), naive.calls);
   EXPECT_EQ(history.temporary(), naive.temporary);
   EXPECT_EQ(history.bytes(), naive.bytes);
+  EXPECT_EQ(history.variance(), naive.variance);
   EXPECT_EQ(history.leaked_bytes(), naive.leaked_bytes);
   EXPECT_EQ(history.live_bytes(), naive.live_bytes);
   for (size_t slot = 0; slot < kSlots; ++slot)

@@ -14,7 +14,7 @@ fi
 pages=$build/page
 rm -rf "$pages" && mkdir -p "$pages/many" && cd "$pages" || exit 1
 
-# Record NAME MODE PROGRAM...
+# Record NAME MODE PROGRAM...; others of the agent's settings are in the environment.
 Record() {
   LD_PRELOAD=$real_agent PERFAGENT_OUTPUT=$1.dump PERFAGENT_MODE=$2 "${@:3}" > "$1.truth" 2> "$1.err" || NotOk "$1 is recorded" "$(< "$1.err")"
 }
@@ -28,12 +28,13 @@ Report() {
 
 Record locks full "$build/samples/lock_holders" two
 Record leak sample "$build/samples/heap_findings" leak
+PERFAGENT_INTERVAL=1000 Record sampled sample "$build/samples/heap_findings" leak
 Record cross full "$build/samples/heap_findings" cross_thread
 Record hostile full "$build/tests/programs/hostile_names"
 Record stacks full "$build/tests/programs/many_stacks" 12
 Record before full "$build/samples/one_reserve_before"
 Record after full "$build/samples/one_reserve"
-for name in locks leak cross hostile stacks; do Report $name report $name.dump; done
+for name in locks leak sampled cross hostile stacks; do Report $name report $name.dump; done
 cp locks.dump leak.dump many
 Report many report many
 Report diff diff before.dump after.dump
@@ -46,6 +47,7 @@ ReportPart() {  # NAME
 }
 ReportPart cross
 ReportPart leak
+ReportPart sampled
 
 CHROMIUM=$chromium NODE_PATH=$build/tests/page/node_modules node "$root/tests/page/page_test.mjs" "$pages" > claims.txt
 cat claims.txt

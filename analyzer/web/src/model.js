@@ -28,18 +28,47 @@ const sum = (numbers, [first, last]) => {
 // What `history` says of the slots in the range: flows are summed, levels are those at its end.
 const inRange = (history, field, range) => (field === 'live_bytes' ? history[field][range[1]] : sum(history[field], range));
 
-// A part of `whole`. Where that is an estimate, so is the part: its samples are a part of the whole's, and variances of
-// samples add up, so its interval is as wide as the square root of the part. Of what no sample was seen there may have
-// been one, which counts as much as half of an interval squared by the value. Live memory is a level and no part: where
-// there was more than at the end, its interval is wider by the same rule.
-export function partOf(whole, part) {
+// What is sampled of a number of these histories: {whole, part, share}, where the share is the part's of the variance. A
+// sample stands for as much as the mean between samples was in its slot; where that is none, all was recorded.
+function sampledOf(histories, field, [first, last]) {
+  let whole = 0, part = 0, variance = 0, partOfVariance = 0;
+  for (const history of histories) {
+    history.interval_bytes?.forEach((interval, slot) => {
+      if (interval === 0) return;
+      const value = history[field][slot];
+      whole += value;
+      variance += value * interval;
+      if (slot < first || slot > last) return;
+      part += value;
+      partOfVariance += value * interval;
+    });
+  }
+  return { whole, part, share: variance > 0 ? partOfVariance / variance : 0 };
+}
+
+// Where `whole` is an estimate, so is a part of it: its samples are some of the whole's, and variances of samples add up,
+// so its interval is as wide as the square root of its share of the variance. Of what no sample was seen there may have
+// been one, which counts as much as half of an interval squared by the value.
+function partOf(whole, part, sampled) {
   if (isExact(whole)) return Math.round(part);
   const [value, low, high] = whole;
-  if (value <= 0) return [part, Math.min(low, part), Math.max(high, part)];
-  if (part <= 0) return [0, 0, (high - value) ** 2 / value];
-  const narrower = Math.sqrt(part / value);
-  return [part, Math.max(part - (value - low) * narrower, 0), part + (high - value) * narrower];
+  const certain = part - sampled.part;
+  if (sampled.whole <= 0) return [part, part, part + high - value];
+  if (sampled.share <= 0) return [part, certain, part + (high - value) ** 2 / sampled.whole];
+  const narrower = Math.sqrt(sampled.share);
+  return [part, Math.max(part - (value - low) * narrower, certain), part + (high - value) * narrower];
 }
+
+// As if all were sampled alike. So are blocks that live to the end, since a recording that becomes sparser thins what it
+// has of live ones. Live memory is a level and no part: where there was more than at the end, its interval is wider by the
+// same rule.
+const partOfAlike = (whole, part) => partOf(whole, part, { whole: valueOf(whole), part, share: part / valueOf(whole) });
+
+const partOfHistories = (whole, histories, field, range) => {
+  const part = histories.reduce((total, history) => total + inRange(history, field, range), 0);
+  const isAlike = field === 'live_bytes' || field === 'leaked_bytes';
+  return isAlike ? partOfAlike(whole, part) : partOf(whole, part, sampledOf(histories, field, range));
+};
 
 // Of numbers that were estimated independently.
 function sumOf(numbers) {
@@ -53,10 +82,10 @@ function sumOf(numbers) {
 const keptWaits = (lock) => [...lock.waits, lock.waits_pruned].map((waits) => waits.wait_ns);
 
 // Of stacks that waited, or of a pair of stacks, in the range; `range` null: of all the time.
-export const waitedIn = (stacks, range) => (range === null ? stacks.wait_ns : partOf(stacks.wait_ns, sum(stacks.history, range)));
+export const waitedIn = (stacks, range) => (range === null ? stacks.wait_ns : partOfAlike(stacks.wait_ns, sum(stacks.history, range)));
 
 export function waitOfLock(lock, range) {
-  if (range !== null) return partOf(sumOf(keptWaits(lock)), sum(lock.history, range));
+  if (range !== null) return partOfAlike(sumOf(keptWaits(lock)), sum(lock.history, range));
   return lock.is_lock ? lock.wait_ns : lock.idle_ns ?? lock.wait_ns;
 }
 
@@ -96,7 +125,7 @@ export class Process {
   numberOf(site, metric, range) {
     const whole = site[metric.id];
     if (range === null || metric.history === undefined) return whole;
-    return site.history ? partOf(whole, inRange(site.history, metric.history, range)) : 0;
+    return site.history ? partOfHistories(whole, [site.history], metric.history, range) : 0;
   }
 
   siteAt(stack) {
@@ -120,10 +149,10 @@ export class Process {
   totalInRange(metric, range) {
     if (metric.of === 'locks') {
       const kept = this.objects.filter((lock) => lock.is_lock).flatMap(keptWaits);
-      return partOf(sumOf(kept), sum(this.locks.history, range));
+      return partOfAlike(sumOf(kept), sum(this.locks.history, range));
     }
     const histories = [...this.sites, this.heap.pruned].map((site) => site.history).filter((history) => history !== null);
-    return partOf(this.heap[metric.id], histories.reduce((total, history) => total + inRange(history, metric.history, range), 0));
+    return partOfHistories(this.heap[metric.id], histories, metric.history, range);
   }
 
   total(metric) {
