@@ -132,7 +132,7 @@ void LeakSuppressions::Apply(StackNames* names, HeapProfile* heap) {
     site.metrics.leaked_bytes = {};
     site.metrics.leaked_blocks = {};
   }
-  heap->SumSites();
+  heap->SumLeaks();
 }
 
 std::vector<std::string> LeakSuppressions::Expired() const {

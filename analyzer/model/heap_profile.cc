@@ -215,6 +215,16 @@ void HeapProfile::SumSites() {
   total.frees.Add(static_cast<double>(unpaired_frees), Weight());
 }
 
+void HeapProfile::SumLeaks() {
+  total.leaked_bytes = {};
+  total.leaked_blocks = {};
+  for (const HeapSite& site : sites) {
+    total.leaked_bytes.Merge(site.metrics.leaked_bytes);
+    total.leaked_blocks.Merge(site.metrics.leaked_blocks);
+  }
+  total.MayMissSites(static_cast<double>(widest_interval_bytes));
+}
+
 void HeapProfile::LeaveOut(absl::FunctionRef<bool(const HeapSite&)> left_out) {
   if (!whole) whole = total;
   std::erase_if(sites, left_out);

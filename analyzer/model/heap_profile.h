@@ -194,6 +194,8 @@ struct HeapProfile {
 
   // Adds up the sites; frees include unpaired ones, which are calls too.
   void SumSites();
+  // Again, where nothing but what is leaked has changed.
+  void SumLeaks();
   // Those for which `left_out` is true are gone: the total is that of the others, and `whole` what it was.
   void LeaveOut(absl::FunctionRef<bool(const HeapSite&)> left_out);
 };

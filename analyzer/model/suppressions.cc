@@ -103,7 +103,7 @@ void Suppress(const Process& process, StackNames* names, HeapProfile* profile) {
     site.metrics.leaked_blocks = {};
     site.evidence.history.ForgetLeaks();
   }
-  profile->SumSites();
+  profile->SumLeaks();
 }
 
 }  // namespace perfagent

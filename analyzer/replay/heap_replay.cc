@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <deque>
 #include <optional>
-#include <tuple>
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "analyzer/replay/event_windows.h"
 #include "analyzer/replay/evidence_merge.h"
 #include "analyzer/replay/heap_shard.h"
+#include "analyzer/replay/site_merge.h"
 
 namespace perfagent {
 namespace {
@@ -92,20 +91,6 @@ class Peak {
   std::optional<uint32_t> at_;
   std::vector<double> growth_;  // by event
 };
-
-// What one shard has of a site.
-struct Part {
-  uint64_t first_event;
-  HeapShard* shard;
-  SiteId site;
-};
-std::pair<StackId, HeapApi> Key(const Part& part) {
-  const SiteTable::Site& site = part.shard->blocks().sites().sites()[part.site.value()];
-  return {site.stack, site.api};
-}
-
-// Of a site in the profile.
-using NumberOf = absl::flat_hash_map<std::pair<StackId, HeapApi>, size_t>;
 
 class HeapReplay {
  public:
@@ -202,13 +187,6 @@ class HeapReplay {
     if (view_.LeavesOutHeapEvents()) profile.whole = Whole();
     AddSites(&profile);
     if (view_.LeavesOutHeapEvents()) std::erase_if(profile.sites, HasNothing);
-    for (HeapSite& site : profile.sites) {
-      site.metrics.leaked_bytes = site.metrics.live_bytes;
-      site.metrics.leaked_blocks = site.metrics.live_blocks;
-      // Seen for certain only before the sampling began: it may have gone on unseen.
-      if (process_.facts.IsSampled()) site.metrics.MayMissMore(profile.widest_interval_bytes);
-      site.metrics.MayMissParts();
-    }
     profile.SumSites();
     return profile;
   }
@@ -247,37 +225,25 @@ class HeapReplay {
     return whole;
   }
 
-  // In the order in which they first allocated, whichever shard that was in.
   void AddSites(HeapProfile* profile) {
-    std::vector<Part> parts;
-    for (HeapShard& shard : shards_) {
-      const std::vector<SiteTable::Site>& sites = shard.blocks().sites().sites();
-      for (size_t i = 0; i < sites.size(); ++i)
-        parts.push_back({sites[i].first_event, &shard, SiteId(i)});
-    }
-    std::sort(parts.begin(), parts.end(),
-              [](const Part& a, const Part& b) { return a.first_event < b.first_event; });
-    // Numbered first: a million sites that move as their number grows would take twice the memory.
-    NumberOf number_of;
-    for (const Part& part : parts) number_of.try_emplace(Key(part), number_of.size());
-    profile->sites.resize(number_of.size());
-    for (const Part& part : parts) {
-      HeapSite& site = profile->sites[number_of[Key(part)]];
-      std::tie(site.stack, site.api) = Key(part);
-      part.shard->sums().AddTo(part.site, &site);
-      if (const BlockAges* ages = part.shard->ages().Find(part.site))
-        site.evidence.live_then.Make().Merge(*ages);
-    }
-    AddShardsEvidence(number_of, profile);
+    SiteMerge merge(&shards_, process_.stack_count());
+    profile->sites = merge.Sites(workers_, [this, profile](HeapSite* site) {
+      site->metrics.leaked_bytes = site->metrics.live_bytes;
+      site->metrics.leaked_blocks = site->metrics.live_blocks;
+      // Seen for certain only before the sampling began: it may have gone on unseen.
+      if (process_.facts.IsSampled()) site->metrics.MayMissMore(profile->widest_interval_bytes);
+      site->metrics.MayMissParts();
+    });
+    AddShardsEvidence(merge, profile);
   }
 
-  void AddShardsEvidence(const NumberOf& number_of, HeapProfile* profile) {
+  void AddShardsEvidence(const SiteMerge& sites, HeapProfile* profile) {
     EvidenceMerge merge;
-    for (HeapShard& shard : shards_) {
-      for (size_t i = 0; i < kTicks; ++i) profile->calls[i] += shard.sums().calls()[i];
-      const auto number = [&](SiteId site) { return number_of.at(Key({0, &shard, site})); };
-      merge.Add(shard.handovers(), number);
-      merge.Add(shard.shared_lines(), number);
+    for (size_t shard = 0; shard < shards_.size(); ++shard) {
+      for (size_t i = 0; i < kTicks; ++i) profile->calls[i] += shards_[shard].sums().calls()[i];
+      const auto number = [&](SiteId site) { return sites.NumberOf(shard, site); };
+      merge.Add(shards_[shard].handovers(), number);
+      merge.Add(shards_[shard].shared_lines(), number);
     }
     profile->handovers = merge.AllHandovers();
     profile->sharings = merge.AllSharings();

@@ -50,6 +50,7 @@ void HeapShard::Finish(std::optional<uint32_t> last_peak) {
   Scan(kTicks);
   sums_.BeginTick(kTicks);
   blocks_.live().ForEach([this](const Block* block) { AddLeft(*block); });
+  sums_.Finish(blocks_.sites().sites().size());
 }
 
 void HeapShard::AddLeft(const Block& block) {

@@ -230,9 +230,12 @@ void SiteSums::DropLeft(const Block& block) {
   --site.live.blocks;
 }
 
+void SiteSums::Finish(size_t sites) {
+  for (uint32_t i = 0; i < sites; ++i) Settle(SiteId(i), &exact_[i]);
+}
+
 void SiteSums::AddTo(SiteId id, HeapSite* sum) {
-  Exact& site = exact_[id.value()];
-  Settle(id, &site);
+  const Exact& site = exact_[id.value()];
   HeapMetrics* metrics = &sum->metrics;
   if (const Estimated* estimated = FindEstimated(id)) {
     metrics->Merge(estimated->metrics);

@@ -12,7 +12,7 @@
 // An epoch ends with each peak and with each tick, so that the same question (is the site settled?) serves the site's
 // history, too: what was live of it when ticks ended, and how many calls it made in them.
 //
-// Threads: one.
+// Threads: one, but for AddTo.
 #pragma once
 
 #include <array>
@@ -45,9 +45,11 @@ class SiteSums {
   void AddLeft(const Block& block, size_t slot);
   // Instead, of one that is live and does not count as such.
   void DropLeft(const Block& block);
-  // Adds a site's sums to what other shards have of it; once. REQUIRES: AddLeft was called for all of them, and BeginTick(kTicks).
+  // After that: of so many sites. REQUIRES: BeginTick(kTicks).
+  void Finish(size_t sites);
+  // Adds a site's sums to what other shards have of it; once. Of several sites at a time. REQUIRES: Finish().
   void AddTo(SiteId id, HeapSite* site);
-  // Calls in each tick. REQUIRES: AddTo was called for all sites.
+  // Calls in each tick. REQUIRES: Finish().
   const std::array<double, kTicks>& calls() const { return calls_; }
 
  private:
