@@ -1,6 +1,7 @@
 // Each rule on each sample: it fires where the sample's truth says so, names the function and the amounts that the sample
 // counted itself, and fires nowhere else. What fired is printed in the end, a row for each sample.
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "analyzer/report/format.h"
+#include "tests/support/progress.h"
 #include "tests/support/real_programs.h"
 #include "tests/support/report.h"
 
@@ -279,10 +281,11 @@ TEST_F(AllocatorFindings, LocksOfJemallocAreNotTheProgramsOwn) {
 
 class RealProgramFindings : public FindingsMatrix {
  protected:
-  // With one thread there is nobody to wait for, nor to hand a block to; and in less than a second nothing leaks.
-  void ExpectNothingOfThreads(const RealProgram& program) {
-    const nlohmann::json findings =
-        Find(program.name, program.argv, {{"MODE", "full"}}, program.options);
+  nlohmann::json Find(const RealProgram& program) {
+    return FindingsMatrix::Find(program.name, program.argv, {{"MODE", "full"}}, program.options);
+  }
+  // With one thread there is nobody to wait for, nor to hand a block to; and in a few seconds nothing leaks.
+  static void ExpectNothingOfThreads(const nlohmann::json& findings) {
     for (const nlohmann::json& finding : findings) {
       EXPECT_FALSE(finding.at("where").contains("lock")) << finding.dump(1);
       EXPECT_NE(finding.at("kind"), "cross_thread");
@@ -296,14 +299,40 @@ class RealProgramFindings : public FindingsMatrix {
 TEST_F(RealProgramFindings, OfSqlite3) {
   const RealProgram program = Sqlite3(20'000);
   REQUIRE_PROGRAM("sqlite3", "sqlite3");
-  ExpectNothingOfThreads(program);
+  ExpectNothingOfThreads(Find(program));
 }
 
 TEST_F(RealProgramFindings, OfCc1plus) {
   TempDir dir;
   const RealProgram program = Cc1plus(dir.path(), "-O1");
   REQUIRE_INSTALLED(!program.path().empty(), "cc1plus", "g++");
-  ExpectNothingOfThreads(program);
+  ExpectNothingOfThreads(Find(program));
+}
+
+// A server of one busy thread: the others wait for work that nobody asks for here.
+TEST_F(RealProgramFindings, OfRedisUnderLoad) {
+  REQUIRE_PROGRAM("redis-server", "redis-server");
+  REQUIRE_PROGRAM("redis-benchmark", "redis-tools");
+  TempDir dir;
+  const std::string socket = dir / "redis.sock";
+  ProcessOptions options;
+  options.env = AgentEnvironment(dir.path(), {{"MODE", "full"}});
+  BackgroundProcess server({"redis-server", "--port", "0", "--unixsocket", socket, "--save", "",
+                            "--appendonly", "no", "--dir", dir.path()},
+                           options);
+  ASSERT_TRUE(WaitFor([&] { return std::filesystem::exists(socket); })) << "redis does not start";
+  for (const char* requests : {"set,get,lpush,lpop", "hset,sadd,zadd"}) {
+    const ProcessResult load = RunProcess({"redis-benchmark", "-s", socket, "-q", "-n", "20000",
+                                           "-r", "5000", "-d", "100", "-t", requests});
+    ASSERT_TRUE(load.Succeeded()) << load.Describe();
+  }
+  server.Signal(SIGTERM);
+  ASSERT_TRUE(server.Wait().Succeeded());
+  const std::vector<std::filesystem::path> dumps = DumpsIn(dir.path());
+  ASSERT_EQ(dumps.size(), 1u);
+  const nlohmann::json findings = Report(dumps).at("findings");
+  matrix->Add("redis", findings);
+  ExpectNothingOfThreads(findings);
 }
 
 }  // namespace
