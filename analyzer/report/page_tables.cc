@@ -18,8 +18,8 @@ void WriteColumn(JsonWriter* json, const char* key, const Rows& rows, Write writ
 }  // namespace
 
 PageTables::PageTables(size_t processes)
-    : most_sites_(
-          std::clamp<size_t>(3 * kMostSites / std::max<size_t>(processes, 1), 200, kMostSites)),
+    : most_sites_(std::clamp<size_t>(3 * kMostSites / std::max<size_t>(processes, 1), kLeastSites,
+                                     kMostSites)),
       stacks_{{0, 0}} {
   StringOf("");
 }

@@ -27,6 +27,7 @@ class PageTables {
   // A million sites are a few thousand that matter. A page has so many of each process, and fewer of each of many
   // processes, so that it stays small enough for a browser.
   static constexpr size_t kMostSites = 4000;
+  static constexpr size_t kLeastSites = 10;
   explicit PageTables(size_t processes = 1);
 
   size_t most_sites() const { return most_sites_; }
