@@ -185,10 +185,10 @@ double SiteSums::BytesOf(SiteId id, const Exact& site) const {
 
 // Of the bytes since it was taken last.
 double SiteSums::TakeVarianceOf(SiteId id) {
-  const auto* estimated = estimated_.Find(id.value());
-  if (estimated == nullptr || *estimated == nullptr) return 0;
-  const double variance = (*estimated)->metrics.bytes.variance();
-  return variance - std::exchange((*estimated)->settled_variance, variance);
+  if (FindEstimated(id) == nullptr) return 0;
+  Estimated& estimated = EstimatedOf(id);
+  const double variance = estimated.metrics.bytes.variance();
+  return variance - std::exchange(estimated.settled_variance, variance);
 }
 
 double SiteSums::LiveBytesOf(SiteId id, const Exact& site) const {

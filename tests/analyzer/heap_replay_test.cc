@@ -298,6 +298,25 @@ TEST_F(HeapReplayTest, SampledBlocksStandForTheirShare) {
   EXPECT_NEAR(heap.total.leaked_bytes.variance(), 99 * 99 * (1 - p) / (p * p), 1e-6);
 }
 
+// Blocks that were recorded for certain have none, whatever came later.
+TEST_F(HeapReplayTest, AHistoryHasTheVarianceOfEachSlot) {
+  dump_.header().mode = Mode::kSample;
+  for (uint64_t i = 0; i < 10; ++i) main_.Alloc(Now(), 0x1000 + i * 0x100, 99, 0);
+  time_ += 1'000'000;
+  main_.Put(IntervalRecord{Now(), 1000});
+  for (uint64_t i = 0; i < 3; ++i) main_.Alloc(Now(), 0x8000 + i * 0x100, 99, 0);
+  dump_.header().end_ticks = time_;
+  const HeapProfile heap = Replay();
+  const SiteHistory& history = heap.sites[0].evidence.history;
+  const double p = 1 - std::exp(-0.1);
+  const double variance = 3 * 99 * 99 * (1 - p) / (p * p);
+  ASSERT_EQ(history.changes().size(), 2u);
+  EXPECT_EQ(history.changes()[0].variance, 0);
+  EXPECT_EQ(history.changes()[0].bytes, 990);
+  EXPECT_NEAR(history.changes()[1].variance, variance, 1e-6 * variance);
+  EXPECT_NEAR(history.changes()[1].bytes, 3 * 99 / p, 1e-9);
+}
+
 TEST_F(HeapReplayTest, OfWhatWasNotSeenSomeMayHaveBeenMissed) {
   dump_.header().mode = Mode::kSample;
   dump_.header().interval_bytes = 1000;

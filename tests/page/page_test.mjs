@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { metricOf, Process, SLOTS } from '../../analyzer/web/src/model.js';
 
 const [, , dir] = process.argv;
 const { chromium } = createRequire(join(process.env.NODE_PATH, 'resolve.js'))('playwright-core');
@@ -240,6 +241,27 @@ async function estimatesOfAPart() {
   claim('which is as wide as that of the samples', near(shown.high - shown.low, bytes.high - bytes.low, 0.15), shown, bytes);
 }
 
+// A site that was recorded for certain in two slots, then sampled, then four times as sparsely. Samples are independent, so
+// the squares of their errors add up, and a sample that stands for four times as much weighs sixteen times in them, of which
+// there are a quarter as many.
+async function partsOfARecordingThatBecameSparser() {
+  const slots = (numbers) => [...numbers, ...new Array(SLOTS - numbers.length).fill(0)];
+  const history = { bytes: slots([1000, 1000, 100, 100, 100]), interval_bytes: slots([0, 0, 10, 10, 40]) };
+  const whole = [2300, 2300 - 70, 2300 + 140];
+  const site = { bytes: whole, place: null, history };
+  const recording = new Process(null, { duration_ns: 0 }, { heap: { sites: [site] } });
+  const part = (first, last) => {
+    const [value, low, high] = recording.numberOf(site, metricOf('bytes'), [first, last]);
+    return { value, below: value - low, above: high - value };
+  };
+  claimEqual('all of the time has the interval of the whole', part(0, SLOTS - 1), { value: 2300, below: 70, above: 140 });
+  claim('what was recorded for certain is the least there was', part(0, 1).value === 2000 && part(0, 1).below === 0, part(0, 1));
+  claim('from there on it is sampled', part(1, 2).value === 1100 && part(1, 2).below > 0 && part(1, 2).below <= 100, part(1, 2));
+  const squares = ({ below, above }) => below ** 2 + above ** 2;
+  claim('the errors of parts add up', near(squares(part(0, 3)) + squares(part(4, SLOTS - 1)), 70 ** 2 + 140 ** 2, 1e-9), part(0, 3), part(4, SLOTS - 1));
+  claim('a quarter of the samples have twice the error', near(part(4, 4).above, 2 * part(3, 3).above, 1e-9), part(3, 3), part(4, 4));
+}
+
 // Of the bytes in slots 8 to 15.
 async function intervalOfFirstSite(name) {
   await open(name, '#view=sites&range=8-15');
@@ -385,7 +407,7 @@ const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, ar
 try {
   await figuresEqual('locks');
   await figuresEqual('leak');
-  for (const check of [locksEqual, flameGraphs, tables, brush, estimatesOfAPart, residentOverTime, waitsInTime, hostile, pruned, processes, diff, colours]) await check();
+  for (const check of [locksEqual, flameGraphs, tables, brush, estimatesOfAPart, partsOfARecordingThatBecameSparser, residentOverTime, waitsInTime, hostile, pruned, processes, diff, colours]) await check();
 } catch (error) {
   claim('the pages can be used', false, error.stack);
 }
