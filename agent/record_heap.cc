@@ -91,6 +91,7 @@ bool Track(const void* block, size_t size, bool records_all, Sample* sample, Str
     return true;
   }
   if (!PutIntoLiveSet(block, sample, stream)) return false;
+  stream->DescribeNode();
   stream->DescribeInterval(sample->interval_bytes);
   budget::CountSample(size);
   return true;
@@ -175,6 +176,7 @@ Timing RecordFree(HeapApi api, const void* block, HookFrame hook) {
   Stream* stream = streams::Current();
   if (stream == nullptr) return {};
   const uint64_t flags = !path.records_all() && FreedAtOnce(block, stream) ? kFreeTemporary : 0;
+  if (!path.records_all()) stream->DescribeNode();
   const uint64_t stack = call_stack::Take(stream, hook.Caller());
   stream->Put(FreeRecord{api, flags, path.begin(), Address(block), stack});
   return BeginFree(block, path.records_all(), stream);

@@ -1,6 +1,7 @@
 #include "agent/stream.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <sys/prctl.h>
 
 #include <cstring>
@@ -154,9 +155,11 @@ bool Stream::BeginSegment() {
   // Every segment says whose it is: one that is lost to damage takes only its own events along.
   name[0] = 0;
   interval_bytes = 0;
+  node = 0;
   if (config.mode != RunMode::kFull || fresh->sequence % kSegmentsPerReset == 0)
     is_out_of_step = true;
   DescribeThread();
+  DescribeNode();
   return true;
 }
 
@@ -332,6 +335,15 @@ void Stream::DescribeInterval(uint64_t bytes) {
   interval_bytes = bytes;
 }
 
+void Stream::DescribeNode() {
+  unsigned now = node;
+  // The vDSO's: no system call, where there is one.
+  if (sandbox::Entered() || getcpu(nullptr, &now) != 0 || now == node) return;
+  if (Reserve(2 * kMaxPlainRecord) == nullptr || node == now) return;
+  PutSized(NodeRecord{clock::Now(), now}, kMaxPlainRecord);
+  node = now;
+}
+
 void Stream::PutReading() {
   if (!sandbox::MayReadClock()) return;
   const clock::Reading now = clock::Read();
@@ -389,6 +401,7 @@ Stream* Current() {
   if (has_ending_key && ending_key < kKeysWithoutAllocation)
     pthread_setspecific(ending_key, stream);
   stream->DescribeThread();
+  stream->DescribeNode();
   return stream;
 }
 

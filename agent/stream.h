@@ -85,6 +85,8 @@ struct Stream {
   void CountWholeWalk(size_t frames);
   // Writes with which mean the blocks that follow were sampled, when that has changed.
   void DescribeInterval(uint64_t interval_bytes);
+  // The NUMA node that the thread runs on, likewise.
+  void DescribeNode();
 
   uint8_t* ReserveMore(size_t bytes);
   bool BeginSegment();
@@ -124,6 +126,7 @@ struct Stream {
   uint32_t lock_slots_used;
   char name[16];            // as last written
   uint64_t interval_bytes;  // as last written; 0: not in this segment yet
+  uint32_t node;            // likewise
   uint64_t unbilled_ticks;  // spent in the agent
   uint64_t lookups;         // not billed yet
   uint64_t untold_ns;       // spent, and not yet known to the budget

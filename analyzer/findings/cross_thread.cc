@@ -13,15 +13,29 @@ constexpr double kMostly = 0.5;
 constexpr double kCrossingNs = 50;
 constexpr size_t kMaxPairs = 3;
 
-std::string ThreadsNamed(const std::string& name) {
-  return name.empty() ? "threads without a name" : absl::StrCat("\"", name, "\"");
+std::string Name(const HandoverEnd& end) {
+  const std::string threads =
+      end.thread.empty() ? "threads without a name" : absl::StrCat("\"", end.thread, "\"");
+  return end.node ? absl::StrCat(threads, " on NUMA node ", *end.node) : threads;
+}
+
+// Of all the site's, not only of the pairs that are printed.
+void AddCrossingsOfNodes(const HeapCase& heap, const HeapSite& site, Finding* finding) {
+  Tally crossing;
+  for (const Handover& pair : heap.heap().handovers) {
+    if (pair.site == heap.IndexOf(site) && pair.maker.node != pair.freer.node)
+      crossing.Merge(pair.blocks);
+  }
+  if (crossing.IsEmpty()) return;
+  finding->evidence.push_back(
+      absl::StrCat("freed on another NUMA node than they were made on: ", Count(crossing)));
 }
 
 void AddPairs(const HeapCase& heap, const HeapSite& site, Finding* finding) {
   for (const Handover& pair : heap.heap().handovers) {
     if (pair.site != heap.IndexOf(site)) continue;
-    finding->evidence.push_back(absl::StrCat("made in ", ThreadsNamed(pair.maker), ", freed in ",
-                                             ThreadsNamed(pair.freer), ": ", Count(pair.blocks)));
+    finding->evidence.push_back(absl::StrCat("made in ", Name(pair.maker), ", freed in ",
+                                             Name(pair.freer), ": ", Count(pair.blocks)));
     if (finding->evidence.size() > kMaxPairs) return;
   }
 }
@@ -46,6 +60,7 @@ void FindCrossThreadFrees(HeapCase* heap, Findings* findings) {
         FormatShare(metrics.cross_thread_frees.value(), metrics.frees.value()),
         " of the frees of these blocks, of ", FormatBytes(MeanSize(*site)), " on average")};
     AddPairs(*heap, *site, &finding);
+    AddCrossingsOfNodes(*heap, *site, &finding);
     finding.gains.time_ns = OfItsTime(*heap, CostOf(metrics.cross_thread_frees, kCrossingNs));
     finding.gain = TimeGain(*heap, *finding.gains.time_ns);
     finding.remedy =

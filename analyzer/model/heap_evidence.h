@@ -2,8 +2,10 @@
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,11 +60,19 @@ struct SiteEvidence {
   OnDemand<BlockAges> ended_later = {};
 };
 
-// Blocks that threads of one name made and threads of another freed; names of threads may be the same.
+// Who makes blocks or frees them: threads of this name.
+struct HandoverEnd {
+  std::string thread;
+  std::optional<uint32_t> node = {};  // NUMA node that they ran on; none where all were on one
+
+  friend auto operator<=>(const HandoverEnd&, const HandoverEnd&) = default;
+};
+
+// Blocks that some threads made and others freed; names of threads may be the same.
 struct Handover {
   size_t site;  // HeapProfile::sites
-  std::string maker;
-  std::string freer;
+  HandoverEnd maker;
+  HandoverEnd freer;
   Tally blocks = {};
 };
 

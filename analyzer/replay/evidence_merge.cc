@@ -5,8 +5,11 @@ namespace perfagent {
 std::vector<Handover> EvidenceMerge::AllHandovers() const {
   std::vector<Handover> all;
   all.reserve(handovers_.size());
-  for (const auto& [hand, blocks] : handovers_)
-    all.push_back({std::get<0>(hand), std::get<1>(hand), std::get<2>(hand), blocks});
+  for (const auto& [hand, blocks] : handovers_) {
+    auto [site, maker, freer] = hand;
+    if (nodes_.size() < 2) maker.node = freer.node = std::nullopt;
+    all.push_back({site, std::move(maker), std::move(freer), blocks});
+  }
   std::stable_sort(all.begin(), all.end(), [](const Handover& a, const Handover& b) {
     return a.blocks.value() > b.blocks.value();
   });

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -26,7 +27,11 @@ class EvidenceMerge {
   void Add(const Handovers& handovers, Number number) {
     for (const auto& [key, blocks] : handovers.blocks()) {
       const ThreadTurns& turns = handovers.turns();
-      handovers_[{number(key.site), turns.Text(key.maker), turns.Text(key.freer)}].Merge(blocks);
+      nodes_.insert({key.maker_node, key.freer_node});
+      handovers_[{number(key.site),
+                  {turns.Text(key.maker), key.maker_node},
+                  {turns.Text(key.freer), key.freer_node}}]
+          .Merge(blocks);
     }
   }
   template <typename Number>
@@ -41,10 +46,11 @@ class EvidenceMerge {
   std::vector<LineSharing> AllSharings() const;
 
  private:
-  using Hand = std::tuple<size_t, std::string, std::string>;
+  using Hand = std::tuple<size_t, HandoverEnd, HandoverEnd>;
 
   // In an order of their own, so that shards make no difference.
   std::map<Hand, Tally> handovers_;
+  std::set<uint32_t> nodes_;  // of all handovers
   std::map<std::pair<size_t, size_t>, std::array<uint64_t, SharedLines::kScans>> lines_;
 };
 

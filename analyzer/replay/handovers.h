@@ -20,10 +20,13 @@ class Handovers {
     SiteId site;
     NameId maker;
     NameId freer;
+    uint32_t maker_node;
+    uint32_t freer_node;
     friend bool operator==(const Key&, const Key&) = default;
     template <typename H>
     friend H AbslHashValue(H hash, const Key& key) {
-      return H::combine(std::move(hash), key.site, key.maker, key.freer);
+      return H::combine(std::move(hash), key.site, key.maker, key.freer, key.maker_node,
+                        key.freer_node);
     }
   };
 

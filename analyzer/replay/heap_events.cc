@@ -5,6 +5,9 @@
 namespace perfagent {
 namespace {
 
+// What fits into Owner.
+constexpr uint64_t kGreatestNode = 63;
+
 // glibc maps blocks of this size and more (or of more), and mremap moves them by their pages.
 constexpr uint64_t kLeastMapped = 128 << 10;
 // Such a block begins behind its header, at the start of a page.
@@ -132,6 +135,7 @@ bool HeapEvents::Fill(size_t most, EventBlock* block) {
     if (!steps_.Next()) return false;
     // What interval a block was sampled with is said anew in each segment. Full mode has none
     // before its end, whatever a damaged file says.
+    if (steps_.begins_segment()) OnNode(0);
     if (steps_.begins_segment() && is_sampled_) interval_bytes_ = process_.facts.interval_bytes;
     if (steps_.is_return()) {
       AddReallocReturn(std::get<ReallocRecord>(steps_.record()), block);
@@ -171,6 +175,8 @@ void HeapEvents::Add(const Record& record, EventBlock* block) {
     OnThread(*thread);
   } else if (const auto* interval = std::get_if<IntervalRecord>(&record)) {
     OnInterval(*interval);
+  } else if (const auto* node = std::get_if<NodeRecord>(&record)) {
+    OnNode(node->node);
   } else if (const auto* thin = std::get_if<ThinRecord>(&record)) {
     AddThin(*thin, block);
   }
@@ -182,6 +188,8 @@ void HeapEvents::OnThread(const ThreadRecord& record) {
   tid_ = record.tid;
   ++owner_.turn;
 }
+
+void HeapEvents::OnNode(uint64_t node) { owner_.node = std::min(node, kGreatestNode); }
 
 void HeapEvents::OnInterval(const IntervalRecord& record) {
   if (!is_sampled_) return;

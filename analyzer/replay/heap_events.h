@@ -22,11 +22,12 @@
 namespace perfagent {
 
 // Who makes or ends a block, in its stream: the how manieth thread that took the stream over, and how many
-// blocks had begun by then. (Tids may come again.) Events of a thread that is left out do not count (event_view.h).
+// blocks had begun by then, or where that does not fit its lowest bits. (Tids may come again.) Events of a thread that is left out do not count (event_view.h).
 struct Owner {
   uint64_t turn : 23;
   uint64_t is_left_out : 1;
-  uint64_t number : 40;
+  uint64_t node : 6;  // NUMA node; its greatest value stands for all from there on
+  uint64_t number : 34;
 };
 
 struct HeapEvent {
@@ -101,6 +102,7 @@ class HeapEvents {
   void Add(const Record& record, EventBlock* block);
   void OnThread(const ThreadRecord& record);
   void OnInterval(const IntervalRecord& record);
+  void OnNode(uint64_t node);
   HeapEvent& AddEvent(HeapEvent::Kind kind, uint64_t time_ns, uint64_t address, EventBlock* block);
   void AddBegin(uint64_t time_ns, uint64_t address, uint64_t size, uint64_t dump_stack, HeapApi api,
                 uint32_t limit, EventBlock* block);

@@ -167,6 +167,11 @@ class EventPrinter : public RecordSink {
     Begin(r.time, "interval ").Decimal(r.interval_bytes);
     Finish();
   }
+  void Print(const NodeRecord& r) {
+    line_.Text("# ");
+    Begin(r.time, "node ").Decimal(r.node);
+    Finish();
+  }
   void Print(const ThinRecord& r) {
     line_.Text("# ");
     Begin(r.time, "thin ").Decimal(r.interval_bytes);

@@ -18,7 +18,7 @@ constexpr const char* kRecordNames[] = {
     "alloc",        "free",         "realloc",        "lock_wait",     "lock_release",
     "lock_section", "lock_acquire", "allocator_call", "memory",        "peak_resident",
     "interval",     "mark",         "unseen",         "clock",         "thin",
-    "reset",        "lock_frame",   "lock_mapping"};
+    "reset",        "lock_frame",   "lock_mapping",   "node"};
 static_assert(std::size(kRecordNames) == std::variant_size_v<Record>);
 
 class Writer : private LineWriter {

@@ -9,6 +9,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "analyzer/report/json_heap.h"
 #include "analyzer/report/json_values.h"
 #include "analyzer/report/page_tables.h"
@@ -115,12 +116,17 @@ void WritePruned(JsonWriter* json, const NamedProfile& named,
   json->EndObject();
 }
 
+std::string NameOf(const HandoverEnd& end) {
+  if (!end.node) return end.thread;
+  return absl::StrCat(end.thread.empty() ? "unnamed" : end.thread, " on NUMA node ", *end.node);
+}
+
 void WriteHandovers(JsonWriter* json, const HeapProfile& heap) {
-  std::map<std::pair<std::string, std::string>, Tally> blocks;
+  std::map<std::pair<HandoverEnd, HandoverEnd>, Tally> blocks;
   for (const Handover& handover : heap.handovers) {
     blocks[{handover.maker, handover.freer}].Merge(handover.blocks);
   }
-  std::vector<const std::pair<const std::pair<std::string, std::string>, Tally>*> most;
+  std::vector<const std::pair<const std::pair<HandoverEnd, HandoverEnd>, Tally>*> most;
   most.reserve(blocks.size());
   for (const auto& pair : blocks) most.push_back(&pair);
   std::stable_sort(most.begin(), most.end(), [](const auto* a, const auto* b) {
@@ -132,8 +138,8 @@ void WriteHandovers(JsonWriter* json, const HeapProfile& heap) {
   json->Key("handovers").BeginArray();
   for (const auto* pair : most) {
     json->BeginObject();
-    json->Key("maker").String(pair->first.first);
-    json->Key("freer").String(pair->first.second);
+    json->Key("maker").String(NameOf(pair->first.first));
+    json->Key("freer").String(NameOf(pair->first.second));
     WriteTally(json, "blocks", pair->second);
     json->EndObject();
   }

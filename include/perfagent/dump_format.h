@@ -66,6 +66,8 @@
 //                                         second at first, less often later, and one at the end
 //   kInterval      time, bytes            from here on the stream's blocks are sampled with this mean;
 //                                         0: every one
+//   kNode          time, node             from here on, in this segment, the stream's thread runs on a processor of this NUMA
+//                                         node; where it is not said, of node 0
 //   kMark          time, text             the program said so (perfagent.h)
 //   kUnseen        time, path             a loaded object whose malloc calls do not reach the agent
 //   kLockFrame     lock, thread, stack    the lock lies on that thread's stack: in the frame of the function that `stack`
@@ -146,7 +148,7 @@
 namespace perfagent {
 
 inline constexpr uint64_t kDumpMagic = 0x31504d5544414650;  // "PFADUMP1" in the file
-inline constexpr uint16_t kVersionMajor = 7;
+inline constexpr uint16_t kVersionMajor = 8;
 inline constexpr uint16_t kVersionMinor = 0;
 inline constexpr uint16_t kMachineX86_64 = 62;  // EM_X86_64
 
@@ -229,6 +231,7 @@ enum class Tag : uint8_t {
   kAllocatorCall = 25,
   kMemory = 26,
   kPeakResident = 27,
+  kNode = 28,
 };
 
 // kStack flags.

@@ -114,6 +114,9 @@ template <>
 inline constexpr auto kLayout<ThinRecord> = Of(Tag::kThin, Time{&ThinRecord::time},
                                                Interval{&ThinRecord::interval_bytes});
 template <>
+inline constexpr auto kLayout<NodeRecord> = Of(Tag::kNode, Time{&NodeRecord::time},
+                                               &NodeRecord::node);
+template <>
 inline constexpr auto kLayout<MarkRecord> = Of(Tag::kMark, Time{&MarkRecord::time},
                                                &MarkRecord::text);
 template <>

@@ -185,6 +185,10 @@ struct ClockRecord {
   uint64_t monotonic_ns;
   uint64_t realtime_ns;
 };
+struct NodeRecord {
+  uint64_t time;
+  uint64_t node;
+};
 struct ResetRecord {};
 
 using Record =
@@ -192,7 +196,7 @@ using Record =
                  AllocRecord, FreeRecord, ReallocRecord, LockWaitRecord, LockReleaseRecord,
                  LockSectionRecord, LockAcquireRecord, AllocatorCallRecord, MemoryRecord,
                  PeakResidentRecord, IntervalRecord, MarkRecord, UnseenRecord, ClockRecord,
-                 ThinRecord, ResetRecord, LockFrameRecord, LockMappingRecord>;
+                 ThinRecord, ResetRecord, LockFrameRecord, LockMappingRecord, NodeRecord>;
 
 // Heap and lock events, and what is measured beside them; all others are definitions.
 template <typename R>

@@ -36,17 +36,35 @@ namespace {
 constexpr uint64_t kBlocksEach = 3000;
 constexpr int kAtOnce = 8, kRounds = 12;
 
+// Where a thread is when it makes a block: each wanders over three NUMA nodes.
+uint32_t NodeOf(uint64_t thread, uint64_t block) {
+  return static_cast<uint32_t>(thread + block / 1000) % 3;
+}
+thread_local uint32_t node_now;
+
 // Blocks are numbered: thread << 32 | count.
 void Write(uint64_t thread) {
   for (uint64_t i = 0; i < kBlocksEach; ++i) {
     Stream* stream = streams::Current();
     ASSERT_NE(stream, nullptr);
+    node_now = NodeOf(thread, i);
+    if (i % 1000 == 0) stream->DescribeNode();
     ASSERT_TRUE(stream->Put(AllocRecord{HeapApi::kMalloc, clock::Now(), thread << 32 | i, i, 0}));
     if (i % 64 == 0) stream->SumWait(LockApi::kMutexLock, 0x1000 + i % 7, thread, 5);
     if (i % 32 == 0) stream->SumRelease(LockApi::kMutexUnlock, 0x1000 + i % 7, thread);
     stream->CountAcquisition();
   }
 }
+
+}  // namespace
+
+// Instead of libc's: this machine may have one node.
+extern "C" int getcpu(unsigned*, unsigned* node) noexcept {
+  *node = node_now;
+  return 0;
+}
+
+namespace {
 
 struct Found {
   std::map<uint64_t, uint64_t> next_of_thread;
@@ -69,11 +87,14 @@ void ReadEvents(const SegmentHeader& header, Found* found) {
   Decoder decoder({reinterpret_cast<const uint8_t*>(&header + 1), header.committed},
                   &found->states[header.stream]);
   Record record;
+  uint64_t node = 0;
   while (decoder.Next(&record)) {
+    if (const auto* described = std::get_if<NodeRecord>(&record)) node = described->node;
     const auto* alloc = std::get_if<AllocRecord>(&record);
     if (alloc == nullptr) continue;
     uint64_t& next = found->next_of_thread[alloc->address >> 32];
     EXPECT_EQ(alloc->address & 0xffffffff, next) << "in order, none missing, none twice";
+    EXPECT_EQ(node, NodeOf(alloc->address >> 32, next)) << "said anew in each segment";
     ++next;
   }
   EXPECT_EQ(decoder.error(), nullptr);

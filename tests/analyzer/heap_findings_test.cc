@@ -232,6 +232,25 @@ TEST_F(HandedOver, WhoMakesAndWhoFreesIsNamed) {
   EXPECT_EQ(findings[0].evidence[1], "made in \"producer\", freed in \"consumer\": 2,000");
 }
 
+TEST_F(HandedOver, NumaNodesAreNamedWhereThereAreSeveral) {
+  const uint64_t stack = dump_.Stack({0x401000});
+  other_.Put(NodeRecord{1, 1});
+  for (uint64_t i = 0; i < 3000; ++i) {
+    if (i == 1000) other_.Put(NodeRecord{i * 100, 0});
+    stream_.Alloc(i * 100 + 1, AddressOf(i), 100 + i % 50, stack);
+    other_.Free(i * 100 + 50, AddressOf(i));
+  }
+  RanFor(300'000);
+  const Findings findings = Find();
+  ASSERT_EQ(findings.size(), 1u);
+  const std::vector<std::string>& evidence = findings[0].evidence;
+  EXPECT_EQ(evidence[1],
+            "made in \"producer\" on NUMA node 0, freed in \"consumer\" on NUMA node 0: 2,000");
+  EXPECT_EQ(evidence[2],
+            "made in \"producer\" on NUMA node 0, freed in \"consumer\" on NUMA node 1: 1,000");
+  EXPECT_EQ(evidence[3], "freed on another NUMA node than they were made on: 1,000");
+}
+
 // Pairs of blocks, a line for each pair, made by one thread or by two.
 TEST_F(HandedOver, SmallBlocksOfTwoInOneLineAreCandidates) {
   for (const bool are_two : {false, true}) {

@@ -146,6 +146,9 @@ void Fill(Sample* sample, std::mt19937_64* random) {
     case 21:
       sample->record = PeakResidentRecord{number(), number(), number()};
       break;
+    case 22:
+      sample->record = NodeRecord{number(), number()};
+      break;
     case 10:
       sample->record = IntervalRecord{number(), number() % kGreatestInterval};
       break;

@@ -432,7 +432,7 @@ TestForeignFiles() {
   BuildMapper
   Start
   head -c 65536 "$dump" > other_pid
-  cp other_pid major && Patch major 8 '\010\000'
+  cp other_pid major && Patch major 9 '\011\000'
   cp other_pid machine && Patch machine 12 '\267\000'
   cp other_pid magic && Patch magic 7 '2'
   cp other_pid own

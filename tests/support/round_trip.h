@@ -76,6 +76,7 @@ struct FieldsOf {
     return {{r.time, r.anonymous, r.file, r.shared, r.stack, r.swapped, r.mapped, r.dump}, {}};
   }
   Fields operator()(const PeakResidentRecord& r) const { return {{r.time, r.bytes, r.flags}, {}}; }
+  Fields operator()(const NodeRecord& r) const { return {{r.time, r.node}, {}}; }
   Fields operator()(const IntervalRecord& r) const { return {{r.time, r.interval_bytes}, {}}; }
   Fields operator()(const MarkRecord& r) const { return {{r.time}, {std::string(r.text)}}; }
   Fields operator()(const UnseenRecord& r) const { return {{r.time}, {std::string(r.path)}}; }
