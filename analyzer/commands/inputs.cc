@@ -111,6 +111,7 @@ std::optional<ViewedDump> LoadDumpInView(size_t threads, const std::string& path
   StackNames names(dump->process, symbolizer);
   std::optional<EventView> events = view.EventsOf(*dump, &names, error);
   if (!events) return std::nullopt;
+  names.ReadAhead();  // while the events are replayed
   return ViewedDump{*std::move(dump), *std::move(events)};
 }
 

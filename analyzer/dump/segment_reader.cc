@@ -53,6 +53,10 @@ Segment SegmentOf(const Place& place, const PlainHeader& header) {
           .whole_walk_frames = header.whole_walk_frames};
 }
 
+// RecordCount's places of compact events.
+const size_t kAllocKind = Record(AllocRecord{}).index();
+const size_t kFreeKind = Record(FreeRecord{}).index();
+
 // Of records, in ticks.
 struct Times {
   std::optional<uint64_t> first;
@@ -152,21 +156,23 @@ class PartReader {
   Decoder DecodeRecords(std::span<const uint8_t> bytes, const Segment& segment, Times* times) {
     Decoder decoder(bytes, state_.get());
     Record record;
-    while (decoder.Next(&record)) {
-      RecordCount& count = records[record.index()];
-      ++count.records;
-      count.bytes += decoder.end() - decoder.offset();
+    CompactEvent event;
+    const auto count = [&](size_t kind) {
+      ++records[kind].records;
+      records[kind].bytes += decoder.end() - decoder.offset();
+    };
+    while (true) {
       // Nearly all records are of these two.
-      if (const auto* alloc = std::get_if<AllocRecord>(&record)) {
-        times->Add(alloc->time);
-      } else if (const auto* free = std::get_if<FreeRecord>(&record)) {
-        times->Add(free->time);
-      } else if (const std::optional<uint64_t> time = TimeOf(record)) {
-        times->Add(*time);
+      if (decoder.NextCompact(&event)) [[likely]] {
+        count(event.is_free ? kFreeKind : kAllocKind);
+        times->Add(event.time);
+        continue;
       }
+      if (!decoder.Next(&record)) return decoder;
+      count(record.index());
+      if (const std::optional<uint64_t> time = TimeOf(record)) times->Add(*time);
       if (!IsEvent(record)) Define(segment, record);
     }
-    return decoder;
   }
 
   // The decoder, which began at `begin`, has come to the end or to damage.

@@ -165,7 +165,7 @@ class GrowthRule {
     finding.title =
         absl::StrCat("memory grew to ", FormatBytes(course.last()), " and stays there: no leak");
     finding.evidence = {
-        GrowthText(course),
+        MoreLive(course),
         absl::StrCat("in the last third it moved by less than ", FormatShare(kStandsStill, 1)),
         LiveText(site)};
     finding.gain = absl::StrCat("at most ", FormatBytes(course.last()), ", if less would do");
@@ -193,12 +193,15 @@ class GrowthRule {
             (step.value + step.half_width) * per_hour};
   }
   std::string RatePerHour(const Course& course) const { return FormatBytes(PerHour(course).value); }
-  std::string GrowthText(const Course& course) const {
-    const Estimate per_hour = PerHour(course);
+  std::string MoreLive(const Course& course) const {
     return absl::StrCat(FormatBytes(course.growth()), " more live between ",
                         FormatDuration(SlotNs() * (kStartSlots + 1)), " and ",
-                        FormatDuration(SlotNs() * kFirstSlotOfEnd), ": ", FormatBytes(per_hour.low),
-                        " to ", FormatBytes(per_hour.high), " an hour (95 %)");
+                        FormatDuration(SlotNs() * kFirstSlotOfEnd));
+  }
+  std::string GrowthText(const Course& course) const {
+    const Estimate per_hour = PerHour(course);
+    return absl::StrCat(MoreLive(course), ": ", FormatBytes(per_hour.low), " to ",
+                        FormatBytes(per_hour.high), " an hour (95 %)");
   }
   std::string SurvivalText(const Ages& ages) const {
     return absl::StrCat("of ", FormatCount(ages.old), " blocks that lived for ",

@@ -37,9 +37,11 @@ Weight Weight::OfEvery(uint64_t interval) {
 }
 
 void Tally::MayMissSomeOf(const Tally& whole) {
-  missed_ = std::max({missed_, whole.heaviest_, whole.missed_});
-  if (missed_ == 0) return;
-  missed_ = std::min(missed_, static_cast<float>(whole.Interval().high / kUnseenMarks));
+  const float missed =
+      std::max({sampled_->missed, whole.sampled_->heaviest, whole.sampled_->missed});
+  if (missed == 0) return;
+  sampled_.Make().missed =
+      std::min(missed, static_cast<float>(whole.Interval().high / kUnseenMarks));
 }
 
 // Geometric extrapolation: as many times as heavy as the heaviest item is against the average one,
@@ -49,25 +51,27 @@ void Tally::MayMissSomeOf(const Tally& whole) {
 double Tally::HeavierThanSeen() const {
   constexpr double kFewSamples = 10;
   constexpr double kMost = 3;
-  const double sampled = value_ - certain_;
-  const double average = sampled / static_cast<double>(sampled_items_);
-  const double times_average = heaviest_ / average;
-  const double effective_samples = sampled * sampled / variance_;
+  const double sampled = sampled_->value;
+  const double average = sampled / static_cast<double>(sampled_->items);
+  const double times_average = sampled_->heaviest / average;
+  const double effective_samples = sampled * sampled / sampled_->variance;
   const double step = std::clamp(times_average * times_average, 1.0, kMost) - 1;
   return 1 + step * std::min(1.0, kFewSamples / effective_samples);
 }
 
 Estimate Tally::Interval() const {
+  const Sampled& seen = *sampled_;
   // Sums that went up and down again may miss zero by a rounding error.
-  const double value = IsEmpty() ? 0 : std::max(value_, seen_);
-  const double sampled = value - certain_;
-  if (IsCertain() || variance_ <= 0 || sampled <= 0) {
-    return {value, value, value + kUnseenMarks * std::max(heaviest_, missed_)};
+  const double sampled = IsCertain() ? 0 : std::max(seen.value, seen.seen);
+  const double value = certain_ + sampled;
+  if (IsCertain() || seen.variance <= 0 || sampled <= 0) {
+    return {value, value, value + kUnseenMarks * std::max(seen.heaviest, seen.missed)};
   }
-  const double low = certain_ + GammaQuantile(sampled, variance_, -kZ95);
-  const double extra = std::max(heaviest_ * HeavierThanSeen(), double{missed_});
-  const double high = certain_ + GammaQuantile(sampled + extra, variance_ + extra * extra, kZ95);
-  return {value, std::max(low, std::min(seen_, value)), std::max(high, value)};
+  const double low = certain_ + GammaQuantile(sampled, seen.variance, -kZ95);
+  const double extra = std::max(seen.heaviest * HeavierThanSeen(), double{seen.missed});
+  const double high =
+      certain_ + GammaQuantile(sampled + extra, seen.variance + extra * extra, kZ95);
+  return {value, std::max(low, std::min(this->seen(), value)), std::max(high, value)};
 }
 
 // From three degrees on the expansion in powers of their inverse (Abramowitz and Stegun, 26.7.5);

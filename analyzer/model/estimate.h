@@ -10,6 +10,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "analyzer/model/on_demand.h"
+
 namespace perfagent {
 
 // The interval is that of Fay and Feuer (1997) for weighted sums of Poisson counts: a gamma
@@ -61,58 +63,62 @@ struct Weight {
 class Tally {
  public:
   void Add(double amount, Weight weight) {
-    const double variance = amount * amount * weight.spread;
     if (weight.spread == 0) {
       certain_ += amount;
-    } else {
-      ++sampled_items_;
+      return;
     }
-    value_ += amount * weight.factor;
-    variance_ += variance;
-    seen_ += amount;
-    if (variance > double{heaviest_} * heaviest_)
-      heaviest_ = static_cast<float>(std::sqrt(variance));
+    const double variance = amount * amount * weight.spread;
+    Sampled& sampled = sampled_.Make();
+    ++sampled.items;
+    sampled.value += amount * weight.factor;
+    sampled.variance += variance;
+    sampled.seen += amount;
+    if (variance > double{sampled.heaviest} * sampled.heaviest)
+      sampled.heaviest = static_cast<float>(std::sqrt(variance));
   }
   void Remove(double amount, Weight weight) {
     if (weight.spread == 0) {
       certain_ -= amount;
-    } else {
-      --sampled_items_;
+      return;
     }
-    value_ -= amount * weight.factor;
-    variance_ -= amount * amount * weight.spread;
-    seen_ -= amount;
+    Sampled& sampled = sampled_.Make();
+    --sampled.items;
+    sampled.value -= amount * weight.factor;
+    sampled.variance -= amount * amount * weight.spread;
+    sampled.seen -= amount;
   }
   // What items that were seen for certain add up to.
-  void AddCertain(double total) {
-    certain_ += total;
-    value_ += total;
-    seen_ += total;
-  }
+  void AddCertain(double total) { certain_ += total; }
   // REQUIRES: the two tallies are of independent items.
   void Merge(const Tally& other) {
-    sampled_items_ += other.sampled_items_;
     certain_ += other.certain_;
-    value_ += other.value_;
-    variance_ += other.variance_;
-    seen_ += other.seen_;
-    heaviest_ = std::max(heaviest_, other.heaviest_);
-    missed_ = std::max(missed_, other.missed_);
+    if (!other.sampled_.IsMade()) return;
+    const Sampled& more = *other.sampled_;
+    Sampled& sampled = sampled_.Make();
+    sampled.items += more.items;
+    sampled.value += more.value;
+    sampled.variance += more.variance;
+    sampled.seen += more.seen;
+    sampled.heaviest = std::max(sampled.heaviest, more.heaviest);
+    sampled.missed = std::max(sampled.missed, more.missed);
   }
   // Items may have been missed that stand for as much as `amount` each.
-  void MayMiss(double amount) { missed_ = std::max(missed_, static_cast<float>(amount)); }
+  void MayMiss(double amount) {
+    const auto missed = static_cast<float>(amount);
+    if (missed > sampled_->missed) sampled_.Make().missed = missed;
+  }
   // These are some of the items of `whole`: as heavy ones may have been missed, and not more in all
   // than there are.
   void MayMissSomeOf(const Tally& whole);
 
   bool IsEmpty() const { return IsCertain() && certain_ == 0; }
   // Were all items seen for certain?
-  bool IsCertain() const { return sampled_items_ == 0; }
-  double value() const { return value_; }
+  bool IsCertain() const { return sampled_->items == 0; }
+  double value() const { return certain_ + sampled_->value; }
   double certain() const { return certain_; }
-  double variance() const { return variance_; }
-  double seen() const { return seen_; }
-  double missed() const { return missed_; }
+  double variance() const { return sampled_->variance; }
+  double seen() const { return certain_ + sampled_->seen; }
+  double missed() const { return sampled_->missed; }
   // `low` is never below what was seen.
   Estimate Interval() const;
 
@@ -120,14 +126,19 @@ class Tally {
   // How many times as heavy as the heaviest seen item the one more item is.
   double HeavierThanSeen() const;
 
-  uint64_t sampled_items_ = 0;
-  double certain_ = 0;  // of the value: items that only add themselves
-  double value_ = 0;
-  double variance_ = 0;
-  double seen_ = 0;
-  // Standard deviations, of one item; narrow, because every site has a dozen tallies.
-  float heaviest_ = 0;  // not lowered by Remove
-  float missed_ = 0;    // of one that may have been missed
+  // Beside what is certain.
+  struct Sampled {
+    uint64_t items = 0;
+    double value = 0;
+    double variance = 0;
+    double seen = 0;
+    // Standard deviations, of one item.
+    float heaviest = 0;  // not lowered by Remove
+    float missed = 0;    // of one that may have been missed
+  };
+
+  double certain_ = 0;         // of the value: items that only add themselves
+  OnDemand<Sampled> sampled_;  // a site has a dozen tallies, and a full recording none of these
 };
 
 // Of two sums, `greater` being the greater estimate: does the 95 % interval of their difference (MOVER: Zou and Donner, 2008)

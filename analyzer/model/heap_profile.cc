@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace perfagent {
 namespace {
@@ -34,17 +35,18 @@ void Lifetimes::Add(uint64_t lifetime_ns, Weight weight) {
   const double time = static_cast<double>(lifetime_ns);
   count_.Add(1, weight);
   max_ns_ = std::max(max_ns_, lifetime_ns);
-  counts_[LifetimeBucket(lifetime_ns)] += weight.factor;
+  counts_.Add(LifetimeBucket(lifetime_ns), weight.factor);
   if (weight.spread == 0) {
     certain_ns_ += time;
     return;
   }
-  sum_ns_ += time * weight.factor;
-  weight_squared_ += weight.factor * weight.factor;
-  spread_time_ += time * weight.spread;
-  spread_time_squared_ += time * time * weight.spread;
+  Sampled& sampled = sampled_.Make();
+  sampled.ns += time * weight.factor;
+  sampled.weight_squared += weight.factor * weight.factor;
+  sampled.spread_time += time * weight.spread;
+  sampled.spread_time_squared += time * time * weight.spread;
   double term = weight.spread * weight.spread;
-  for (double& sum : spread_squared_) {
+  for (double& sum : sampled.spread_squared) {
     sum += term;
     term *= time;
   }
@@ -54,31 +56,35 @@ void Lifetimes::Add(const ExactLifetimes& exact) {
   count_.AddCertain(static_cast<double>(exact.blocks));
   certain_ns_ += static_cast<double>(exact.sum_ns);
   max_ns_ = std::max(max_ns_, exact.max_ns);
-  for (size_t i = 0; i < counts_.size(); ++i) counts_[i] += static_cast<double>(exact.counts[i]);
+  counts_.Merge(exact.counts);
 }
 
 void Lifetimes::Merge(const Lifetimes& other) {
   count_.Merge(other.count_);
   certain_ns_ += other.certain_ns_;
-  sum_ns_ += other.sum_ns_;
-  weight_squared_ += other.weight_squared_;
-  spread_time_ += other.spread_time_;
-  spread_time_squared_ += other.spread_time_squared_;
-  for (size_t k = 0; k < spread_squared_.size(); ++k)
-    spread_squared_[k] += other.spread_squared_[k];
   max_ns_ = std::max(max_ns_, other.max_ns_);
-  for (size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
+  counts_.Merge(other.counts_);
+  if (!other.sampled_.IsMade()) return;
+  const Sampled& more = *other.sampled_;
+  Sampled& sampled = sampled_.Make();
+  sampled.ns += more.ns;
+  sampled.weight_squared += more.weight_squared;
+  sampled.spread_time += more.spread_time;
+  sampled.spread_time_squared += more.spread_time_squared;
+  for (size_t k = 0; k < sampled.spread_squared.size(); ++k)
+    sampled.spread_squared[k] += more.spread_squared[k];
 }
 
 Estimate Lifetimes::Mean(uint64_t ran_ns) const {
   if (IsEmpty()) return {};
   const Estimate count = count_.Interval();
-  const double mean = (certain_ns_ + sum_ns_) / count_.value();
+  const double sum_ns = certain_ns_ + sampled_->ns;
+  const double mean = sum_ns / count_.value();
   if (count.IsExact()) return Estimate::Exact(mean);
   const double sampled = count.value - count_.certain();
   const Estimate of_sampled = sampled > 0 ? MeanOfSampled(ran_ns) : Estimate::Exact(mean);
   const auto with_more = [&](double blocks, double mean_ns) {
-    return (certain_ns_ + sum_ns_ + blocks * mean_ns) / (count.value + blocks);
+    return (sum_ns + blocks * mean_ns) / (count.value + blocks);
   };
   const double share = sampled / count.value;
   const double fewer = with_more(std::max(count.low, 1.0) - count.value, of_sampled.value);
@@ -95,19 +101,19 @@ Estimate Lifetimes::Mean(uint64_t ran_ns) const {
 // Of those that live at a given moment the long ones are more than their share: E[t^2] / E[t].
 double Lifetimes::MeanOfThoseAliveAtOneTime() const {
   double times = 0, squares = 0;
-  for (size_t i = 0; i < counts_.size(); ++i) {
-    const double time = 1.5 * std::ldexp(1.0, static_cast<int>(i) + kFirstLifetimePower);
-    times += counts_[i] * time;
-    squares += counts_[i] * time * time;
-  }
+  counts_.ForEach([&](size_t bucket, double count) {
+    const double time = 1.5 * LeastLifetimeNs(bucket);
+    times += count * time;
+    squares += count * time * time;
+  });
   return squares / times;
 }
 
 Estimate Lifetimes::MeanOfSampled(uint64_t ran_ns) const {
   const double count = count_.value() - count_.certain();
-  const double mean = sum_ns_ / count;
+  const double mean = sampled_->ns / count;
   const double longest = static_cast<double>(std::max(ran_ns, max_ns_));
-  const double blocks = count * count / weight_squared_;
+  const double blocks = count * count / sampled_->weight_squared;
   if (mean <= 0 || blocks <= 1 + 1e-6) return {mean, 0, longest};
   const double variance = SquaredDeviations(mean) / (count * count) * blocks / (blocks - 1);
   const double half_width =
@@ -118,12 +124,13 @@ Estimate Lifetimes::MeanOfSampled(uint64_t ran_ns) const {
 
 // Sum of (1 - p) / p^2 (t - mean)^2.
 double Lifetimes::SquaredDeviations(double mean) const {
-  return std::max(spread_time_squared_ - 2 * mean * spread_time_ + mean * mean * count_.variance(),
+  return std::max(sampled_->spread_time_squared - 2 * mean * sampled_->spread_time +
+                      mean * mean * count_.variance(),
                   0.0);
 }
 
 double Lifetimes::DegreesOfFreedom(double mean, double most) const {
-  const auto& of = spread_squared_;
+  const auto& of = sampled_->spread_squared;
   const double squares = of[4] - 4 * mean * of[3] + 6 * mean * mean * of[2] -
                          4 * std::pow(mean, 3) * of[1] + std::pow(mean, 4) * of[0];
   const double sum = SquaredDeviations(mean);
@@ -140,17 +147,17 @@ Estimate Lifetimes::Median(uint64_t ran_ns) const {
 }
 
 Lifetimes::Range Lifetimes::Quantile(double fraction) const {
-  double total = 0;
-  for (const double count : counts_) total += count;
+  const std::array<double, kLifetimeBuckets> counts = counts_.All();
+  const double total = std::accumulate(counts.begin(), counts.end(), 0.0);
   double below = 0;
   Range range{};
-  for (size_t i = 0; i < counts_.size(); ++i) {
-    const double count = counts_[i];
+  for (size_t i = 0; i < counts.size(); ++i) {
+    const double count = counts[i];
     if (count == 0) continue;
-    const double low = i == 0 ? 0 : std::ldexp(1.0, static_cast<int>(i) + kFirstLifetimePower);
-    const double end = std::ldexp(1.0, static_cast<int>(i) + 1 + kFirstLifetimePower);
+    const double low = i == 0 ? 0 : LeastLifetimeNs(i);
     const double longest = static_cast<double>(max_ns_);
-    const double high = i + 1 == counts_.size() ? longest : std::min(end, longest);
+    const double high =
+        i + 1 == counts.size() ? longest : std::min(LeastLifetimeNs(i + 1), longest);
     const double part = std::clamp((fraction * total - below) / count, 0.0, 1.0);
     range = {low, low + part * (high - low), high};
     below += count;

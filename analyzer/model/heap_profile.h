@@ -16,8 +16,10 @@
 #include "analyzer/model/event_stacks.h"
 #include "analyzer/model/heap_evidence.h"
 #include "analyzer/model/ids.h"
+#include "analyzer/model/on_demand.h"
 #include "analyzer/model/peak_resident.h"
 #include "analyzer/model/size_buckets.h"
+#include "analyzer/model/sparse_counts.h"
 #include "perfagent/dump_format.h"
 
 namespace perfagent {
@@ -44,13 +46,13 @@ struct ExactLifetimes {
   NsSum sum_ns = 0;
   uint64_t blocks = 0;
   uint64_t max_ns = 0;
-  std::array<uint64_t, kLifetimeBuckets> counts = {};
+  SparseCounts<uint64_t, kLifetimeBuckets> counts = {};
 
   void Add(uint64_t lifetime_ns) {
     ++blocks;
     sum_ns += lifetime_ns;
     max_ns = std::max(max_ns, lifetime_ns);
-    ++counts[LifetimeBucket(lifetime_ns)];
+    counts.Add(LifetimeBucket(lifetime_ns), 1);
   }
 };
 
@@ -65,7 +67,7 @@ class Lifetimes {
 
   bool IsEmpty() const { return count_.IsEmpty(); }
   uint64_t max_ns() const { return max_ns_; }
-  const std::array<double, kLifetimeBuckets>& counts() const { return counts_; }
+  std::array<double, kLifetimeBuckets> counts() const { return counts_.All(); }
   // Mean in ns; `ran_ns` is how long the process ran, and no block lived longer.
   //
   // A ratio of two estimated totals, its variance linearized: that of sum(w d), d = t - mean, over
@@ -93,6 +95,14 @@ class Lifetimes {
   struct Range {
     double low, value, high;
   };
+  // Sums over blocks that were not seen for certain.
+  struct Sampled {
+    double ns = 0;              // of w t
+    double weight_squared = 0;  // of w^2
+    double spread_time = 0;     // of (1 - p) / p^2 t
+    double spread_time_squared = 0;
+    std::array<double, 5> spread_squared = {};  // [k] of ((1 - p) / p^2)^2 t^k
+  };
   Estimate MeanOfSampled(uint64_t ran_ns) const;
   double MeanOfThoseAliveAtOneTime() const;
   double SquaredDeviations(double mean) const;
@@ -101,13 +111,9 @@ class Lifetimes {
 
   Tally count_;
   double certain_ns_ = 0;
-  double sum_ns_ = 0;          // of w t, as are these, without the certain ones:
-  double weight_squared_ = 0;  // of w^2
-  double spread_time_ = 0;     // of (1 - p) / p^2 t
-  double spread_time_squared_ = 0;
-  std::array<double, 5> spread_squared_ = {};  // [k] of ((1 - p) / p^2)^2 t^k
+  OnDemand<Sampled> sampled_;
   uint64_t max_ns_ = 0;
-  std::array<double, kLifetimeBuckets> counts_ = {};
+  SparseCounts<double, kLifetimeBuckets> counts_;
 };
 
 // What is counted of a site and of the whole heap. Blocks that realloc ended count neither as freed

@@ -156,6 +156,25 @@ std::string_view Process::ThreadName(uint64_t tid) const {
   return found == thread_at_.end() ? std::string_view() : threads_[found->second].name;
 }
 
+std::vector<Frame> Process::FrameOfEachModule() const {
+  struct Code {
+    size_t frames = 0;
+    Frame first;
+  };
+  std::vector<Code> by_module(modules_.size());
+  for (const Frame& frame : stacks_.frames()) {
+    if (!frame.module) continue;
+    Code& code = by_module[frame.module->value()];
+    if (code.frames++ == 0) code.first = frame;
+  }
+  std::erase_if(by_module, [](const Code& code) { return code.frames == 0; });
+  std::stable_sort(by_module.begin(), by_module.end(),
+                   [](const Code& a, const Code& b) { return a.frames > b.frames; });
+  std::vector<Frame> frames;
+  for (const Code& code : by_module) frames.push_back(code.first);
+  return frames;
+}
+
 std::optional<ModuleId> Process::ModuleAt(uint64_t address) const {
   const Mapping* last = nullptr;
   VisitPlacesBelow(address, [&](const Place& place) {

@@ -126,6 +126,8 @@ class Process {
 
   // Leaf first. Empty for kNoStack.
   std::vector<Frame> Frames(StackId stack) const { return stacks_.Frames(stack); }
+  // One of each module that is on stacks, first those with the most code there.
+  std::vector<Frame> FrameOfEachModule() const;
   bool IsTruncated(StackId stack) const { return stacks_.IsTruncated(stack); }
   // By StackId: those with a frame for which `matches` is true.
   std::vector<bool> StacksWith(absl::FunctionRef<bool(const Frame&)> matches) const {

@@ -21,6 +21,13 @@ const SourceFrame* Best(std::span<const SourceFrame* const> frames) {
 
 }  // namespace
 
+void StackNames::ReadAhead() const {
+  for (const Frame& frame : process_.FrameOfEachModule()) {
+    if (process_.NamesAt(frame.pc) == nullptr && !IsAgentModule(ModulePath(frame)))
+      symbolizer_->ReadAhead(process_.modules()[frame.module->value()], frame.pc - 1);
+  }
+}
+
 void StackNames::Show(NameStyle style) {
   style_ = std::move(style);
   is_hidden_.clear();

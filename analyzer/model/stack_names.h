@@ -36,6 +36,8 @@ class StackNames {
       : process_(process), symbolizer_(symbolizer) {}
 
   const Process& process() const { return process_; }
+  // The files of the code on stacks begin to be read, where names are to be looked up.
+  void ReadAhead() const;
   // From here on Frames and Headline show names so.
   void Show(NameStyle style);
 

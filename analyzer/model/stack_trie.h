@@ -76,6 +76,8 @@ class StackTrie {
   std::vector<Frame> Frames(StackId stack) const;
   // By StackId: those with a frame for which `matches` is true.
   std::vector<bool> With(absl::FunctionRef<bool(const Frame&)> matches) const;
+  // All frames that stacks have, each once.
+  std::span<const Frame> frames() const { return frames_; }
   bool IsTruncated(StackId stack) const {
     const Node& node = nodes_[stack.value()];
     return node.is_truncated || node.depth > max_frames_;

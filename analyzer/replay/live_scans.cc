@@ -18,7 +18,8 @@ void LiveAges::Scan(LiveBlocks* live, uint64_t now_ns, uint64_t first_ns) {
   live->ForEach([&](const Block* block) {
     if (block->dropped || block->time_ns < first_ns || block->time_ns > now_ns) return;
     const Weight weight = Weight::OfBlock(block->size, block->interval_bytes);
-    ages_[block->site.value()].counts[LifetimeBucket(now_ns - block->time_ns)] += weight.factor;
+    ages_[block->site.value()].Make().counts[LifetimeBucket(now_ns - block->time_ns)] +=
+        weight.factor;
   });
 }
 

@@ -18,10 +18,14 @@ namespace perfagent {
 class LiveAges {
  public:
   void Scan(LiveBlocks* live, uint64_t now_ns, uint64_t first_ns);
-  const BlockAges* Find(SiteId site) const { return ages_.Find(site.value()); }
+  // Null where it had none.
+  const BlockAges* Find(SiteId site) const {
+    const auto* ages = ages_.Find(site.value());
+    return ages == nullptr || !ages->IsMade() ? nullptr : &**ages;
+  }
 
  private:
-  Chunks<BlockAges> ages_;
+  Chunks<OnDemand<BlockAges>> ages_;
 };
 
 // Cache lines with small blocks of more than one thread.

@@ -117,7 +117,7 @@ void SiteSums::ApplyCopy(const Change& change) {
   const bool is_large = change.copied && change.size >= kLargeCopy;
   if (!is_large && !change.grown) return;
   if (change.interval_bytes == 0) {
-    ExactCopies& copies = copies_[change.site.value()];
+    ExactCopies& copies = copies_[change.site.value()].Make();
     Amount& amount = is_large ? copies.large : copies.grown;
     ++amount.blocks;
     amount.bytes += change.size;
@@ -133,7 +133,7 @@ void SiteSums::ApplyCopy(const Change& change) {
 void SiteSums::NoteEnd(const Change& change, double blocks) {
   if (tick_ < kFirstSlotOfEnd * kTicksPerSlot) [[likely]]
     return;
-  ended_later_[change.site.value()].counts[LifetimeBucket(change.lifetime_ns)] += blocks;
+  ended_later_[change.site.value()].Make().counts[LifetimeBucket(change.lifetime_ns)] += blocks;
 }
 
 void SiteSums::Settle(SiteId id, Exact* site) {
@@ -261,13 +261,13 @@ void SiteSums::AddEvidence(SiteId id, const Exact& site, SiteEvidence* evidence)
   evidence->least_size = std::min(evidence->least_size, site.least_size);
   evidence->greatest_size = std::max(evidence->greatest_size, site.greatest_size);
   evidence->taken_bytes.AddCertain(static_cast<double>(site.taken_bytes));
-  const ExactCopies* copies = copies_.Find(id.value());
-  if (copies != nullptr && copies->grown.blocks + copies->large.blocks > 0) {
+  const auto* copies = copies_.Find(id.value());
+  if (copies != nullptr && copies->IsMade()) {
     Copies& sum = evidence->copies.Make();
-    sum.grown.AddCertain(static_cast<double>(copies->grown.blocks));
-    copies->grown.AddTo(&sum.grown_bytes);
-    sum.large.AddCertain(static_cast<double>(copies->large.blocks));
-    copies->large.AddTo(&sum.large_bytes);
+    sum.grown.AddCertain(static_cast<double>((*copies)->grown.blocks));
+    (*copies)->grown.AddTo(&sum.grown_bytes);
+    sum.large.AddCertain(static_cast<double>((*copies)->large.blocks));
+    (*copies)->large.AddTo(&sum.large_bytes);
   }
   if (const Estimated* estimated = FindEstimated(id)) {
     evidence->least_size = std::min(evidence->least_size, estimated->least_size);
@@ -278,8 +278,8 @@ void SiteSums::AddEvidence(SiteId id, const Exact& site, SiteEvidence* evidence)
   }
   if (histories_.Find(id.value()) != nullptr)
     evidence->history.Merge(std::move(histories_[id.value()]));
-  if (const BlockAges* ages = ended_later_.Find(id.value()))
-    evidence->ended_later.Make().Merge(*ages);
+  const auto* ages = ended_later_.Find(id.value());
+  if (ages != nullptr && ages->IsMade()) evidence->ended_later.Make().Merge(**ages);
 }
 
 }  // namespace perfagent

@@ -111,9 +111,9 @@ class SiteSums {
   Chunks<Exact> exact_;
   Chunks<ExactLifetimes> lifetimes_;
   Chunks<std::unique_ptr<Estimated>> estimated_;  // null where nothing was sampled
-  Chunks<ExactCopies> copies_;
+  Chunks<OnDemand<ExactCopies>> copies_;
   Chunks<SiteHistory> histories_;
-  Chunks<BlockAges> ended_later_;
+  Chunks<OnDemand<BlockAges>> ended_later_;
 
   const SizeClasses classes_;
   uint32_t epoch_ = 1;

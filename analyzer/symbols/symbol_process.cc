@@ -252,6 +252,12 @@ SymbolProcess::~SymbolProcess() { Stop(); }
 
 std::optional<SymbolAnswer> SymbolProcess::Ask(const SymbolQuestion& question,
                                                std::string* failure) {
+  TakeAhead();
+  if (const auto failed = failed_.find({question.path, question.build_id});
+      failed != failed_.end()) {
+    *failure = failed->second;
+    return std::nullopt;
+  }
   if (child_ < 0 && !Fork(failure)) return std::nullopt;
   std::optional<SymbolAnswer> answer;
   if (Send(socket_, Encode(question))) {
@@ -261,6 +267,24 @@ std::optional<SymbolAnswer> SymbolProcess::Ask(const SymbolQuestion& question,
   }
   if (!answer) *failure = Stop();
   return answer;
+}
+
+// Questions and answers that nobody takes must fit into the socket, or both sides would wait for each other.
+void SymbolProcess::AskAhead(const SymbolQuestion& question) {
+  constexpr size_t kMostAhead = 8;
+  constexpr size_t kLongest = 4096;
+  const std::string message = Encode(question);
+  if (child_ < 0 || ahead_.size() == kMostAhead || message.size() > kLongest) return;
+  if (Send(socket_, message)) ahead_.emplace_back(question.path, question.build_id);
+}
+
+void SymbolProcess::TakeAhead() {
+  for (; !ahead_.empty(); ahead_.pop_front()) {
+    if (Receive(socket_, kAnswerMs)) continue;
+    failed_[ahead_.front()] = Stop();
+    ahead_.clear();  // the others are read when they are asked about
+    return;
+  }
 }
 
 void SymbolProcess::Start() {

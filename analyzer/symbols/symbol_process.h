@@ -14,9 +14,11 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <deque>
+#include <map>
 #include <optional>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "analyzer/symbols/symbol_files.h"
 
@@ -36,17 +38,26 @@ class SymbolProcess {
 
   // Begins the child, if there is none. What prevents it the next question says, which tries again.
   void Start();
+  // The child, if there is one, begins to read what the question needs; its answer is not waited for, and nobody's. Left out
+  // where too many questions are not answered yet.
+  void AskAhead(const SymbolQuestion& question);
   // Nullopt when the child failed; *failure then says how: "took more than 60 s".
   std::optional<SymbolAnswer> Ask(const SymbolQuestion& question, std::string* failure);
 
  private:
+  using FileKey = std::pair<std::string, std::string>;  // path, build id
+
   bool Fork(std::string* failure);
+  // Takes the answers to what was asked ahead.
+  void TakeAhead();
   [[noreturn]] void Serve(int socket) const;
   // Ends the child and says how it ended.
   std::string Stop();
 
   SearchPaths paths_;
   SymbolLimits limits_;
+  std::deque<FileKey> ahead_;              // asked about, and not answered yet
+  std::map<FileKey, std::string> failed_;  // when they were read ahead, and how
   pid_t child_ = -1;
   int socket_ = -1;
 };

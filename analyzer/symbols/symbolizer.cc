@@ -91,6 +91,12 @@ void Symbolizer::Start() {
   if (!state_->in_this_process) state_->process.Start();
 }
 
+void Symbolizer::ReadAhead(const ModuleImage& module, uint64_t address) {
+  if (state_->in_this_process || state_->known.contains({module.path, module.build_id})) return;
+  state_->process.AskAhead(
+      {SymbolQuestion::About::kCode, address - module.bias, module.path, module.build_id});
+}
+
 std::vector<SourceFrame> Symbolizer::Resolve(const ModuleImage* module, uint64_t address) {
   SourceFrame unknown;
   if (module == nullptr) {

@@ -72,6 +72,9 @@ class Symbolizer {
   // it is written to next.
   void Start();
 
+  // Its process begins to read the file, as if it had been asked about the address, while this one does something else.
+  void ReadAhead(const ModuleImage& module, uint64_t address);
+
   // The frames of one code address, innermost inlined frame first; never empty. The caller has
   // already turned a return address into an address of the call (minus one). `module` may be null.
   std::vector<SourceFrame> Resolve(const ModuleImage* module, uint64_t address);

@@ -772,6 +772,42 @@ TEST_F(EndlessDebugFile, LeavesOtherModulesTheirNames) {
   EXPECT_EQ(symbolizer.Problems().size(), 1u);
 }
 
+TEST_F(EndlessDebugFile, ReadAheadCostsNoOtherModuleItsNames) {
+  Symbolizer symbolizer({.debug_paths = {}, .cpu_seconds = 1});
+  symbolizer.Start();
+  ModuleImage full = Image(Path("full/libshop.so"));
+  ModuleImage endless = Unidentified();
+  const uint64_t checkout = SymbolAddress(Path("full/libshop.so"), "CheckoutC");
+  symbolizer.ReadAhead(full, full.bias + checkout);
+  symbolizer.ReadAhead(endless, endless.bias + 0x1000);
+  symbolizer.ReadAhead(full, full.bias + checkout);
+  EXPECT_TRUE(symbolizer.Problems().empty()) << "nobody has asked yet";
+  EXPECT_EQ(symbolizer.Resolve(&full, full.bias + checkout).back().function, "CheckoutC");
+  EXPECT_TRUE(symbolizer.Problems().empty());
+  EXPECT_EQ(symbolizer.Resolve(&endless, endless.bias + 0x1000)[0].function, "libshop.so+0x1000");
+  ASSERT_EQ(symbolizer.Problems().size(), 1u);
+  EXPECT_NE(symbolizer.Problems()[0].find("reading its symbols takes more than 1 s"),
+            std::string::npos)
+      << symbolizer.Problems()[0];
+}
+
+// More than there is room for in a socket.
+TEST_F(SymbolizerTest, AnyNumberOfFilesMayBeReadAhead) {
+  NEED_TOOL("g++");
+  BuildLibrary("g++", "-g -O2");
+  ModuleImage shop = Image(Path("libshop.so"));
+  const uint64_t checkout = SymbolAddress(Path("libshop.so"), "CheckoutC");
+  Symbolizer symbolizer({});
+  symbolizer.Start();
+  for (int i = 0; i < 10'000; ++i) {
+    ModuleImage gone = shop;
+    gone.path = Path(std::string(200, 'x') + std::to_string(i));
+    symbolizer.ReadAhead(gone, gone.bias + checkout);
+  }
+  EXPECT_EQ(symbolizer.Resolve(&shop, shop.bias + checkout).back().function, "CheckoutC");
+  EXPECT_TRUE(symbolizer.Problems().empty());
+}
+
 // The children of this process, says the kernel.
 std::vector<pid_t> Children() {
   std::ifstream stream("/proc/self/task/" + std::to_string(getpid()) + "/children");
