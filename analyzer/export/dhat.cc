@@ -36,16 +36,16 @@ class LivesSink : public ChangeSink {
   explicit LivesSink(uint64_t since_ns) : since_ns_(since_ns) {}
 
   void OnEvent(const HeapEvent& event, std::span<const Change> changes,
-               const SiteTable& sites) override {
+               std::span<const Site> sites) override {
     for (const Change& change : changes)
-      Apply(change, event.time_ns, &lives_[sites.sites()[change.site.value()].stack]);
+      Apply(change, event.time_ns, &lives_[sites[change.site.value()].stack]);
     if (live_bytes_ <= peak_bytes_ || event.time_ns < since_ns_) return;
     peak_bytes_ = live_bytes_;
     ++peaks_;
   }
-  void OnEnd(std::span<const Change> changes, const SiteTable& sites) override {
+  void OnEnd(std::span<const Change> changes, std::span<const Site> sites) override {
     for (const Change& change : changes)
-      Apply(change, since_ns_, &lives_[sites.sites()[change.site.value()].stack]);
+      Apply(change, since_ns_, &lives_[sites[change.site.value()].stack]);
   }
 
   // Of blocks that live on, until then.

@@ -14,11 +14,11 @@ void BeginNumbers::OnEvent(std::span<const Change> changes) {
 }
 
 void EarlyFrees::OnEvent(const HeapEvent& event, std::span<const Change> changes,
-                         const SiteTable& sites) {
+                         std::span<const Site> sites) {
   ++event_;
   begins_.OnEvent(changes);
   for (const Change& change : changes) {
-    const StackId stack = sites.sites()[change.site.value()].stack;
+    const StackId stack = sites[change.site.value()].stack;
     if (!view_.HasStack(stack)) continue;
     live_bytes_ += change.Growth();
     if (change.kind == Change::kBegin) {
@@ -39,7 +39,7 @@ void EarlyFrees::OnEvent(const HeapEvent& event, std::span<const Change> changes
   spanning_.clear();
 }
 
-void EarlyFrees::OnEnd(std::span<const Change>, const SiteTable&) {
+void EarlyFrees::OnEnd(std::span<const Change>, std::span<const Site>) {
   for (const uint64_t number : spanning_) early_[number] = false;
 }
 

@@ -55,8 +55,8 @@ class EarlyFrees : public ChangeSink {
       : view_(view), begins_(streams), begun_at_(streams) {}
 
   void OnEvent(const HeapEvent& event, std::span<const Change> changes,
-               const SiteTable& sites) override;
-  void OnEnd(std::span<const Change> changes, const SiteTable& sites) override;
+               std::span<const Site> sites) override;
+  void OnEnd(std::span<const Change> changes, std::span<const Site> sites) override;
 
   // After the replay: is the block with that number written as freed where it begins?
   bool IsEarly(uint64_t number) const { return early_[number]; }

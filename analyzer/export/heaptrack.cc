@@ -159,13 +159,13 @@ class EventWriter : public ChangeSink {
   }
 
   void OnEvent(const HeapEvent& event, std::span<const Change> changes,
-               const SiteTable& sites) override {
+               std::span<const Site> sites) override {
     begins_.OnEvent(changes);
     is_temporary_ = false;
     for (const Change& change : changes) Apply(change, event, sites);
     Settle(event.time_ns);
   }
-  void OnEnd(std::span<const Change> changes, const SiteTable& sites) override {
+  void OnEnd(std::span<const Change> changes, std::span<const Site> sites) override {
     is_temporary_ = false;
     for (const Change& change : changes) {
       if (const auto kind = KindOf(change, sites)) ApplyGrowth(change, *kind);
@@ -193,8 +193,8 @@ class EventWriter : public ChangeSink {
   uint64_t entered() const { return entered_; }
 
  private:
-  void Apply(const Change& change, const HeapEvent& event, const SiteTable& sites) {
-    if (!view_.HasStack(sites.sites()[change.site.value()].stack)) return;
+  void Apply(const Change& change, const HeapEvent& event, std::span<const Site> sites) {
+    if (!view_.HasStack(sites[change.site.value()].stack)) return;
     if (change.kind == Change::kEnter) {
       ++entered_;
       return;
@@ -268,8 +268,8 @@ class EventWriter : public ChangeSink {
   }
 
   // Of blocks that began; of others, from before the view, there is none.
-  std::optional<size_t> KindOf(const Change& change, const SiteTable& sites) {
-    return kinds_.Find(change.site, {sites.sites()[change.site.value()].stack, change.size});
+  std::optional<size_t> KindOf(const Change& change, std::span<const Site> sites) {
+    return kinds_.Find(change.site, {sites[change.site.value()].stack, change.size});
   }
 
   void Allocate(size_t kind, uint64_t lines) {

@@ -35,7 +35,7 @@ uint64_t NsSince(uint64_t begin_ns, uint64_t end_ns) { return end_ns - std::min(
 
 // Field by field, where it stands: see HeapEvents::AddEvent.
 inline Change& BlockReplay::Add(Change::Kind kind, const Block& block, uint32_t order) {
-  Change& change = changes_->Add();
+  Change& change = changes_[block.site.value() & (changes_.size() - 1)].Add();
   change.size = block.size;
   change.lifetime_ns = 0;
   change.interval_bytes = block.interval_bytes;
@@ -72,7 +72,7 @@ inline bool BlockReplay::IsGrown(const Block& block, const HeapEvent& event) con
   if (event.size - event.size / 5 <= block.size || event.size / 4 > block.size) return false;
   if (event.kind == HeapEvent::kRealloc || !IsBySameThread(block, event)) return false;
   if (event.kind != HeapEvent::kCopyingRealloc && block.interval_bytes != 0) return false;
-  return sites_.sites()[block.site.value()].stack == event.stack;
+  return block.stack == event.stack;
 }
 
 inline void BlockReplay::AddEnd(Change::Kind kind, const Block& block, const HeapEvent& event) {
@@ -94,8 +94,7 @@ inline void BlockReplay::AddEnd(Change::Kind kind, const Block& block, const Hea
 }
 
 void BlockReplay::AddLockChange(LockBlockChange::Kind kind, const Block& block, uint32_t order) {
-  lock_changes_.push_back(
-      {block.address, block.size, sites_.sites()[block.site.value()].stack, order, kind});
+  lock_changes_.push_back({block.address, block.size, block.stack, order, kind});
 }
 
 BlockReplay::BlockReplay(const Process& process, const EventView& view, const LockAddresses& locks,
@@ -107,20 +106,17 @@ BlockReplay::BlockReplay(const Process& process, const EventView& view, const Lo
       is_view_(view.LeavesOutHeapEvents()),
       locks_(locks),
       handovers_(handovers),
-      sites_(process.stack_count()),
       timeline_(SlotsOf(view, process.facts.duration_ns)) {
   FindNextEnd();
 }
 
-void BlockReplay::Finish(Batch<Change>* changes) {
-  changes_ = changes;
+void BlockReplay::Finish() {
   if (full_end_.time_ns != kNever && !is_full_ended_ && full_end_.time_ns < until_ns_)
     EndFullMode(0);
   EndSlots(kNever);
 }
 
-void BlockReplay::Begin(uint64_t first_event, Batch<Change>* changes) {
-  first_event_ = first_event;
+void BlockReplay::Begin(std::span<Batch<Change>> changes) {
   changes_ = changes;
   live_bytes_ += growth_.now;
   live_sampled_ = LiveSampled();
@@ -130,10 +126,7 @@ void BlockReplay::Begin(uint64_t first_event, Batch<Change>* changes) {
 
 void BlockReplay::Replay(std::span<const HeapEvent> events) {
   for (size_t i = 0; i < events.size(); ++i) {
-    if (i + kEventsAhead < events.size()) {
-      live_.Prefetch(events[i + kEventsAhead].address);
-      sites_.Prefetch(events[i + kEventsAhead].stack);
-    }
+    if (i + kEventsAhead < events.size()) live_.Prefetch(events[i + kEventsAhead].address);
     const HeapEvent& event = events[i];
     if (event.time_ns > before_ends_ns_ && !PassEnds(event)) [[unlikely]]
       continue;
@@ -214,7 +207,8 @@ void BlockReplay::Begin(const HeapEvent& event) {
   block.owner = event.owner;
   block.interval_bytes = event.interval_bytes;
   block.stream = event.stream;
-  block.site = sites_.Of(event.stack, event.api, first_event_ + event.order);
+  block.site = event.site;
+  block.stack = event.stack;
   block.limit = event.limit;
   block.use = Block::kLive;
   block.dropped = false;

@@ -28,7 +28,6 @@
 #include "analyzer/replay/heap_events.h"
 #include "analyzer/replay/live_blocks.h"
 #include "analyzer/replay/lock_places.h"
-#include "analyzer/replay/site_table.h"
 
 namespace perfagent {
 
@@ -99,13 +98,14 @@ class BlockReplay {
   BlockReplay(const Process& process, const EventView& view, const LockAddresses& locks,
               Handovers* handovers);
 
-  // A window begins; `first_event` is the number of events before it. What comes of it is appended to `changes`.
-  void Begin(uint64_t first_event, Batch<Change>* changes);
+  // A window begins. What comes of it is appended to `changes`, which stay there until it ends: a power of two, of which
+  // a site's go to the one with the number that its lowest bits are.
+  void Begin(std::span<Batch<Change>> changes);
   // Its next events.
   void Replay(std::span<const HeapEvent> events);
 
-  // After the last event.
-  void Finish(Batch<Change>* changes);
+  // After the last event, in a window of its own.
+  void Finish();
 
   // In the last window.
   const Growth& growth() const { return growth_; }
@@ -118,8 +118,8 @@ class BlockReplay {
   }
   static bool CountsLive(const Block& block) { return !block.owner.is_left_out; }
 
-  const SiteTable& sites() const { return sites_; }
   LiveBlocks& live() { return live_; }
+  const LiveBlocks& live() const { return live_; }
 
   struct Counts {
     uint64_t unpaired_frees = 0;
@@ -173,7 +173,6 @@ class BlockReplay {
   uint64_t before_ends_ns_ = 0;
   const LockAddresses& locks_;
   Handovers* const handovers_;
-  SiteTable sites_;
   LiveBlocks live_;
   // Blocks that ended because another one began at their address, the last one of each.
   absl::flat_hash_map<uint64_t, Block> displaced_;
@@ -189,8 +188,7 @@ class BlockReplay {
   // No live block has a lesser one: most thinnings of a damaged file need not look at all of them.
   uint64_t least_live_interval_ = std::numeric_limits<uint64_t>::max();
   // Of the current window.
-  uint64_t first_event_ = 0;
-  Batch<Change>* changes_ = nullptr;
+  std::span<Batch<Change>> changes_;
   Growth growth_;
   std::vector<LockBlockChange> lock_changes_;
 };

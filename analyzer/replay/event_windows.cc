@@ -15,6 +15,9 @@ constexpr size_t kMostAhead = 1 << 14;
 constexpr size_t kLeastAhead = 1 << 10;
 constexpr size_t kAllAhead = 1 << 17;
 
+// Far enough for memory to answer, near enough for the first-level cache to keep it.
+constexpr size_t kEventsAhead = 12;
+
 // Neighbours in memory go to different shards: blocks of one size class, or of one thread, are not all one shard's. What is
 // in one cache line is.
 size_t ShardOf(uint64_t address, size_t shards) {
@@ -26,6 +29,7 @@ size_t ShardOf(uint64_t address, size_t shards) {
 
 void Window::Clear() {
   for (Batch<HeapEvent>& shard : shards) shard.Clear();
+  sites.clear();
   events = 0;
   locks.clear();
   ticks.clear();
@@ -37,6 +41,7 @@ EventWindows::EventWindows(const DumpFile& file, const SegmentIndex& index, cons
       index_(index),
       process_(process),
       view_(view),
+      sites_(process.stack_count()),
       tick_width_(KeyAt(process.facts.duration_ns / kTicks + 1, false)) {
   for (size_t i = 0; i < index.streams.size(); ++i) unopened_.emplace_back(i);
   std::sort(unopened_.begin(), unopened_.end(),
@@ -167,6 +172,7 @@ void EventWindows::MergeEvents(Decoding* stream, TimeKey last_key, size_t most, 
   const size_t end = std::min(keys.size(), most);
   for (; at < end && keys[at] <= last_key; ++at) {
     const HeapEvent& event = stream->front.events[at];
+    if (at + kEventsAhead < end) sites_.Prefetch(stream->front.events[at + kEventsAhead].stack);
     if (event.kind == HeapEvent::kLock) [[unlikely]] {
       window->locks.push_back(
           {order, stream->number, std::move(stream->front.lock_events[event.size])});
@@ -175,6 +181,8 @@ void EventWindows::MergeEvents(Decoding* stream, TimeKey last_key, size_t most, 
     HeapEvent& routed = shards[ShardOf(event.address, shard_count)].Add();
     routed = event;
     routed.order = order++;
+    if (event.kind == HeapEvent::kBegin)
+      routed.site = sites_.Of(event.stack, event.api, &window->sites);
   }
   stream->next = at;
   window->events = order;

@@ -19,6 +19,7 @@
 
 #include "analyzer/model/heap_evidence.h"
 #include "analyzer/replay/heap_events.h"
+#include "analyzer/replay/site_table.h"
 #include "analyzer/replay/window_locks.h"
 
 namespace perfagent {
@@ -33,6 +34,8 @@ struct TickBegin {
 // the lock events.
 struct Window {
   std::vector<Batch<HeapEvent>> shards;
+  std::vector<Site>
+      sites;  // that begin blocks for the first time; SiteId counts them over all windows
   uint32_t events = 0;
   std::vector<LockMoment> locks;
   std::vector<TickBegin> ticks;
@@ -110,7 +113,7 @@ class EventWindows {
   // The stream's next events, those before `end`.
   void MergeRun(Decoding* stream, const Place& end, Window* window);
   // Of the run, up to this key.
-  static void MergeEvents(Decoding* stream, TimeKey last_key, size_t most, Window* window);
+  void MergeEvents(Decoding* stream, TimeKey last_key, size_t most, Window* window);
   // The next event has this key.
   void NoteTick(TimeKey key, Window* window);
   TimeKey LastKeyOfTick() const;
@@ -125,6 +128,7 @@ class EventWindows {
   std::vector<Decoding*> fills_;
   size_t fill_events_ = 0;
   Place known_to_;
+  SiteTable sites_;
   const TimeKey tick_width_;
   uint64_t tick_ = 0;  // of the last merged event
   EventFacts facts_;

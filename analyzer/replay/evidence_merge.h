@@ -22,23 +22,20 @@ namespace perfagent {
 
 class EvidenceMerge {
  public:
-  // `number` gives a shard's site its number in the profile.
-  template <typename Number>
-  void Add(const Handovers& handovers, Number number) {
+  void Add(const Handovers& handovers) {
     for (const auto& [key, blocks] : handovers.blocks()) {
       const ThreadTurns& turns = handovers.turns();
       nodes_.insert({key.maker_node, key.freer_node});
-      handovers_[{number(key.site),
+      handovers_[{key.site.value(),
                   {turns.Text(key.maker), key.maker_node},
                   {turns.Text(key.freer), key.freer_node}}]
           .Merge(blocks);
     }
   }
-  template <typename Number>
-  void Add(const SharedLines& shared, Number number) {
+  void Add(const SharedLines& shared) {
     for (size_t scan = 0; scan < SharedLines::kScans; ++scan) {
       for (const auto& [sites, lines] : shared.lines()[scan])
-        lines_[std::minmax({number(sites.first), number(sites.second)})][scan] += lines;
+        lines_[{sites.first.value(), sites.second.value()}][scan] += lines;
     }
   }
 

@@ -1,6 +1,7 @@
 #include "analyzer/replay/heap_changes.h"
 
 #include <utility>
+#include <vector>
 
 #include "analyzer/replay/event_windows.h"
 #include "analyzer/replay/handovers.h"
@@ -40,8 +41,9 @@ class ChangeReplay {
       next_.Clear();
     }
     changes_.Clear();
-    blocks_.Finish(&changes_);
-    sink_->OnEnd(changes_.span(), blocks_.sites());
+    blocks_.Begin({&changes_, 1});
+    blocks_.Finish();
+    sink_->OnEnd(changes_.span(), sites_);
     return blocks_.counts();
   }
 
@@ -49,16 +51,16 @@ class ChangeReplay {
   // The window's events with what each did.
   void Deliver() {
     const std::span<const HeapEvent> events = window_.shards.front().span();
+    sites_.insert(sites_.end(), window_.sites.begin(), window_.sites.end());
     changes_.Clear();
-    blocks_.Begin(first_event_, &changes_);
+    blocks_.Begin({&changes_, 1});
     blocks_.Replay(events);
-    first_event_ += window_.events;
     const std::span<const Change> changes = changes_.span();
     size_t at = 0;
     for (const HeapEvent& event : events) {
       const size_t first = at;
       while (at < changes.size() && changes[at].order == event.order) ++at;
-      sink_->OnEvent(event, changes.subspan(first, at - first), blocks_.sites());
+      sink_->OnEvent(event, changes.subspan(first, at - first), sites_);
     }
   }
 
@@ -71,8 +73,8 @@ class ChangeReplay {
   BlockReplay blocks_;
   Window window_;
   Window next_;
-  Batch<Change> changes_;  // of the window
-  uint64_t first_event_ = 0;
+  std::vector<Site> sites_;  // by SiteId
+  Batch<Change> changes_;    // of the window
 };
 
 }  // namespace

@@ -10,17 +10,18 @@
 #include "analyzer/replay/block_replay.h"
 #include "analyzer/replay/event_view.h"
 #include "analyzer/replay/load_profile.h"
+#include "analyzer/replay/site_table.h"
 
 namespace perfagent {
 
 class ChangeSink {
  public:
   virtual ~ChangeSink() = default;
-  // What the event did; nothing, where it does not count. Sites are numbers in `sites`, which grows.
+  // What the event did; nothing, where it does not count. Sites are places in `sites`, which grows.
   virtual void OnEvent(const HeapEvent& event, std::span<const Change> changes,
-                       const SiteTable& sites) = 0;
+                       std::span<const Site> sites) = 0;
   // After the last one: what the end of full mode did that came after it.
-  virtual void OnEnd(std::span<const Change> changes, const SiteTable& sites) = 0;
+  virtual void OnEnd(std::span<const Change> changes, std::span<const Site> sites) = 0;
 };
 
 // Calls the sink in one thread at a time, while others read ahead. REQUIRES: no names are asked for meanwhile.

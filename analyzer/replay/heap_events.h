@@ -50,12 +50,13 @@ struct HeapEvent {
   uint64_t interval_bytes;  // of the sampling; 0: every block
   StreamId stream;
   StackId stack;
-  uint32_t order;  // in its window (event_windows.h)
+  SiteId site;     // of beginnings (event_windows.h)
+  uint32_t order;  // in its window, likewise
   uint16_t limit;  // see sampling.h
   HeapApi api;
   Kind kind;
 };
-static_assert(sizeof(HeapEvent) == 56);  // a replay copies each twice
+static_assert(sizeof(HeapEvent) == 64);  // a replay copies each twice
 static_assert(sampling::kLimitBits <= 16);
 
 // A record whose cuts are its own.

@@ -1,6 +1,7 @@
 #include "analyzer/replay/heap_replay.h"
 
 #include <algorithm>
+#include <bit>
 #include <deque>
 #include <optional>
 #include <utility>
@@ -9,7 +10,7 @@
 #include "analyzer/replay/event_windows.h"
 #include "analyzer/replay/evidence_merge.h"
 #include "analyzer/replay/heap_shard.h"
-#include "analyzer/replay/site_merge.h"
+#include "analyzer/replay/site_part.h"
 
 namespace perfagent {
 namespace {
@@ -47,7 +48,9 @@ class Peak {
   void Scan(const Window& window, const std::deque<HeapShard>& shards) {
     growth_.assign(window.events, 0);
     for (const HeapShard& shard : shards) {
-      for (const Change& change : shard.changes()) growth_[change.order] += change.Growth();
+      for (const Batch<Change>& part : shard.changes()) {
+        for (const Change& change : part.span()) growth_[change.order] += change.Growth();
+      }
     }
     const uint32_t first = BeginsBefore(window) ? FirstSince(window) : 0;
     for (uint32_t i = 0; i < growth_.size(); ++i) {
@@ -104,10 +107,12 @@ class HeapReplay {
         events_(file, index, process, view),
         peak_(view.since_ns) {
     // Two for each thread: a round's tasks differ in length, and the last ones are to be short.
-    const size_t shards =
-        process.facts.IsSampled() || workers->count() == 1 ? 1 : 2 * workers->count();
+    const bool is_whole = process.facts.IsSampled() || workers->count() == 1;
+    const size_t shards = is_whole ? 1 : 2 * workers->count();
+    const size_t parts = is_whole ? 1 : std::bit_ceil(workers->count());
     for (size_t i = 0; i < shards; ++i)
-      shards_.emplace_back(process, view, locks->addresses(), turns_);
+      shards_.emplace_back(process, view, locks->addresses(), turns_, parts);
+    for (size_t i = 0; i < parts; ++i) parts_.emplace_back(process, shards_, i, parts);
     window_.shards.resize(shards);
     next_.shards.resize(shards);
   }
@@ -118,14 +123,10 @@ class HeapReplay {
       has_more = events_.Begin();
       Round();
       peak_.Find(window_, shards_);
-      first_event_ += window_.events;
-      CollectLocks();
-      std::swap(window_, next_);
-      next_.Clear();
+      TurnOver();
       progress(events_.segments_begun());
     }
-    window_locks_.Replay(locks_);
-    workers_->Run(shards_.size(), [this](size_t i) { shards_[i].Finish(peak_.at()); });
+    Finish();
     for (const Damage& place : events_.facts().damage) damaged(place);
     return Profile();
   }
@@ -134,18 +135,43 @@ class HeapReplay {
   void Round() {
     // Decoding a stream is the longest task, so it is begun first.
     const size_t fills = events_.fill_tasks();
-    workers_->Run(fills + 2 + shards_.size(), [this, fills](size_t i) {
+    const size_t shards = fills + 2, parts = shards + shards_.size();
+    workers_->Run(parts + parts_.size(), [=, this](size_t i) {
       if (i < fills) {
         events_.FillTask(i);
       } else if (i == fills) {
         events_.Merge(&next_);
       } else if (i == fills + 1) {
         window_locks_.Replay(locks_);
+      } else if (i < parts) {
+        const size_t shard = i - shards;
+        shards_[shard].Replay(window_.shards[shard].span(), window_.ticks);
       } else {
-        const size_t shard = i - fills - 2;
-        shards_[shard].Replay(window_.shards[shard].span(), window_.ticks, first_event_,
-                              peak_.at());
+        parts_[i - parts].SumUp(last_moments_);
       }
+    });
+  }
+
+  // The window was replayed, the next one was read; what came of it is summed up in the next round.
+  void TurnOver() {
+    CollectLocks();
+    for (HeapShard& shard : shards_) shard.TurnOver();
+    sites_.insert(sites_.end(), window_.sites.begin(), window_.sites.end());
+    last_moments_ = {std::move(window_.ticks), peak_.at()};
+    std::swap(window_, next_);
+    next_.Clear();
+  }
+
+  void Finish() {
+    window_locks_.Replay(locks_);
+    workers_->Run(parts_.size(), [this](size_t i) { parts_[i].SumUp(last_moments_); });
+    workers_->Run(shards_.size(), [this](size_t i) {
+      shards_[i].Finish();
+      shards_[i].TurnOver();
+    });
+    workers_->Run(parts_.size(), [this](size_t i) {
+      parts_[i].SumUp({});
+      parts_[i].Finish(sites_.size());
     });
   }
 
@@ -175,13 +201,13 @@ class HeapReplay {
       profile.widest_interval_bytes =
           std::max(profile.widest_interval_bytes, sampling::GridFloor(end->interval_bytes));
     }
-    for (HeapShard& shard : shards_) {
+    for (const SitePart& part : parts_) part.sizes().AddTo(&profile.sizes);
+    for (const HeapShard& shard : shards_) {
       const BlockReplay::Counts& counts = shard.blocks().counts();
       profile.unpaired_frees += counts.unpaired_frees;
       profile.unpaired_reallocs += counts.unpaired_reallocs;
       profile.overlaps += counts.overlaps;
       profile.repaired_inversions += counts.repaired_inversions;
-      shard.sizes().AddTo(&profile.sizes);
       AddTimeline(shard.blocks().timeline(), &profile.timeline);
     }
     if (view_.LeavesOutHeapEvents()) profile.whole = Whole();
@@ -221,32 +247,45 @@ class HeapReplay {
 
   HeapMetrics Whole() {
     HeapMetrics whole;
-    for (HeapShard& shard : shards_) whole.Merge(shard.blocks().whole());
+    for (const HeapShard& shard : shards_) whole.Merge(shard.blocks().whole());
     return whole;
   }
 
   void AddSites(HeapProfile* profile) {
-    SiteMerge merge(&shards_, process_.stack_count());
-    profile->sites = merge.Sites(workers_, [this, profile](HeapSite* site) {
-      site->metrics.leaked_bytes = site->metrics.live_bytes;
-      site->metrics.leaked_blocks = site->metrics.live_blocks;
-      // Seen for certain only before the sampling began: it may have gone on unseen.
-      if (process_.facts.IsSampled()) site->metrics.MayMissMore(profile->widest_interval_bytes);
-      site->metrics.MayMissParts();
+    // So many sites are one task: enough of them for it to be worth one, and tasks enough for all threads to end together.
+    constexpr size_t kSitesOfTask = 1024;
+    profile->sites.resize(sites_.size());
+    workers_->Run((sites_.size() + kSitesOfTask - 1) / kSitesOfTask, [&](size_t task) {
+      const size_t end = std::min((task + 1) * kSitesOfTask, sites_.size());
+      for (size_t i = task * kSitesOfTask; i < end; ++i)
+        AddUp(SiteId(i), profile->widest_interval_bytes, &profile->sites[i]);
     });
-    AddShardsEvidence(merge, profile);
-  }
-
-  void AddShardsEvidence(const SiteMerge& sites, HeapProfile* profile) {
+    for (const SitePart& part : parts_) {
+      for (size_t i = 0; i < kTicks; ++i) profile->calls[i] += part.sums().calls()[i];
+    }
     EvidenceMerge merge;
-    for (size_t shard = 0; shard < shards_.size(); ++shard) {
-      for (size_t i = 0; i < kTicks; ++i) profile->calls[i] += shards_[shard].sums().calls()[i];
-      const auto number = [&](SiteId site) { return sites.NumberOf(shard, site); };
-      merge.Add(shards_[shard].handovers(), number);
-      merge.Add(shards_[shard].shared_lines(), number);
+    for (const HeapShard& shard : shards_) {
+      merge.Add(shard.handovers());
+      merge.Add(shard.shared_lines());
     }
     profile->handovers = merge.AllHandovers();
     profile->sharings = merge.AllSharings();
+  }
+
+  void AddUp(SiteId id, uint64_t widest_interval_bytes, HeapSite* site) {
+    site->stack = sites_[id.value()].stack;
+    site->api = sites_[id.value()].api;
+    parts_[id.value() % parts_.size()].sums().AddTo(id, site);
+    for (const HeapShard& shard : shards_) {
+      if (const BlockAges* ages = shard.ages().Find(id))
+        site->evidence.live_then.Make().Merge(*ages);
+    }
+    HeapMetrics& metrics = site->metrics;
+    metrics.leaked_bytes = metrics.live_bytes;
+    metrics.leaked_blocks = metrics.live_blocks;
+    // Seen for certain only before the sampling began: it may have gone on unseen.
+    if (process_.facts.IsSampled()) metrics.MayMissMore(widest_interval_bytes);
+    metrics.MayMissParts();
   }
 
   const Process& process_;
@@ -256,10 +295,12 @@ class HeapReplay {
   const ThreadTurns turns_;
   EventWindows events_;
   std::deque<HeapShard> shards_;  // which stay where they are
+  std::deque<SitePart> parts_;    // likewise
+  std::vector<Site> sites_;       // by SiteId
   Window window_;
   Window next_;
   WindowLocks window_locks_;  // of the window before window_
-  uint64_t first_event_ = 0;  // of window_, among all
+  Moments last_moments_;      // likewise
   Peak peak_;
 };
 

@@ -32,11 +32,12 @@ struct Block {
   uint64_t interval_bytes;  // of the sampling, the greatest of its life
   StreamId stream;
   SiteId site;
+  StackId stack;  // the site's
   uint16_t limit;
-  Use use;
-  bool dropped;            // by thinning
-  bool displaced_another;  // see BlockReplay
-  bool holds_lock;
+  Use use : 2;
+  bool dropped : 1;            // by thinning
+  bool displaced_another : 1;  // see BlockReplay
+  bool holds_lock : 1;
 };
 static_assert(sizeof(Block) == 56);  // millions may be live
 
@@ -68,6 +69,12 @@ class LiveBlocks {
   void ForEach(Visit visit) {
     for (Block& slot : slots_) {
       if (slot.use == Block::kLive) visit(&slot);
+    }
+  }
+  template <typename Visit>
+  void ForEach(Visit visit) const {
+    for (const Block& slot : slots_) {
+      if (slot.use == Block::kLive) visit(slot);
     }
   }
 

@@ -21,7 +21,7 @@ void SiteSums::Apply(std::span<const Change> changes) {
   for (size_t i = 0; i < changes.size(); ++i) {
     if (i + kChangesAhead < changes.size()) Prefetch(changes[i + kChangesAhead].site);
     const Change& change = changes[i];
-    Exact& site = exact_[change.site.value()];
+    Exact& site = exact_[At(change.site)];
     if (site.settled != epoch_) [[unlikely]]
       Settle(change.site, &site);
     if (change.copied || change.grown) [[unlikely]]
@@ -35,7 +35,7 @@ void SiteSums::Apply(std::span<const Change> changes) {
 }
 
 void SiteSums::Prefetch(SiteId site) const {
-  const Exact* exact = exact_.Find(site.value());
+  const Exact* exact = exact_.Find(At(site));
   if (exact == nullptr) return;
   for (size_t offset = 0; offset < sizeof *exact; offset += kCacheLine)
     __builtin_prefetch(reinterpret_cast<const char*>(exact) + offset);
@@ -68,7 +68,7 @@ void SiteSums::ApplyExact(const Change& change, Exact* site) {
       break;
   }
   if (change.kind != Change::kLeave) {
-    lifetimes_[change.site.value()].Add(change.lifetime_ns);
+    lifetimes_[At(change.site)].Add(change.lifetime_ns);
     NoteEnd(change, 1);
     if (!change.shrinks) return;
   }
@@ -117,7 +117,7 @@ void SiteSums::ApplyCopy(const Change& change) {
   const bool is_large = change.copied && change.size >= kLargeCopy;
   if (!is_large && !change.grown) return;
   if (change.interval_bytes == 0) {
-    ExactCopies& copies = copies_[change.site.value()].Make();
+    ExactCopies& copies = copies_[At(change.site)].Make();
     Amount& amount = is_large ? copies.large : copies.grown;
     ++amount.blocks;
     amount.bytes += change.size;
@@ -133,13 +133,13 @@ void SiteSums::ApplyCopy(const Change& change) {
 void SiteSums::NoteEnd(const Change& change, double blocks) {
   if (tick_ < kFirstSlotOfEnd * kTicksPerSlot) [[likely]]
     return;
-  ended_later_[change.site.value()].Make().counts[LifetimeBucket(change.lifetime_ns)] += blocks;
+  ended_later_[At(change.site)].Make().counts[LifetimeBucket(change.lifetime_ns)] += blocks;
 }
 
 void SiteSums::Settle(SiteId id, Exact* site) {
   if (site->settled < peak_epoch_) {
     site->peak = site->live;
-    const auto* estimated = estimated_.Find(id.value());
+    const auto* estimated = estimated_.Find(At(id));
     if (estimated != nullptr && *estimated != nullptr)
       (*estimated)->metrics.peak_bytes = (*estimated)->live_bytes;
   }
@@ -152,12 +152,12 @@ void SiteSums::NoteTime(SiteId id, Exact* site) {
   const double calls = CallsOf(id, *site);
   const double temporary = TemporaryOf(id, *site);
   const double bytes = BytesOf(id, *site);
-  histories_[id.value()].Note(site->tick / kTicksPerSlot,
-                              {.calls = RoundedGrowth(site->settled_calls, calls),
-                               .temporary = RoundedGrowth(site->settled_temporary, temporary),
-                               .bytes = bytes - site->settled_bytes,
-                               .variance = TakeVarianceOf(id)},
-                              LiveBytesOf(id, *site));
+  histories_[At(id)].Note(site->tick / kTicksPerSlot,
+                          {.calls = RoundedGrowth(site->settled_calls, calls),
+                           .temporary = RoundedGrowth(site->settled_temporary, temporary),
+                           .bytes = bytes - site->settled_bytes,
+                           .variance = TakeVarianceOf(id)},
+                          LiveBytesOf(id, *site));
   calls_[site->tick] += calls - site->settled_calls;
   site->settled_calls = calls;
   site->settled_temporary = temporary;
@@ -198,23 +198,23 @@ double SiteSums::LiveBytesOf(SiteId id, const Exact& site) const {
 }
 
 const SiteSums::Estimated* SiteSums::FindEstimated(SiteId site) const {
-  const auto* estimated = estimated_.Find(site.value());
+  const auto* estimated = estimated_.Find(At(site));
   return estimated == nullptr ? nullptr : estimated->get();
 }
 
 SiteSums::Estimated& SiteSums::EstimatedOf(SiteId site) {
-  std::unique_ptr<Estimated>& estimated = estimated_[site.value()];
+  std::unique_ptr<Estimated>& estimated = estimated_[At(site)];
   if (estimated == nullptr) estimated = std::make_unique<Estimated>();
   return *estimated;
 }
 
 void SiteSums::AddLeft(const Block& block, size_t slot) {
   if (block.dropped) return;
-  Settle(block.site, &exact_[block.site.value()]);
+  Settle(block.site, &exact_[At(block.site)]);
   const auto bytes = static_cast<double>(block.size);
   const bool is_exact = block.interval_bytes == 0;
   const Weight weight = is_exact ? Weight() : Weight::OfBlock(block.size, block.interval_bytes);
-  histories_[block.site.value()].NoteLeak(slot, bytes * weight.factor);
+  histories_[At(block.site)].NoteLeak(slot, bytes * weight.factor);
   // Exact::live has it already; running sums of estimates carry rounding errors.
   if (is_exact) return;
   HeapMetrics& metrics = EstimatedOf(block.site).metrics;
@@ -224,18 +224,18 @@ void SiteSums::AddLeft(const Block& block, size_t slot) {
 
 void SiteSums::DropLeft(const Block& block) {
   if (block.dropped || block.interval_bytes != 0) return;  // AddLeft was not called for it
-  Exact& site = exact_[block.site.value()];
+  Exact& site = exact_[At(block.site)];
   Settle(block.site, &site);
   site.live.bytes -= block.size;
   --site.live.blocks;
 }
 
 void SiteSums::Finish(size_t sites) {
-  for (uint32_t i = 0; i < sites; ++i) Settle(SiteId(i), &exact_[i]);
+  for (size_t i = 0; i < sites; ++i) Settle(SiteId(i << part_bits_), &exact_[i]);
 }
 
 void SiteSums::AddTo(SiteId id, HeapSite* sum) {
-  const Exact& site = exact_[id.value()];
+  const Exact& site = exact_[At(id)];
   HeapMetrics* metrics = &sum->metrics;
   if (const Estimated* estimated = FindEstimated(id)) {
     metrics->Merge(estimated->metrics);
@@ -253,7 +253,7 @@ void SiteSums::AddTo(SiteId id, HeapSite* sum) {
   add_count(site.temporary, &metrics->temporary);
   add_count(site.cross_thread, &metrics->cross_thread_frees);
   add_count(site.reallocations, &metrics->reallocations);
-  if (const ExactLifetimes* exact = lifetimes_.Find(id.value())) sum->lifetimes.Add(*exact);
+  if (const ExactLifetimes* exact = lifetimes_.Find(At(id))) sum->lifetimes.Add(*exact);
   AddEvidence(id, site, &sum->evidence);
 }
 
@@ -261,7 +261,7 @@ void SiteSums::AddEvidence(SiteId id, const Exact& site, SiteEvidence* evidence)
   evidence->least_size = std::min(evidence->least_size, site.least_size);
   evidence->greatest_size = std::max(evidence->greatest_size, site.greatest_size);
   evidence->taken_bytes.AddCertain(static_cast<double>(site.taken_bytes));
-  const auto* copies = copies_.Find(id.value());
+  const auto* copies = copies_.Find(At(id));
   if (copies != nullptr && copies->IsMade()) {
     Copies& sum = evidence->copies.Make();
     sum.grown.AddCertain(static_cast<double>((*copies)->grown.blocks));
@@ -276,9 +276,8 @@ void SiteSums::AddEvidence(SiteId id, const Exact& site, SiteEvidence* evidence)
     if (!estimated->copies.grown.IsEmpty() || !estimated->copies.large.IsEmpty())
       evidence->copies.Make().Merge(estimated->copies);
   }
-  if (histories_.Find(id.value()) != nullptr)
-    evidence->history.Merge(std::move(histories_[id.value()]));
-  const auto* ages = ended_later_.Find(id.value());
+  if (histories_.Find(At(id)) != nullptr) evidence->history.Merge(std::move(histories_[At(id)]));
+  const auto* ages = ended_later_.Find(At(id));
   if (ages != nullptr && ages->IsMade()) evidence->ended_later.Make().Merge(**ages);
 }
 

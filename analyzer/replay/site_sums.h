@@ -30,7 +30,8 @@ namespace perfagent {
 
 class SiteSums {
  public:
-  explicit SiteSums(SizeClasses classes) : classes_(classes) {}
+  // Of those sites whose ids have the same lowest `part_bits`.
+  SiteSums(SizeClasses classes, int part_bits) : classes_(classes), part_bits_(part_bits) {}
 
   void Apply(std::span<const Change> changes);
   // The heap is now as large as never before.
@@ -45,9 +46,9 @@ class SiteSums {
   void AddLeft(const Block& block, size_t slot);
   // Instead, of one that is live and does not count as such.
   void DropLeft(const Block& block);
-  // After that: of so many sites. REQUIRES: BeginTick(kTicks).
+  // After that: there are so many. REQUIRES: BeginTick(kTicks).
   void Finish(size_t sites);
-  // Adds a site's sums to what other shards have of it; once. Of several sites at a time. REQUIRES: Finish().
+  // Adds a site's sums to what it is made up of; once. Of several sites at a time. REQUIRES: Finish().
   void AddTo(SiteId id, HeapSite* site);
   // Calls in each tick. REQUIRES: Finish().
   const std::array<double, kTicks>& calls() const { return calls_; }
@@ -91,6 +92,8 @@ class SiteSums {
     uint64_t greatest_size = 0;
   };
 
+  // Where a site is.
+  size_t At(SiteId id) const { return id.value() >> part_bits_; }
   void ApplyCopy(const Change& change);
   void NoteEnd(const Change& change, double blocks);
   void NoteTime(SiteId id, Exact* site);
@@ -107,7 +110,7 @@ class SiteSums {
   void Settle(SiteId id, Exact* site);
   Estimated& EstimatedOf(SiteId site);
 
-  // By SiteId.
+  // By At().
   Chunks<Exact> exact_;
   Chunks<ExactLifetimes> lifetimes_;
   Chunks<std::unique_ptr<Estimated>> estimated_;  // null where nothing was sampled
@@ -116,6 +119,7 @@ class SiteSums {
   Chunks<OnDemand<BlockAges>> ended_later_;
 
   const SizeClasses classes_;
+  const int part_bits_;
   uint32_t epoch_ = 1;
   uint32_t peak_epoch_ = 0;
   uint32_t tick_ = 0;
