@@ -32,14 +32,14 @@ constexpr uint64_t kFullModeInterval = 64 << 10;  // one event in hundreds then 
 
 std::atomic<uint64_t> chosen;    // by INTERVAL or by this file; 0: every block
 std::atomic<uint64_t> in_force;  // the last mean that was published
-// All threads together: time in slow paths, and bytes of records.
-std::atomic<uint64_t> spent_ns, written_bytes;
+// All threads together: time in slow paths, of that for blocks, and bytes of records.
+std::atomic<uint64_t> spent_ns, heap_ns, written_bytes;
 std::atomic<uint64_t> exact_blocks, exact_bytes;
 std::atomic<uint64_t> next_check_ns;
 
 // Since when the spending is judged. One claimer of a check writes it; one that was stopped for long may write it late, and
 // then a judgement is wrong once.
-std::atomic<uint64_t> since_ns, since_spent_ns, since_cpu_ns;
+std::atomic<uint64_t> since_ns, since_spent_ns, since_heap_ns, since_cpu_ns;
 
 bool IsAuto() { return lifecycle::FullMode() || config.interval_bytes == 0; }
 bool InExactState() { return IsAuto() && in_force.load(std::memory_order_relaxed) == 0; }
@@ -170,6 +170,7 @@ uint64_t JudgeFromNow() {
   since_ns.store(now);
   since_cpu_ns.store(cpu);
   since_spent_ns.store(spent_ns.load());
+  since_heap_ns.store(heap_ns.load());
   file_since_ns.store(now);
   file_since_bytes.store(written_bytes.load());
   return cpu;
@@ -181,19 +182,29 @@ constexpr uint64_t kMostFirstInterval = 4 << 20;
 void EndExactState() {
   const uint64_t cpu = JudgeFromNow();
   const auto spent = static_cast<double>(spent_ns.load());
+  const auto for_blocks = static_cast<double>(heap_ns.load());
   const auto blocks = static_cast<double>(std::max<uint64_t>(exact_blocks.load(), 1));
   const double others = std::max(static_cast<double>(cpu) - spent, 1.0);
   const double bytes = static_cast<double>(exact_bytes.load());
-  const uint64_t interval = Scaled(1, spent / blocks * bytes / (BudgetShare() * others));
+  const uint64_t interval = Scaled(1, for_blocks / blocks * bytes / (BudgetShare() * others));
   Choose(0, std::min(interval, kMostFirstInterval));
 }
 
 // `ratio` of what may be spent was spent with `interval`. A step of the grid is an eighth: less is left alone.
 uint64_t Corrected(uint64_t interval, double ratio) {
   constexpr double kMostAtOnce = 16;
-  if (ratio > 1.1) return Scaled(interval, 1.125 * std::min(ratio, kMostAtOnce));
-  if (ratio < 0.85) return Scaled(interval, std::max(ratio, 0.5));
+  if (ratio > 1.1) {
+    const uint64_t more = Scaled(interval, 1.125 * std::min(ratio, kMostAtOnce));
+    return std::min(more, std::max(interval, kMostAutoInterval));
+  }
+  if (ratio < 0.85) return Scaled(interval, std::max(ratio, 1 / kMostAtOnce));
   return interval;
+}
+
+// What may be spent for blocks, of so much in all: what others leave of it, and enough to see blocks at all.
+double PartForBlocks(double may, double others) {
+  constexpr double kLeastPart = 0.5;
+  return std::max({may - others, may * kLeastPart, 1.0});
 }
 
 // Is the mean in force the one that was chosen, and may be another?
@@ -202,19 +213,22 @@ bool MayChoose(uint64_t interval) {
 }
 
 void Check(uint64_t now, const Stream* stream) {
-  const uint64_t spent = spent_ns.load() - since_spent_ns.load();
+  const uint64_t spent = heap_ns.load() - since_heap_ns.load();
   if (spent < kEnoughNs && now - since_ns.load() < kReadCpuEveryNs) return;
   const uint64_t cpu = ReadCpuNs(now);
   dump_writer::Header()->cpu_ns.store(cpu);
   const double may = static_cast<double>(cpu - since_cpu_ns.load()) * BudgetShare();
   if (spent < kEnoughNs && may < static_cast<double>(kEnoughNs)) return;
+  const uint64_t others = Since(since_spent_ns.load() + spent, spent_ns.load());
   since_ns.store(now);
   since_spent_ns.store(spent_ns.load());
+  since_heap_ns.store(heap_ns.load());
   since_cpu_ns.store(cpu);
   const uint64_t interval = chosen.load();
   if (!MayChoose(interval)) return;
   AdjustFileFloor(now, interval, stream);
-  Choose(interval, Corrected(interval, static_cast<double>(spent) / std::max(may, 1.0)));
+  const double part = PartForBlocks(may, static_cast<double>(others));
+  Choose(interval, Corrected(interval, static_cast<double>(spent) / part));
 }
 
 void CheckIfDue(uint64_t now, const Stream* stream) {
@@ -231,16 +245,20 @@ void CheckFile(uint64_t now, const Stream* stream) {
   Choose(interval, interval);
 }
 
-void TellOthers(Stream* stream, uint64_t ns) {
+// A thread's first one makes room for it, which costs as much however few blocks are sampled.
+void TellOthers(Work work, Stream* stream, uint64_t ns) {
   stream->untold_ns += ns;
+  if (work == Work::kHeap && stream->has_slow_path) stream->untold_heap_ns += ns;
+  stream->has_slow_path = true;
   if (stream->untold_ns < kBatchNs && stream->untold_bytes < kBatchBytes && !InExactState()) return;
   spent_ns.fetch_add(stream->untold_ns);
+  heap_ns.fetch_add(stream->untold_heap_ns);
   written_bytes.fetch_add(stream->untold_bytes);
-  stream->untold_ns = stream->untold_bytes = 0;
+  stream->untold_ns = stream->untold_heap_ns = stream->untold_bytes = 0;
 }
 
 bool IsExactOver() {
-  if (exact_blocks.load() >= kExactBlocks || spent_ns.load() >= kExactNs) return true;
+  if (exact_blocks.load() >= kExactBlocks || heap_ns.load() >= kExactNs) return true;
   const dump_writer::Usage file = dump_writer::Used();
   return static_cast<double>(file.segments) > kFirstPart * static_cast<double>(file.limit);
 }
@@ -291,8 +309,9 @@ void RestartInChild() {
   in_force.store(Wanted());
   if (lifecycle::FullMode()) TellHeader(in_force.load());
   for (std::atomic<uint64_t>* counter :
-       {&spent_ns, &written_bytes, &next_check_ns, &since_ns, &since_spent_ns, &since_cpu_ns,
-        &file_since_ns, &file_since_bytes, &curve_since_ns, &curve_since_bytes}) {
+       {&spent_ns, &heap_ns, &written_bytes, &next_check_ns, &since_ns, &since_spent_ns,
+        &since_heap_ns, &since_cpu_ns, &file_since_ns, &file_since_bytes, &curve_since_ns,
+        &curve_since_bytes}) {
     counter->store(0);
   }
   file_floor.store(kLeastAutoInterval);
@@ -321,7 +340,7 @@ void Crowded() {
   }
 }
 
-[[gnu::noinline]] void ChargeFor(uint64_t stands_for, Stream* stream, uint64_t begin,
+[[gnu::noinline]] void ChargeFor(uint64_t stands_for, Work work, Stream* stream, uint64_t begin,
                                  bool records_all) {
   const uint64_t took = clock::Since(begin);
   const uint64_t took_ns = clock::NsOf(took);
@@ -331,7 +350,7 @@ void Crowded() {
     return;
   }
   stream->Bill(took * stands_for);
-  TellOthers(stream, took_ns * stands_for);
+  TellOthers(work, stream, took_ns * stands_for);
   if (InExactState()) {
     if (IsExactOver()) EndExactState();
     return;
@@ -341,13 +360,13 @@ void Crowded() {
   CheckIfDue(clock::NsOf(begin), stream);
 }
 
-void Charge(Stream* stream, uint64_t begin, bool records_all) {
+void Charge(Work work, Stream* stream, uint64_t begin, bool records_all) {
   if (stream == nullptr) return;
   // A reading of the clock is a tenth of an event: in full mode one slow path stands for several.
   const uint64_t stands_for = records_all ? kFullModeRun : 1;
   if (++stream->slow_paths_unbilled < stands_for) return;
   stream->slow_paths_unbilled = 0;
-  ChargeFor(stands_for, stream, begin, records_all);
+  ChargeFor(stands_for, work, stream, begin, records_all);
 }
 
 void Finish() {

@@ -1,9 +1,10 @@
 // budget.h: how densely blocks are sampled, and what the agent itself costs.
 //
 // INTERVAL=auto: first an exact state, in which every block is a sample, so that a short program is recorded exactly. It
-// ends after kExactBlocks blocks, kExactNs in the agent, or a quarter of the file. Then the mean between samples is
+// ends after kExactBlocks blocks, kExactNs for them, or a quarter of the file. Then the mean between samples is
 // the one that keeps the measured time in slow paths at BUDGET's share of the process's CPU time, and not less than
-// what keeps the file's growth under a curve that reaches MAX_SIZE in a year. Another INTERVAL, and the control word
+// what keeps the file's growth under a curve that reaches MAX_SIZE in a year. What locks and waits cost does not depend on
+// it: blocks have what they leave of the budget, and at least half of it. Another INTERVAL, and the control word
 // interval_request, are that mean whatever they cost.
 //
 // Full mode records everything until its file is nearly full; a part is left for what comes then. Beside it, a sample of
@@ -26,6 +27,8 @@ namespace perfagent::budget {
 
 inline constexpr uint64_t kExactBlocks = 16 << 10;
 inline constexpr uint64_t kExactNs = 5000000;
+// So few samples cost no time that could be measured, however fast a program allocates.
+inline constexpr uint64_t kMostAutoInterval = 256 << 20;
 // Of the frees of a full heap, a share of granule / interval meets a tracked neighbour in live_filter: 3 % at least mean.
 inline constexpr uint64_t kLeastAutoInterval = 32 << 10;
 // Where no cost was measured yet: forked children, and threads that only wait for the end of a pause.
@@ -52,10 +55,11 @@ void CountSample(uint64_t size);
 // live_set is filling up.
 void Crowded();
 
+enum class Work : uint8_t { kHeap, kLocks };
 // A slow path that began at `begin`, in clock ticks, with this answer of RecordsAll, is over. `stream` may be null.
-void Charge(Stream* stream, uint64_t begin, bool records_all);
+void Charge(Work work, Stream* stream, uint64_t begin, bool records_all);
 // The same of one that stands for itself and others: so many in all.
-void ChargeFor(uint64_t stands_for, Stream* stream, uint64_t begin, bool records_all);
+void ChargeFor(uint64_t stands_for, Work work, Stream* stream, uint64_t begin, bool records_all);
 
 // At the process's end: reads its CPU time once more.
 void Finish();

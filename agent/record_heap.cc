@@ -149,7 +149,7 @@ Timing BeginFree(const void* block, bool records_all, Stream* stream) {
 
 void RecordAlloc(HeapApi api, const void* block, size_t size, HookFrame hook,
                  const Timing& timing) {
-  SlowPath path(hook.top());
+  SlowPath path(SlowPath::kHeap, hook.top());
   if (!path) return path.Refuse();
   if (thread_state.watch != 0) [[unlikely]]
     CountInSections(size, timing.begin, path.begin());
@@ -166,7 +166,7 @@ void RecordAlloc(HeapApi api, const void* block, size_t size, HookFrame hook,
 
 Timing RecordFree(HeapApi api, const void* block, HookFrame hook) {
   if (IsNeighbour(block)) return {};
-  SlowPath path(hook.top());
+  SlowPath path(SlowPath::kHeap, hook.top());
   if (path.IsNested()) {
     // The block's address may be another's in a moment: it must leave the set even when nothing can be written.
     if (UntrackOnly(block).was_there || live_filter::WantsEvery()) path.Refuse();
@@ -183,7 +183,7 @@ Timing RecordFree(HeapApi api, const void* block, HookFrame hook) {
 }
 
 void EndFree(HeapApi api, const Timing& timing, HookFrame hook) {
-  SlowPath path(hook.top());
+  SlowPath path(SlowPath::kHeap, hook.top());
   Stream* stream = thread_state.stream;
   if (!path || lifecycle::Paused() || stream == nullptr) return;
   const uint64_t interval = path.records_all() ? 0 : budget::IntervalInForce();
@@ -191,7 +191,7 @@ void EndFree(HeapApi api, const Timing& timing, HookFrame hook) {
 }
 
 ReallocClaim ClaimForRealloc(const void* old_block) {
-  SlowPath path;
+  SlowPath path(SlowPath::kHeap);
   if (path.IsNested()) {
     const live_set::Removed old =
         old_block != nullptr ? UntrackOnly(old_block) : live_set::Removed{};
@@ -212,7 +212,7 @@ void RestoreAfterRealloc(const ReallocClaim& claim, const void* old_block) {
 
 void RecordRealloc(HeapApi api, const ReallocClaim& claim, const void* old_block,
                    const void* new_block, size_t size, HookFrame hook) {
-  SlowPath path(hook.top());
+  SlowPath path(SlowPath::kHeap, hook.top());
   if (!path) return path.Refuse();
   if (thread_state.watch != 0 && new_block != nullptr) [[unlikely]]
     CountInSections(size, claim.time, path.begin());

@@ -230,7 +230,7 @@ void RestartInChild() {
 }
 
 Wait BeginWait(const Call& call, uint64_t owner) {
-  SlowPath path(call.hook.top());
+  SlowPath path(SlowPath::kLock, call.hook.top());
   if (!path || !config.locks) return {};
   // Before anything else: whoever releases the lock meanwhile is to see it.
   wait_table::Publish(call.lock);
@@ -250,7 +250,7 @@ Wait BeginWait(const Call& call, uint64_t owner) {
 void EndWait(const Call& call, const Wait& wait, int result) {
   if (wait.begin == 0 || EndWaitAsOwner(call, wait, result)) return;
   wait_table::Clear(call.lock);
-  SlowPath path(call.hook.top());
+  SlowPath path(SlowPath::kLock, call.hook.top());
   Withdraw(wait.ongoing);
   if (!path) return path.Refuse();
   if (!WasWait(result) || lifecycle::Paused()) return;
@@ -288,7 +288,7 @@ Release BeginRelease(const void* lock, uint64_t held_by) {
 void EndRelease(const Call& call, const Release& release, int result) {
   const bool is_awaited = release.ticket.number != 0;
   if (!is_awaited && !release.is_followed && thread_state.watch == 0) return;
-  SlowPath path(call.hook.top(), SlowPath::kSomeAreTimed);
+  SlowPath path(SlowPath::kShortLock, call.hook.top());
   if (result != 0) {
     if (is_awaited) tickets::Withdraw(release.ticket);
     return;
@@ -318,7 +318,7 @@ Acquisition BeginAcquisition(const Call& call) {
     acquisition.is_counted = true;
     return acquisition;
   }
-  SlowPath path(call.hook.top());
+  SlowPath path(SlowPath::kLock, call.hook.top());
   if (!path) {
     path.Refuse();
     return acquisition;
@@ -337,7 +337,7 @@ Acquisition BeginAcquisition(const Call& call) {
 void EndAcquisition(const Call& call, const Acquisition& acquisition, bool has_waited) {
   if (acquisition.is_counted) CountAcquisition();
   if (acquisition.stack == 0) return;
-  SlowPath path(call.hook.top());
+  SlowPath path(SlowPath::kLock, call.hook.top());
   if (!path) return path.Refuse();
   Stream* stream = streams::Current();
   if (stream == nullptr) return;
@@ -359,7 +359,7 @@ void EndAcquisition(const Call& call, const Acquisition& acquisition, bool has_w
 }
 
 void RecordRefusedTry(const Call& call) {
-  SlowPath path(call.hook.top());
+  SlowPath path(SlowPath::kLock, call.hook.top());
   if (!path) return path.Refuse();
   if (!config.locks || lifecycle::Paused()) return;
   if (Stream* stream = streams::Current()) {

@@ -1,7 +1,7 @@
 // slow_path.h: what every slow path begins and ends with: it enters the agent, learns whether the process is recorded,
 // reads the clock, and at its end is charged for.
 //
-//   SlowPath path;
+//   SlowPath path(SlowPath::kHeap);
 //   if (!path) return path.Refuse();
 #pragma once
 
@@ -16,15 +16,16 @@ namespace perfagent {
 
 class SlowPath {
  public:
-  // kSomeAreTimed: for those that are so short that reading the clock twice is a good part of them, and that do not need
+  // kShortLock: for those that are so short that reading the clock twice is a good part of them, and that do not need
   // begin(). One in kRun is charged for all.
-  enum Timing { kAllAreTimed, kSomeAreTimed };
+  enum Kind { kHeap, kLock, kShortLock };
 
-  explicit SlowPath(const void* top = __builtin_frame_address(0), Timing timing = kAllAreTimed)
+  explicit SlowPath(Kind kind, const void* top = __builtin_frame_address(0))
       : scope_(AgentScope::kLost, top),
         entered_(scope_ && lifecycle::Enter()),
-        stands_for_(timing == kAllAreTimed ? 1 : kRun),
-        begin_(entered_ && (timing == kAllAreTimed || IsItsTurn()) ? clock::Now() : 0),
+        work_(kind == kHeap ? budget::Work::kHeap : budget::Work::kLocks),
+        stands_for_(kind == kShortLock ? kRun : 1),
+        begin_(entered_ && (kind != kShortLock || IsItsTurn()) ? clock::Now() : 0),
         records_all_(entered_ && budget::RecordsAll()) {
     if (entered_ && thread_state.watch != 0) [[unlikely]]
       sections::TakeBackCountdowns();
@@ -61,14 +62,15 @@ class SlowPath {
   }
   void Charge() const {
     if (stands_for_ == 1) {
-      budget::Charge(thread_state.stream, begin_, records_all_);
+      budget::Charge(work_, thread_state.stream, begin_, records_all_);
     } else if (begin_ != 0) {
-      budget::ChargeFor(stands_for_, thread_state.stream, begin_, records_all_);
+      budget::ChargeFor(stands_for_, work_, thread_state.stream, begin_, records_all_);
     }
   }
 
   AgentScope scope_;
   bool entered_;
+  budget::Work work_;
   uint32_t stands_for_;
   uint64_t begin_;
   bool records_all_;  // asked after the time was taken

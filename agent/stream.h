@@ -130,11 +130,13 @@ struct Stream {
   uint64_t unbilled_ticks;  // spent in the agent
   uint64_t lookups;         // not billed yet
   uint64_t untold_ns;       // spent, and not yet known to the budget
+  uint64_t untold_heap_ns;  // of it, for blocks
   uint64_t untold_bytes;    // of records, likewise
   uint32_t stalls;          // stores to the file in a row that took a millisecond
+  bool has_slow_path;       // was charged for one
   uint32_t slow_paths_unbilled;
   uint32_t untimed_calls;  // of the allocator, since the last one that was timed (record_heap.h)
-  uint32_t untimed_paths;  // since the last one that was timed (SlowPath::kSomeAreTimed)
+  uint32_t untimed_paths;  // since the last one that was timed (SlowPath::kShortLock)
   Workspace unwind;
   Spine spine;
   StackMemo memo;

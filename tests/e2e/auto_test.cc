@@ -81,6 +81,18 @@ TEST(Auto, AYearFitsInTheFile) {
 
 // A child goes on within its parent's gap. Were that gap's sample thrown away, these children, who see one sample each on
 // average, would seem to allocate a third of what they do.
+// What waits cost does not become less when blocks are sampled more sparsely.
+TEST(Auto, WaitsDoNotMakeSamplesRare) {
+  const Recording recording = Record({TestProgram("waits_beside_blocks"), "10000"}, {});
+  const double made = 1e6;
+  ASSERT_EQ(recording.process.out, "1000000\n");
+  const nlohmann::json report = Report(recording.dump());
+  const Estimate allocations = ToEstimate(report.at("heap").at("allocations"));
+  EXPECT_NEAR(allocations.value, made, 0.25 * made);
+  EXPECT_LT(allocations.high, 1.5 * made);
+  EXPECT_GT(report.at("agent").at("share").get<double>(), 0.01) << "waits cost more than all may";
+}
+
 TEST(Auto, ForkedChildrenAreSampledWithoutBias) {
   constexpr int kChildren = 300, kBlocks = 64;
   constexpr double kBytes = kChildren * kBlocks * 1000.0;
