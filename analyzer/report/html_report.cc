@@ -2,6 +2,7 @@
 
 #include <zlib.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "analyzer/report/json_diff.h"
 #include "analyzer/report/json_report.h"
 #include "analyzer/report/json_writer.h"
+#include "analyzer/report/page_processes.h"
 #include "analyzer/report/page_tables.h"
 
 // build/web/page.html, as the linker has put it into an object file.
@@ -70,7 +72,7 @@ void WriteHtmlReport(const ReportInput& input, Output* output) {
   // The page has its own trees.
   shown.tree.reset();
   shown.source.clear();
-  WritePage(DataOf("report", PageTables(input.profiles.size()),
+  WritePage(DataOf("report", PageTables(std::min(input.profiles.size(), kMostPageProcesses)),
                    [&](PageTables* tables, Output* data) { WritePageReport(shown, tables, data); }),
             output);
 }

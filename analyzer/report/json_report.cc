@@ -10,6 +10,7 @@
 #include "analyzer/report/json_heap.h"
 #include "analyzer/report/json_locks.h"
 #include "analyzer/report/json_values.h"
+#include "analyzer/report/page_processes.h"
 #include "analyzer/report/pool_report.h"
 #include "analyzer/report/source_report.h"
 #include "analyzer/report/tree_report.h"
@@ -173,10 +174,13 @@ class Writer {
     json_.Key("processes");
     if (input_.pool != nullptr) {
       WritePoolJson(*input_.pool, &json_);
+      WriteWhole();
+    } else if (json_.tables() != nullptr) {
+      WriteProcessesOfPage();
     } else {
-      WriteProcesses();
+      WriteProcesses(input_.profiles);
+      WriteWhole();
     }
-    if (!IsPageOfOne()) WriteWhole();
     WriteNotes();
     json_.EndObject();
   }
@@ -189,19 +193,27 @@ class Writer {
     if (input_.profiles.size() == 1) {
       WriteContents(input_.profiles.front());
     } else {
-      WriteSums();
+      json_.Key("settings").Null();
+      WriteSums(input_.profiles);
+      WriteFindings(input_.profiles);
     }
   }
 
-  // Which has everything in processes[].
-  bool IsPageOfOne() const {
-    return json_.tables() != nullptr && input_.profiles.size() == 1 && input_.pool == nullptr;
+  void WriteProcesses(std::span<const NamedProfile> profiles) {
+    json_.BeginArray();
+    for (const NamedProfile& named : profiles) WriteProcess(named);
+    json_.EndArray();
   }
 
-  void WriteProcesses() {
-    json_.BeginArray();
-    for (const NamedProfile& named : input_.profiles) WriteProcess(named);
-    json_.EndArray();
+  void WriteProcessesOfPage() {
+    const PageProcesses processes = ProcessesOfPage(input_.profiles);
+    WriteProcesses(processes.whole);
+    if (processes.small.empty()) return;
+    json_.Key("small_processes").BeginObject();
+    json_.Key("count").Integer(processes.small.size());
+    WriteSums(processes.small);
+    json_.Key("findings").Integer(FindingsOf(processes.small).size());
+    json_.EndObject();
   }
 
   void WriteProcess(const NamedProfile& named) {
@@ -293,22 +305,21 @@ class Writer {
 
   // Of several processes: what can be added up. Their peaks were at different times: the sum is an
   // upper bound of what they had live at once.
-  void WriteSums() {
+  void WriteSums(std::span<const NamedProfile> profiles) {
     HeapMetrics heap;
     LockProfile locks;
     AgentCost cost;
-    for (const NamedProfile& named : input_.profiles) {
+    for (const NamedProfile& named : profiles) {
       heap.Merge(named.profile.heap.total);
       AddLockTotals(named.profile.locks, &locks);
       cost.Merge(named.profile.dump.Cost());
     }
-    json_.Key("settings").Null();
     json_.Key("agent");
     WriteAgentCost(&json_, cost);
     json_.Key("loss");
-    WriteLoss(&json_, input_.profiles);
+    WriteLoss(&json_, profiles);
     json_.Key("unseen");
-    WriteUnseen(&json_, input_.profiles);
+    WriteUnseen(&json_, profiles);
     if (ShowsHeap()) {
       json_.Key("heap").BeginObject();
       WriteMetrics(&json_, heap);
@@ -319,17 +330,20 @@ class Writer {
       WriteLockTotals(&json_, locks);
       json_.EndObject();
     }
-    WriteFindings(input_.profiles);
   }
 
-  void WriteFindings(std::span<const NamedProfile> profiles) {
+  static Findings FindingsOf(std::span<const NamedProfile> profiles) {
     Findings findings;
     for (const NamedProfile& named : profiles) {
       if (named.findings == nullptr) continue;
       findings.insert(findings.end(), named.findings->begin(), named.findings->end());
     }
+    return findings;
+  }
+
+  void WriteFindings(std::span<const NamedProfile> profiles) {
     json_.Key("findings");
-    perfagent::WriteFindings(&json_, findings);
+    perfagent::WriteFindings(&json_, FindingsOf(profiles));
     if (input_.pool != nullptr)
       json_.Key("findings_left_out").Integer(input_.pool->findings_left_out());
   }

@@ -48,8 +48,9 @@
 namespace perfagent {
 
 void WriteJsonReport(const ReportInput& input, Output* output);
-// In the page's form (json_values.h): what a single process has is written once, in processes[], which also have
-// `thread_list`, [[tid, name], ...].
+// In the page's form (json_values.h): what processes have is in processes[] alone, which also have `thread_list`,
+// [[tid, name], ...]. Of very many, the small ones (page_processes.h) are not there: `small_processes` is what they have
+// together: their `count`, their number of `findings`, and sums.
 void WritePageReport(const ReportInput& input, PageTables* tables, Output* output);
 
 }  // namespace perfagent

@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { formats } from '../../analyzer/web/src/format.js';
 import { metricOf, Process, SLOTS } from '../../analyzer/web/src/model.js';
 
 const [, , dir] = process.argv;
@@ -377,6 +378,23 @@ async function processes() {
   }
 }
 
+async function manyProcesses() {
+  const report = json('crowd');
+  await open('crowd');
+  const titles = await texts('header select option');
+  claimEqual('of very many processes 200 can be chosen', titles.length, 200);
+  claim('the large ones among them', titles.some((title) => title.startsWith('lock_holders')) && titles.some((title) => title.startsWith('heap_findings')), titles);
+  const small = await texts('.small-processes td');
+  claimEqual('the others are one row', small[0], `${report.processes.length - 200} smaller processes, in total`);
+  const findings = sum((await texts('table[aria-label=Processes] tbody td:last-child')).map(Number));
+  claimEqual('no finding is left out', findings, report.findings.length);
+  const rest = (await page.evaluate(() => document.querySelectorAll('table[aria-label=Processes] tbody tr').length)) - 200;
+  claimEqual('and nothing else is', rest, 1);
+  const bytes = report.processes.map((one) => one.heap.bytes.value).sort((a, b) => a - b);
+  const shown = await page.$eval('.small-processes td:nth-child(2)', (cell) => cell.textContent);
+  claimEqual('which has what the smallest ones have together', shown, formats.bytes(sum(bytes.slice(0, bytes.length - 200))));
+}
+
 async function diff() {
   const report = json('diff');
   await open('diff');
@@ -407,7 +425,7 @@ const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, ar
 try {
   await figuresEqual('locks');
   await figuresEqual('leak');
-  for (const check of [locksEqual, flameGraphs, tables, brush, estimatesOfAPart, partsOfARecordingThatBecameSparser, residentOverTime, waitsInTime, hostile, pruned, processes, diff, colours]) await check();
+  for (const check of [locksEqual, flameGraphs, tables, brush, estimatesOfAPart, partsOfARecordingThatBecameSparser, residentOverTime, waitsInTime, hostile, pruned, processes, manyProcesses, diff, colours]) await check();
 } catch (error) {
   claim('the pages can be used', false, error.stack);
 }

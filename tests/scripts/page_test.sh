@@ -37,6 +37,12 @@ Record after full "$build/samples/one_reserve"
 for name in locks leak sampled cross hostile stacks; do Report $name report $name.dump; done
 cp locks.dump leak.dump many
 Report many report many
+# More processes than a page has whole.
+mkdir crowd && cp locks.dump leak.dump crowd
+for ((i = 0; i < 250; ++i)); do
+  env PERFAGENT_OUTPUT=crowd/true.%p.dump PERFAGENT_MODE=full LD_PRELOAD=$real_agent bash -c : 2> /dev/null
+done
+Report crowd report crowd
 Report diff diff before.dump after.dump
 # Slots 8 to 15 of the page's 32, as wide as model/site_history.h has them.
 ReportPart() {  # NAME
@@ -53,6 +59,8 @@ CHROMIUM=$chromium NODE_PATH=$build/tests/page/node_modules node "$root/tests/pa
 cat claims.txt
 passed=$((passed + $(grep -c '^ok ' claims.txt))) failed=$((failed + $(grep -c '^not ok ' claims.txt)))
 
+size=$(stat -c %s crowd.html)
+if ((size < 5 * 1000 * 1000)); then Ok "a page of hundreds of processes is below 5 MB"; else NotOk "the page of hundreds of processes is small" "$size bytes"; fi
 size=$(stat -c %s stacks.html)
 if ((size < 700 * 1024)); then Ok "the page's code and a small report are no more than 700 KiB"; else NotOk "the page is small" "$size bytes"; fi
 Summary

@@ -69,7 +69,7 @@ function Report({ data, tables }) {
       </nav>
       <main>
         <View key={at} process={process} data={data} address={address} range={range} />
-        {id === 'overview' && processes.length > 1 && <><h2>All processes</h2><Processes processes={processes} /></>}
+        {id === 'overview' && processes.length > 1 && <><h2>All processes</h2><Processes processes={processes} small={data.small_processes} /></>}
       </main>
     </>
   );

@@ -200,7 +200,15 @@ export function Overview({ process, data, range }) {
 }
 
 // All processes of a page with several, to choose from.
-export function Processes({ processes }) {
+export function Processes({ processes, small }) {
+  const figures = (heap, locks, findings) => (
+    <>
+      <td class="number">{heap ? formats.bytes(valueOf(heap.bytes)) : '–'}</td>
+      <td class="number">{heap ? formats.bytes(valueOf(heap.leaked_bytes)) : '–'}</td>
+      <td class="number">{locks ? formats.ns(valueOf(locks.wait_ns)) : '–'}</td>
+      <td class="number">{findings}</td>
+    </>
+  );
   return (
     <section aria-label="Processes">
       <table class="plain" aria-label="Processes">
@@ -209,12 +217,15 @@ export function Processes({ processes }) {
           {processes.map((process, i) => (
             <tr key={i}>
               <td><a href={addressWith({ process: i, view: 'overview', site: undefined, lock: undefined })}>{process.title}</a></td>
-              <td class="number">{process.heap ? formats.bytes(valueOf(process.heap.bytes)) : '–'}</td>
-              <td class="number">{process.heap ? formats.bytes(valueOf(process.heap.leaked_bytes)) : '–'}</td>
-              <td class="number">{process.locks ? formats.ns(valueOf(process.locks.wait_ns)) : '–'}</td>
-              <td class="number">{process.findings.length}</td>
+              {figures(process.heap, process.locks, process.findings.length)}
             </tr>
           ))}
+          {small && (
+            <tr class="small-processes">
+              <td>{formatCount(small.count)} smaller processes, in total{small.loss.total > 0 && <> ({formatCount(small.loss.total)} events lost)</>}</td>
+              {figures(small.heap, small.locks, small.findings)}
+            </tr>
+          )}
         </tbody>
       </table>
     </section>
