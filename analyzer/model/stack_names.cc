@@ -23,7 +23,7 @@ const SourceFrame* Best(std::span<const SourceFrame* const> frames) {
 
 void StackNames::ReadAhead() const {
   for (const Frame& frame : process_.FrameOfEachModule()) {
-    if (process_.NamesAt(frame.pc) == nullptr && !IsAgentModule(ModulePath(frame)))
+    if (process_.NamesAt(frame.pc) == nullptr && IsRuntimeModule(ModulePath(frame)))
       symbolizer_->ReadAhead(process_.modules()[frame.module->value()], frame.pc - 1);
   }
 }

@@ -36,7 +36,7 @@ class StackNames {
       : process_(process), symbolizer_(symbolizer) {}
 
   const Process& process() const { return process_; }
-  // The files of the code on stacks begin to be read, where names are to be looked up.
+  // The runtime's files begin to be read, which are on all stacks. Those of other code may never be asked about, and large.
   void ReadAhead() const;
   // From here on Frames and Headline show names so.
   void Show(NameStyle style);

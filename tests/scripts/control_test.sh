@@ -432,12 +432,12 @@ TestForeignFiles() {
   BuildMapper
   Start
   head -c 65536 "$dump" > other_pid
-  cp other_pid major && Patch major 9 '\011\000'
+  cp other_pid major && Patch major 8 '\011\000'
   cp other_pid machine && Patch machine 12 '\267\000'
   cp other_pid magic && Patch magic 7 '2'
   cp other_pid own
   Foreign other_pid "another process's dump is left alone" "*: the dump of process $pid, expected *"
-  Foreign major "another format is named, with the one expected" "*format 8.[0-9]*, expected 7.x*"
+  Foreign major "another format is named, with the one expected" "*format 9.[0-9]*, expected 8.x*"
   Foreign machine "another machine's is named" "*machine 183, expected 62*"
   Foreign magic "a file that does not begin with the magic is no dump" "not watched: *"
   TestOwner
