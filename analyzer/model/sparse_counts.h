@@ -32,7 +32,8 @@ class SparseCounts {
   }
   template <typename Other>
   void Merge(const SparseCounts<Other, kBuckets>& other) {
-    other.ForEach([this](size_t bucket, Other number) { Add(bucket, static_cast<Number>(number)); });
+    other.ForEach(
+        [this](size_t bucket, Other number) { Add(bucket, static_cast<Number>(number)); });
   }
 
   // Calls visit(bucket, number) for those that were added to, from the first on.

@@ -34,8 +34,8 @@ struct TickBegin {
 // the lock events.
 struct Window {
   std::vector<Batch<HeapEvent>> shards;
-  std::vector<Site>
-      sites;  // that begin blocks for the first time; SiteId counts them over all windows
+  // That begin blocks for the first time; SiteId numbers those of all windows.
+  std::vector<Site> sites;
   uint32_t events = 0;
   std::vector<LockMoment> locks;
   std::vector<TickBegin> ticks;

@@ -40,7 +40,7 @@ Report many report many
 # More processes than a page has whole.
 mkdir crowd && cp locks.dump leak.dump crowd
 for ((i = 0; i < 250; ++i)); do
-  env PERFAGENT_OUTPUT=crowd/true.%p.dump PERFAGENT_MODE=full LD_PRELOAD=$real_agent bash -c : 2> /dev/null
+  env PERFAGENT_OUTPUT=crowd/bash.%p.dump PERFAGENT_MODE=full LD_PRELOAD="$real_agent" bash -c : 2> /dev/null
 done
 Report crowd report crowd
 Report diff diff before.dump after.dump
