@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <iterator>
+#include <string_view>
 
 #include "analyzer/model/function_names.h"
 
@@ -68,6 +69,41 @@ bool IsStart(const std::string& function) {
          std::end(kStartNames);
 }
 
+bool HasPlumbingPrefix(std::string_view name) {
+  return std::any_of(std::begin(kPlumbingPrefixes), std::end(kPlumbingPrefixes),
+                     [&](const char* prefix) { return name.starts_with(prefix); });
+}
+
+// Where the brackets end that the name begins with; npos: nowhere. The arrow of a function's type ends none.
+size_t EndOfBrackets(std::string_view name) {
+  int depth = 0;
+  for (size_t i = 0; i < name.size(); ++i) {
+    if (name[i] == '<') ++depth;
+    if (name[i] == '>' && name[i - 1] != '-' && --depth == 0) return i;
+  }
+  return name.npos;
+}
+
+// Rust's methods are named by their type, "<alloc::vec::Vec<T>>::push", and those of a trait by both, "<app::Cache as
+// core::ops::Drop>::drop". A method of a type that has no path (a slice, a type parameter) is the trait's; without a trait it
+// is the standard library's, since nobody else can give it any.
+bool IsRustPlumbing(std::string_view name) {
+  const size_t end = name.starts_with('<') ? EndOfBrackets(name) : name.npos;
+  if (end == name.npos) return false;
+  std::string_view type = name.substr(1, end - 1), trait;
+  constexpr std::string_view kAs = " as ";
+  if (const size_t as = type.find(kAs); as != type.npos) {
+    trait = type.substr(as + kAs.size());
+    type = type.substr(0, as);
+  }
+  for (const std::string_view wrapping : {"&", "mut ", "dyn "}) {
+    while (type.starts_with(wrapping)) type.remove_prefix(wrapping.size());
+  }
+  const bool has_path = type.substr(0, type.find_first_of("<[(*")).find("::") != type.npos;
+  if (has_path) return HasPlumbingPrefix(type);
+  return trait.empty() || HasPlumbingPrefix(trait);
+}
+
 constexpr const char* kRuntimeFiles[] = {"libc.so", "ld-linux", "libstdc++.so", "libc-", "ld-2."};
 
 }  // namespace
@@ -76,8 +112,7 @@ bool IsPlumbing(const std::string& function) {
   const std::string name = QualifiedName(function);
   return std::any_of(std::begin(kPlumbingNames), std::end(kPlumbingNames),
                      [&](const char* plumbing) { return name == plumbing; }) ||
-         std::any_of(std::begin(kPlumbingPrefixes), std::end(kPlumbingPrefixes),
-                     [&](const char* prefix) { return name.rfind(prefix, 0) == 0; });
+         HasPlumbingPrefix(name) || IsRustPlumbing(name);
 }
 
 bool IsOwnCode(const std::string& function) { return !IsPlumbing(function) && !IsStart(function); }

@@ -34,6 +34,32 @@ TEST(StackNames, AllocatorsAndLockWrappersArePlumbing) {
   EXPECT_TRUE(IsPlumbing("decltype (::new ((void*)(0)) A()) std::construct_at<A>(A*)"));
 }
 
+// As rustc 1.63 and 1.95 name them.
+TEST(StackNames, MethodsOfRustsLibrariesArePlumbing) {
+  EXPECT_TRUE(IsPlumbing("<alloc::alloc::Global as core::alloc::Allocator>::allocate"));
+  EXPECT_TRUE(IsPlumbing("<alloc::alloc::Global>::alloc_impl_runtime"));
+  EXPECT_TRUE(IsPlumbing("<alloc::vec::Vec<app::Entry> as core::clone::Clone>::clone"));
+  EXPECT_TRUE(IsPlumbing("<&mut alloc::string::String as core::fmt::Write>::write_str"));
+  EXPECT_TRUE(IsPlumbing("<dyn core::ops::function::FnOnce<()> as core::any::Any>::type_id"));
+  EXPECT_TRUE(IsPlumbing("<T as core::convert::Into<U>>::into"));
+  EXPECT_TRUE(IsPlumbing("<[T] as alloc::slice::hack::ConvertVec>::to_vec"));
+  EXPECT_TRUE(IsPlumbing("<[app::Entry]>::into_vec"));
+  EXPECT_TRUE(IsPlumbing("<*const app::Entry>::read"));
+  EXPECT_TRUE(IsPlumbing("<str>::to_owned"));
+  EXPECT_TRUE(IsPlumbing("alloc::str::<impl str>::to_lowercase"));
+}
+
+TEST(StackNames, MethodsOfAProgramsOwnTypesAndTraitsAreNot) {
+  EXPECT_FALSE(IsPlumbing("<app::Cache>::insert"));
+  EXPECT_FALSE(IsPlumbing("<app::Cache<alloc::string::String> as core::ops::drop::Drop>::drop"));
+  EXPECT_FALSE(IsPlumbing("<&app::Cache as core::fmt::Debug>::fmt"));
+  EXPECT_FALSE(IsPlumbing("<T as app::Store>::put"));
+  EXPECT_FALSE(IsPlumbing("<[u8] as app::Store>::put"));
+  EXPECT_FALSE(IsPlumbing("app::main::{closure#0}"));
+  EXPECT_FALSE(IsPlumbing("<unbalanced"));
+  EXPECT_FALSE(IsPlumbing("<"));
+}
+
 TEST(StackNames, ProgramsOwnFunctionsAreNot) {
   EXPECT_FALSE(IsPlumbing("main"));
   EXPECT_FALSE(IsPlumbing("Fill(std::vector<int>&)"));

@@ -351,6 +351,15 @@ INSTANTIATE_TEST_SUITE_P(
                     "rust_leak_4096"}),
     [](const auto& info) { return std::string(info.param.name); });
 
+// And not a method of the standard library's allocator.
+TEST(RustProgram, TheFunctionThatLeaksIsThePlace) {
+  REQUIRE_SAMPLE("rust_leak");
+  const Recording recording = Record(Command("rust_leak", {"1000"}), {{"MODE", "full"}});
+  const ProcessResult report =
+      RunProcess({Analyzer(), "report", "--leaks", "-n", "1", recording.dump()});
+  EXPECT_NE(report.out.find("[S1] rust_leak::leak_here ("), std::string::npos) << report.out;
+}
+
 TEST(SampledModeSeeds, TheSameSeedGivesTheSameEstimateAndAnotherSeedAnotherOne) {
   std::map<std::string, std::vector<double>> values;
   for (const char* seed : {"7", "7", "8"}) {
