@@ -197,7 +197,7 @@ uint64_t Corrected(uint64_t interval, double ratio) {
     const uint64_t more = Scaled(interval, 1.125 * std::min(ratio, kMostAtOnce));
     return std::min(more, std::max(interval, kMostAutoInterval));
   }
-  if (ratio < 0.85) return Scaled(interval, std::max(ratio, 1 / kMostAtOnce));
+  if (ratio < 0.85) return Scaled(interval, std::max(ratio, 0.5));
   return interval;
 }
 

@@ -23,7 +23,7 @@ Tests() {
 
 Expected() {
   printf 'A%d\n' {1..78}
-  printf 'B%d\n' {1..38}
+  printf 'B%d\n' {1..39}
   printf 'L%d\n' {1..25}
   printf 'L8b\nL8c\n'
 }
