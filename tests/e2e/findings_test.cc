@@ -284,13 +284,14 @@ class RealProgramFindings : public FindingsMatrix {
   nlohmann::json Find(const RealProgram& program) {
     return FindingsMatrix::Find(program.name, program.argv, {{"MODE", "full"}}, program.options);
   }
-  // With one thread there is nobody to wait for, nor to hand a block to; and in a few seconds nothing leaks.
+  // With one thread there is nobody to wait for, nor to hand a block to. And what grows for a few seconds, as the keys of a
+  // server under load do, is not surely a leak.
   static void ExpectNothingOfThreads(const nlohmann::json& findings) {
     for (const nlohmann::json& finding : findings) {
       EXPECT_FALSE(finding.at("where").contains("lock")) << finding.dump(1);
       EXPECT_NE(finding.at("kind"), "cross_thread");
       EXPECT_NE(finding.at("kind"), "false_sharing");
-      EXPECT_NE(finding.at("kind"), "leak");
+      if (finding.at("kind") == "leak") EXPECT_EQ(finding.at("confidence"), "low");
       ExpectComplete(finding);
     }
   }
